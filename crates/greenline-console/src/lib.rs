@@ -1,1 +1,34 @@
-//! Greenline.
+//! The pages: what a person in a browser sees of a gateway.
+//!
+//! Views go in, HTML comes out. Every page works without script, with a keyboard, on a phone and with a
+//! screen reader; colour never says anything that a word does not say too. The words for standings,
+//! verdicts and events live here, so that every page uses the same ones.
+//!
+//! This crate never touches SQL or upstream, and never decides: it shows what it is given. It masks
+//! nothing by itself either; whoever fills a view chooses what may be seen.
+
+mod chart;
+pub mod docs;
+mod page;
+pub mod words;
+
+pub use page::{
+    Addressee, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow, Marker,
+    MessagePage, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage,
+    StopRow, WindowRow,
+};
+pub use words::When;
+
+/// The policy under which pages are served: no script, nothing from elsewhere, no framing.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What can be drawn.
+pub use askama::Template as Page;
+
+/// Draws a page.
+///
+/// # Errors
+/// The template engine's, when a value refuses to be written.
+pub fn render(page: &impl Page) -> Result<String, askama::Error> {
+    page.render()
+}

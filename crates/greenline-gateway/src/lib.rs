@@ -1,1 +1,26 @@
-//! Greenline.
+//! The live path of Greenline: the gateway apps send through, the webhooks that come back, and the
+//! admin surface beside them.
+//!
+//! This crate is the shell: the only sender, the only speaker to the platform. It asks the policy core
+//! and the ledger, and does what it was told.
+
+pub mod admin;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod directory;
+pub mod graph;
+pub mod ids;
+pub mod learn;
+pub mod media;
+pub mod metrics;
+pub mod pass;
+pub mod pipeline;
+pub mod refusal;
+pub mod relay;
+pub mod replies;
+pub mod router;
+pub mod serve;
+pub mod templates;
+pub mod upstream;
+pub mod webhooks;

@@ -1,1 +1,381 @@
-//! Greenline.
+//! What Greenline remembers: consent, decisions, deliveries, and what the platform said.
+//!
+//! The ledger is reached by verbs. A send is one verb, [`Ledger::admit`]: load what is known of the
+//! people, call the pure `decide`, record, and hand out the flight, all in one step of one writer, so
+//! that a stop and a send of the same person can never pass each other. What is acknowledged is on disk.
+//!
+//! This crate never speaks HTTP and holds no rule of what may be sent: the function that decides is
+//! handed in.
+
+mod codec;
+mod compose;
+pub mod error;
+#[doc(hidden)]
+pub mod fault;
+pub mod flight;
+mod ids;
+mod memory;
+mod queue;
+mod request;
+mod sqlite;
+mod state;
+pub mod types;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use greenline_policy::consent::EventId;
+use greenline_policy::decide::{Decision, Facts, Intent, Rules};
+use greenline_policy::identity::Identifier;
+
+pub use error::LedgerError;
+use fault::Faults;
+use memory::Twin;
+use request::{Answer, Request};
+use sqlite::{Store, verbs};
+use types::{
+    Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply, Effect, Ingested, Lane,
+    NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+};
+
+/// The function that decides; `greenline_policy::decide::decide` in earnest.
+pub type DecideFn = fn(Intent, &Facts<'_>, &Rules, i64) -> Decision;
+
+/// One business, as the ledger needs it.
+#[derive(Clone, Debug)]
+pub struct BusinessSetup {
+    /// Its `id` in the configuration; what stores keep.
+    pub id: String,
+}
+
+/// What a ledger is built with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The businesses; a [`BusinessIx`] is a place in this list.
+    pub businesses: Vec<BusinessSetup>,
+    /// Decides.
+    pub decide: DecideFn,
+    /// Requests waiting at most; past it the ledger answers `Unavailable` at once.
+    pub queue_max: usize,
+    /// Requests in one transaction at most.
+    pub batch_max: usize,
+}
+
+/// A handle on the ledger. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    backend: Backend,
+    decide: DecideFn,
+}
+
+/// Chosen once, when the ledger is opened.
+#[derive(Clone, Debug)]
+enum Backend {
+    Memory(Arc<Twin>),
+    Sqlite(Arc<Store>),
+}
+
+type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// Takes the answer that belongs to a request.
+macro_rules! expect_answer {
+    ($answer:expr, $wanted:pat => $value:expr) => {
+        match $answer {
+            $wanted => Ok($value),
+            _ => Err(LedgerError::Bug("an answer to another request")),
+        }
+    };
+}
+
+impl Ledger {
+    /// Opens the SQLite store at `path`, creating or migrating it, and rebuilds what decisions need
+    /// in memory. Only one process at a time may hold a store open this way.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be opened or another process holds it; `Corrupt` when it
+    /// does not read.
+    pub fn open_sqlite(path: &Path, setup: Setup) -> Result<Self> {
+        Self::open_sqlite_with(path, setup, &Faults::default())
+    }
+
+    /// As [`Self::open_sqlite`], with commits that fail on purpose; for tests.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`].
+    #[doc(hidden)]
+    pub fn open_sqlite_with(path: &Path, setup: Setup, faults: &Faults) -> Result<Self> {
+        let store = Store::open(path, &setup, faults)?;
+        Ok(Self { backend: Backend::Sqlite(Arc::new(store)), decide: setup.decide })
+    }
+
+    /// Opens the store at `path` for reading only, also while another process writes to it. Every
+    /// verb that writes answers `Conflict`.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`]; `NotFound` when there is no store.
+    pub fn open_reader(path: &Path, setup: Setup) -> Result<Self> {
+        let store = Store::open_reader(path, &setup)?;
+        Ok(Self { backend: Backend::Sqlite(Arc::new(store)), decide: setup.decide })
+    }
+
+    /// A ledger in memory: plain, slow, gone when dropped.
+    #[must_use]
+    pub fn open_memory(setup: Setup) -> Self {
+        let decide = setup.decide;
+        Self { backend: Backend::Memory(Arc::new(Twin::new(setup))), decide }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.answer(request),
+            Backend::Sqlite(store) => store.ask(request).await,
+        }
+    }
+
+    /// Decides about one send and records it; the answer comes once the record is on disk.
+    ///
+    /// # Errors
+    /// `Unavailable` when the queue is full or the record could not be written.
+    pub async fn admit(&self, ask: Ask) -> Result<Admitted> {
+        expect_answer!(self.ask(Request::Admit(ask)).await?, Answer::Admitted(admitted) => admitted)
+    }
+
+    /// The decision that [`Self::admit`] would make; records nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the queue is full.
+    pub async fn preview(&self, ask: Ask) -> Result<DecisionRecord> {
+        expect_answer!(self.ask(Request::Preview(Box::new(ask))).await?, Answer::Previewed(record) => *record)
+    }
+
+    /// Notes what became of an allowed send. Does not wait: it is written with the next batch, and
+    /// written again if that fails.
+    pub fn settle(&self, id: DecisionId, outcome: Outcome) {
+        match &self.backend {
+            Backend::Memory(twin) => twin.settle(id, outcome),
+            Backend::Sqlite(store) => store.settle(id, outcome),
+        }
+    }
+
+    /// Appends a consent event.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn append(&self, event: NewEvent) -> Result<Appended> {
+        expect_answer!(self.ask(Request::Append(Box::new(event))).await?, Answer::Appended(appended) => *appended)
+    }
+
+    /// Appends many events in one transaction, in order.
+    ///
+    /// # Errors
+    /// `Unavailable` when they could not be written; none is then.
+    pub async fn append_all(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Appended>>> {
+        expect_answer!(self.ask(Request::AppendAll(events)).await?, Answer::AppendedAll(appended) => appended)
+    }
+
+    /// Takes a webhook delivery: the bytes, what is to be relayed, and everything it teaches, in one
+    /// transaction. The same bytes again change nothing but answer with the flights to wait for.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn ingest(&self, delivery: Delivery) -> Result<Ingested> {
+        expect_answer!(self.ask(Request::Ingest(Box::new(delivery))).await?, Answer::Ingested(ingested) => ingested)
+    }
+
+    /// Learns from traffic that passed through.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn learn(&self, business: BusinessIx, effects: Vec<Effect>) -> Result<()> {
+        expect_answer!(self.ask(Request::Learn(business, effects)).await?, Answer::Done => ())
+    }
+
+    /// A person with head, history and windows.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn person(&self, business: BusinessIx, identifier: &Identifier) -> Result<Option<PersonView>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.person(business, identifier),
+            Backend::Sqlite(store) => verbs::person(store, business, identifier).await,
+        }
+    }
+
+    /// A recorded decision.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.decision(id),
+            Backend::Sqlite(store) => verbs::decision(store, id).await,
+        }
+    }
+
+    /// Recorded decisions, newest first, of one business or all, from before a given one.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn decisions(
+        &self,
+        business: Option<BusinessIx>,
+        before: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<DecisionRecord>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.decisions(business, before, limit),
+            Backend::Sqlite(store) => verbs::decisions(store, business, before, limit).await,
+        }
+    }
+
+    /// The newest noes and native stops.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn stops(&self, business: BusinessIx, limit: usize) -> Result<Vec<StoredEvent>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.stops(business, limit),
+            Backend::Sqlite(store) => verbs::stops(store, business, limit).await,
+        }
+    }
+
+    /// Consent events in the order of their arrival, after a given one.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn export(&self, business: BusinessIx, after: Option<EventId>, limit: usize) -> Result<Vec<StoredEvent>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.export(business, after, limit),
+            Backend::Sqlite(store) => verbs::export(store, business, after, limit).await,
+        }
+    }
+
+    /// What is known of each number.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.numbers(business),
+            Backend::Sqlite(store) => verbs::numbers(store, business).await,
+        }
+    }
+
+    /// What is known of the templates, of one account or all.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn templates(&self, business: BusinessIx, waba_id: Option<&str>) -> Result<Vec<TemplateView>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.templates(business, waba_id),
+            Backend::Sqlite(store) => verbs::templates(store, business, waba_id).await,
+        }
+    }
+
+    /// The timeline, newest first; `subject` narrows it to one kind and id, `before` pages.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn timeline(
+        &self,
+        business: BusinessIx,
+        subject: Option<(&str, &str)>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TimelineEntry>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.timeline(business, subject, before, limit),
+            Backend::Sqlite(store) => verbs::timeline(store, business, subject, before, limit).await,
+        }
+    }
+
+    /// Counts for the status page.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn counts(&self, business: BusinessIx, now_ms: i64) -> Result<Counts> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.counts(business, now_ms),
+            Backend::Sqlite(store) => verbs::counts(store, business, now_ms).await,
+        }
+    }
+
+    /// Deliveries due in a lane, oldest first. What is handed out is not handed out again by this
+    /// node until [`Self::relay_done`] or ten minutes later.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn relay_due(&self, now_ms: i64, lane: Lane, limit: usize) -> Result<Vec<Relay>> {
+        match &self.backend {
+            Backend::Memory(twin) => twin.relay_due(now_ms, lane, limit),
+            Backend::Sqlite(store) => verbs::relay_due(store, now_ms, lane, limit).await,
+        }
+    }
+
+    /// Notes how relay attempts ended.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn relay_done(&self, done: Vec<RelayDone>) -> Result<()> {
+        let claims: Vec<(i64, Arc<str>)> = done.iter().map(|done| (done.inbox_seq, Arc::clone(&done.app))).collect();
+        let answer = self.ask(Request::RelayDone(done)).await;
+        if let Backend::Sqlite(store) = &self.backend {
+            // Also when it was not written: it is then due again, and so tried again.
+            claims.iter().for_each(|(inbox_seq, app)| store.readers.release(*inbox_seq, app));
+        }
+        expect_answer!(answer?, Answer::Done => ())
+    }
+
+    /// Makes parked deliveries due again, of one app or all; returns how many.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn relay_replay(&self, business: BusinessIx, app: Option<&str>, now_ms: i64) -> Result<u64> {
+        expect_answer!(self.ask(Request::RelayReplay(business, app.map(Into::into), now_ms)).await?, Answer::Count(replayed) => replayed)
+    }
+
+    /// Drops the bodies of deliveries that came before `before_ms` and that no app waits for; returns
+    /// how many.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn inbox_prune(&self, before_ms: i64) -> Result<u64> {
+        expect_answer!(self.ask(Request::InboxPrune(before_ms)).await?, Answer::Count(emptied) => emptied)
+    }
+
+    /// Own replies that are due. Each is marked on disk as attempted before it is handed out, so that
+    /// none goes out twice, whatever happens.
+    ///
+    /// # Errors
+    /// `Unavailable` when the mark could not be written.
+    pub async fn replies_due(&self, limit: usize) -> Result<Vec<DueReply>> {
+        expect_answer!(self.ask(Request::RepliesDue(limit)).await?, Answer::Replies(due) => due)
+    }
+
+    /// Notes that an own reply was sent or given up, and by which decision.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn reply_done(&self, id: i64, decision: Option<DecisionId>) -> Result<()> {
+        expect_answer!(self.ask(Request::ReplyDone(id, decision)).await?, Answer::Done => ())
+    }
+
+    /// Folds every person's events again and compares; checks that nothing is missing.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read at all.
+    pub async fn verify(&self) -> Result<Verification> {
+        match &self.backend {
+            Backend::Memory(_) => Ok(Verification::default()),
+            Backend::Sqlite(store) => verbs::verify(store, self.decide).await,
+        }
+    }
+
+    /// Writes what is queued and stops the writer. Later requests are answered `Unavailable`.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Memory(twin) => twin.close(),
+            Backend::Sqlite(store) => verbs::close(store).await,
+        }
+    }
+}

@@ -1,1 +1,14 @@
-//! Greenline.
+//! The decision core of Greenline: what may be sent to whom, and why not.
+//!
+//! This crate never does I/O, never waits, never reads a clock or rolls a die, and knows no wire or
+//! storage format. It takes facts and a time and returns values, so that the live path, a dry run, a
+//! screening and a replay give one answer.
+
+pub mod consent;
+pub mod decide;
+pub mod evidence;
+pub mod identity;
+pub mod number;
+pub mod rule;
+pub mod scope;
+pub mod stop;

@@ -1,1 +1,137 @@
-fn main() {}
+//! The `greenline` program: one file per command, and this one, which only tells them apart.
+//!
+//! Exit codes are the same for every command: 0 yes or done, 1 no or refused, 2 usage or input error,
+//! 3 unavailable.
+
+mod access;
+mod check;
+mod config;
+mod consent;
+mod demo;
+mod doctor;
+mod explain;
+mod failure;
+mod lock;
+mod log;
+mod number;
+mod output;
+mod serve;
+mod settings;
+mod signals;
+mod sim;
+mod telling;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Exit, Failure};
+
+/// Keeps a brand's WhatsApp numbers green: decides before each message leaves whether it may.
+#[derive(Parser)]
+#[command(name = "greenline", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    settings: settings::Settings,
+    #[command(flatten)]
+    log: log::Log,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 yes or done, 1 no or refused, 2 usage or input error, 3 unavailable.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the gateway.
+    Serve(serve::Serve),
+    /// Shows it all at work: gateway, store, simulated platform and a sample brand in one process.
+    Demo(demo::Demo),
+    /// Runs the simulated platform alone.
+    Sim(sim::Sim),
+    /// Would this message go? Decides without sending or recording anything.
+    Check(check::Check),
+    /// Shows a recorded decision, with all it rested on.
+    Explain(explain::Explain),
+    /// Records, shows, imports and exports what people agreed to.
+    #[command(subcommand)]
+    Consent(consent::Consent),
+    /// The business's numbers.
+    #[command(subcommand)]
+    Number(number::Number),
+    /// Reads the whole store again and compares it with what is kept ready.
+    Verify(verify::Verify),
+    /// Checks and shows the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Looks for what would keep `serve` from working here.
+    Doctor(doctor::Doctor),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.command.json();
+    if let Err(failure) = log::start(&cli.log, cli.command.log_level()) {
+        return failure.report(json);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return Failure::unavailable("the program cannot start its threads")
+                .because(error)
+                .report(json);
+        }
+    };
+    let code = match runtime.block_on(dispatch(cli)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(json),
+    };
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    code
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let settings = &cli.settings;
+    match cli.command {
+        Command::Serve(command) => command.run(settings).await,
+        Command::Demo(command) => command.run().await,
+        Command::Sim(command) => command.run().await,
+        Command::Check(command) => command.run(settings).await,
+        Command::Explain(command) => command.run(settings).await,
+        Command::Consent(command) => command.run(settings).await,
+        Command::Number(command) => command.run(settings).await,
+        Command::Verify(command) => command.run(settings).await,
+        Command::Config(command) => command.run(settings),
+        Command::Doctor(command) => command.run(settings).await,
+    }
+}
+
+impl Command {
+    /// Whether the answer, and so an error too, is wanted as JSON.
+    fn json(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Demo(_) | Self::Sim(_) => false,
+            Self::Check(command) => command.json.json,
+            Self::Explain(command) => command.json.json,
+            Self::Consent(command) => command.json(),
+            Self::Number(command) => command.json(),
+            Self::Verify(command) => command.json.json,
+            Self::Config(command) => command.json(),
+            Self::Doctor(command) => command.json.json,
+        }
+    }
+
+    /// How much is logged when nothing is said about it.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Self::Serve(_) | Self::Sim(_) => "info",
+            Self::Demo(_) => "error",
+            _ => "warn",
+        }
+    }
+}

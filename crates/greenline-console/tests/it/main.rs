@@ -1,0 +1,4 @@
+//! The pages, from outside: what they say, that they say it safely, and that a machine can read it.
+
+mod pages;
+mod samples;

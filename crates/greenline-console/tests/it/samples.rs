@@ -1,0 +1,375 @@
+//! Filled views: a business with a bit of everything, including what tries to break out of its place.
+
+use greenline_console::docs::{Answer, DocsPage, Endpoint, Field, Group, ProblemKind};
+use greenline_console::words::{number_status, rating};
+use greenline_console::{
+    Addressee, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow, MessagePage,
+    NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage, StopRow, When,
+    WindowRow,
+};
+use greenline_policy::consent::{EventId, EventKind, Standing, Strength};
+use greenline_policy::decide::{Intent, Verdict};
+use greenline_policy::rule::{Rule, Severity};
+
+/// 25 November 2026, 14:03:07 UTC.
+const NOW_MS: i64 = 1_795_615_387_000;
+const MINUTE_MS: i64 = 60_000;
+
+fn ago(minutes: i64) -> When {
+    When::new(NOW_MS - minutes * MINUTE_MS, NOW_MS)
+}
+
+fn acme() -> Business {
+    Business {
+        id: "acme".to_owned(),
+        name: "Acme & Søns".to_owned(),
+    }
+}
+
+pub(crate) fn frame() -> Frame {
+    let globex = Business {
+        id: "globex".to_owned(),
+        name: "Globex".to_owned(),
+    };
+    Frame {
+        who: "ada".to_owned(),
+        business: Some(acme()),
+        businesses: vec![acme(), globex],
+        made: When::dated(NOW_MS),
+    }
+}
+
+fn decision(id: u8, minutes: i64, rule: Rule, template: Option<&str>) -> DecisionRow {
+    let refused = rule.card().severity != Severity::Note;
+    DecisionRow {
+        id: format!("dec_0001{id:016x}"),
+        at: ago(minutes),
+        to: format!("+155•••{id:02}"),
+        intent: if template.is_some() {
+            Intent::Template
+        } else {
+            Intent::FreeForm
+        },
+        template: template.map(str::to_owned),
+        app: "bot".to_owned(),
+        verdict: if refused {
+            Verdict::Refuse
+        } else {
+            Verdict::Allow
+        },
+        observed: false,
+        reason: rule.card().text.to_owned(),
+    }
+}
+
+pub(crate) fn status(observed: bool) -> StatusPage {
+    let number = |display: &str, id: &str, status, quality, inbound| NumberRow {
+        display: display.to_owned(),
+        id: id.to_owned(),
+        status: number_status(status).into(),
+        rating: rating(quality).into(),
+        read: status.map(|_| ago(3)),
+        last_inbound: inbound,
+    };
+    let mut decisions = vec![
+        decision(1, 1, Rule::Covered, Some("spring_offer")),
+        decision(2, 2, Rule::OptedOut, Some("spring_offer")),
+        decision(3, 4, Rule::WindowOpen, None),
+        decision(
+            4,
+            9,
+            Rule::ConsentMissing,
+            Some("order_update_with_a_long_name_that_must_wrap_somewhere"),
+        ),
+        decision(5, 2_000, Rule::AskFirstContact, Some("do_you_want_news")),
+    ];
+    decisions.iter_mut().for_each(|row| row.observed = observed);
+    let row = |rule: Rule, count| {
+        (
+            rule.card().text.to_owned(),
+            rule.id().to_owned(),
+            count,
+            rule.card().severity != Severity::Note,
+        )
+    };
+    StatusPage {
+        frame: frame(),
+        observed,
+        counts: Counts {
+            people: 12_408,
+            allowed: 3_120,
+            refused: 211,
+            stops: 17,
+            relay_waiting: 3,
+            relay_parked: 2,
+        },
+        numbers: vec![
+            number(
+                "+1 555 010 0001",
+                "106540352242922",
+                Some("CONNECTED"),
+                Some("GREEN"),
+                Some(ago(1)),
+            ),
+            number(
+                "+1 555 010 0002",
+                "106540352242923",
+                Some("RESTRICTED"),
+                Some("RED"),
+                Some(ago(5_000)),
+            ),
+            number("+1 555 010 0003", "106540352242924", None, None, None),
+        ],
+        by_reason: vec![
+            row(Rule::Covered, 702),
+            row(Rule::WindowOpen, 188),
+            row(Rule::OptedOut, 61),
+            row(Rule::ConsentMissing, 48),
+            row(Rule::NativeStop, 1),
+        ],
+        looked_at: 1_000,
+        older: Some("dec_00010000000000000005".to_owned()),
+        decisions,
+        stops: vec![
+            StopRow {
+                at: ago(2),
+                who: "+155•••02".to_owned(),
+                kind: EventKind::Withdrawn,
+                scope: "marketing".to_owned(),
+                method: "whatsapp thread".to_owned(),
+            },
+            StopRow {
+                at: ago(3_000),
+                who: "US.•••Zz".to_owned(),
+                kind: EventKind::NativeStopped,
+                scope: "marketing".to_owned(),
+                method: "platform".to_owned(),
+            },
+        ],
+        may_replay: true,
+    }
+}
+
+pub(crate) fn empty_status() -> StatusPage {
+    let only = acme();
+    StatusPage {
+        frame: Frame {
+            businesses: vec![only],
+            ..frame()
+        },
+        observed: false,
+        counts: Counts::default(),
+        numbers: Vec::new(),
+        by_reason: Vec::new(),
+        looked_at: 0,
+        decisions: Vec::new(),
+        older: None,
+        stops: Vec::new(),
+        may_replay: false,
+    }
+}
+
+fn standings() -> Vec<StandingRow> {
+    let event = EventId(7);
+    let row = |scope: &str, standing: Standing, since: Option<When>| StandingRow {
+        scope: scope.to_owned(),
+        standing,
+        switched_off: scope == "marketing.offers",
+        since,
+        event: Some("evt_0000000000000007".to_owned()),
+    };
+    let at_ms = NOW_MS - 2 * MINUTE_MS;
+    vec![
+        row(
+            "marketing",
+            Standing::Refused { event, at_ms },
+            Some(ago(2)),
+        ),
+        row(
+            "utility",
+            Standing::Covered {
+                event,
+                at_ms,
+                strength: Strength::Evidenced,
+            },
+            Some(ago(90_000)),
+        ),
+        row("authentication", Standing::Unknown, None),
+        row("calls", Standing::Claimed { event }, None),
+        row(
+            "marketing.offers",
+            Standing::Covered {
+                event,
+                at_ms,
+                strength: Strength::Imported,
+            },
+            Some(ago(70_000)),
+        ),
+    ]
+}
+
+fn reason(rule: Rule) -> ReasonView {
+    let card = rule.card();
+    ReasonView {
+        rule: card.id.to_owned(),
+        text: card.text.to_owned(),
+        sources: card
+            .sources
+            .iter()
+            .map(|source| (*source).to_owned())
+            .collect(),
+        remedy: card.remedy.to_owned(),
+        refuses: card.severity != Severity::Note,
+        until: None,
+        event: Some("evt_0000000000000007".to_owned()),
+    }
+}
+
+pub(crate) fn decision_page() -> DecisionPage {
+    DecisionPage {
+        frame: frame(),
+        row: decision(2, 2, Rule::OptedOut, Some("spring_offer")),
+        number: "+1 555 010 0001".to_owned(),
+        pack: "2026-11".to_owned(),
+        reasons: vec![reason(Rule::OptedOut), reason(Rule::TemplateUnknown)],
+        people: vec![Addressee {
+            who: "+155•••02".to_owned(),
+            link: Some("/decisions/dec_00010000000000000002/people/0".to_owned()),
+            standings: standings(),
+            native_stop: Some(ago(4_000)),
+            freeform_closed: Some(ago(2)),
+            wrote: Some(ago(3)),
+        }],
+        template_known: Some("marketing, sendable".to_owned()),
+        number_known: "status CONNECTED, no restriction".to_owned(),
+        outcome: "It did not go.".to_owned(),
+        message_ids: Vec::new(),
+        replay: Replay::Same,
+    }
+}
+
+pub(crate) fn person() -> PersonPage {
+    PersonPage {
+        frame: frame(),
+        who: "+155•••02".to_owned(),
+        identifiers: vec![
+            ("+155•••02".to_owned(), None),
+            ("US.•••Zz".to_owned(), Some(ago(90))),
+        ],
+        revealed: false,
+        reveal: Some((
+            "/people".to_owned(),
+            vec![("who".to_owned(), "+1 555 123 0002".to_owned())],
+        )),
+        standings: standings(),
+        native_stop: None,
+        freeform_closed: Some(ago(2)),
+        windows: vec![WindowRow {
+            number: "+1 555 010 0001".to_owned(),
+            wrote: ago(3),
+            until: ago(-1_437),
+            open: true,
+        }],
+        history: vec![
+            HistoryRow {
+                id: "evt_0000000000000008".to_owned(),
+                at: ago(2),
+                recorded: None,
+                kind: EventKind::Withdrawn,
+                scope: "marketing".to_owned(),
+                strength: None,
+                identifier: "+155•••02".to_owned(),
+                actor: "webhook".to_owned(),
+                evidence: vec![
+                    ("method".to_owned(), "whatsapp_thread".to_owned()),
+                    (
+                        "wording".to_owned(),
+                        "STOP</dd><script>alert(1)</script>".to_owned(),
+                    ),
+                ],
+            },
+            HistoryRow {
+                id: "evt_0000000000000007".to_owned(),
+                at: ago(90_000),
+                recorded: Some(ago(89_000)),
+                kind: EventKind::Granted,
+                scope: "utility".to_owned(),
+                strength: Some("evidenced"),
+                identifier: "+155•••02".to_owned(),
+                actor: "ada".to_owned(),
+                evidence: vec![
+                    ("method".to_owned(), "website_form".to_owned()),
+                    (
+                        "wording".to_owned(),
+                        "Yes, tell me about my order on WhatsApp".to_owned(),
+                    ),
+                    ("business name".to_owned(), "Acme & Søns".to_owned()),
+                    (
+                        "source".to_owned(),
+                        "https://acme.example/checkout/a-long-address-that-has-to-wrap-on-a-phone"
+                            .to_owned(),
+                    ),
+                ],
+            },
+        ],
+    }
+}
+
+pub(crate) fn people() -> PeoplePage {
+    PeoplePage {
+        frame: frame(),
+        problem: Some("Nobody of this business is known by that number or id.".to_owned()),
+    }
+}
+
+pub(crate) fn message() -> MessagePage {
+    MessagePage {
+        frame: frame(),
+        title: "Not found".to_owned(),
+        text: "there is no such decision".to_owned(),
+    }
+}
+
+pub(crate) fn docs() -> DocsPage {
+    let field = |name: &str, required, text: &str| Field {
+        name: name.to_owned(),
+        kind: "text".to_owned(),
+        required,
+        text: text.to_owned(),
+    };
+    DocsPage {
+        frame: Frame {
+            business: None,
+            ..frame()
+        },
+        intro: vec!["What a business's own software and people use.".to_owned()],
+        version: "0.1.0".to_owned(),
+        groups: vec![Group {
+            name: "Consent".to_owned(),
+            endpoints: vec![Endpoint {
+                method: "POST".to_owned(),
+                path: "/v1/consents".to_owned(),
+                anchor: "post-v1-consents".to_owned(),
+                summary: "Record what a person said.".to_owned(),
+                text: vec!["Answered once the event is on disk.".to_owned()],
+                parameters: vec![field("Idempotency-Key", false, "Recorded once.")],
+                body: vec![
+                    field("scope", true, "What it is for."),
+                    field("evidence.method", false, "How."),
+                ],
+                example: Some("{\n  \"business\": \"acme\"\n}".to_owned()),
+                answers: vec![Answer {
+                    status: "201".to_owned(),
+                    text: "Recorded".to_owned(),
+                    fields: vec![field("id", true, "Its id.")],
+                }],
+            }],
+        }],
+        problems: vec![ProblemKind {
+            id: "not-found".to_owned(),
+            status: 404,
+            title: "Not found".to_owned(),
+            text: "There is no such thing.".to_owned(),
+        }],
+    }
+}

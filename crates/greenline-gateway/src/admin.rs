@@ -1,0 +1,64 @@
+//! The admin API and the pages of the private listener.
+//!
+//! Everything here reads, records what people said, or asks what would be decided. It never speaks to the
+//! platform and never sends: a message goes through the gateway or not at all.
+
+mod auth;
+pub mod consents;
+pub mod decisions;
+mod extract;
+pub mod openapi;
+mod operate;
+mod pages;
+mod people;
+pub mod problem;
+mod records;
+mod shape;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::Shared;
+
+use problem::{Kind, Problem};
+
+/// Every endpoint of the admin API and every page.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/v1/consents", post(consents::record))
+        .route("/v1/consents/import", post(consents::import_file))
+        .route("/v1/export/consents", get(records::export))
+        .route("/v1/people/{id}", get(people::show))
+        .route("/v1/stops", get(records::stops))
+        .route(
+            "/v1/decisions",
+            get(decisions::list).post(decisions::preview),
+        )
+        .route("/v1/decisions/{id}", get(decisions::show))
+        .route("/v1/numbers", get(records::numbers))
+        .route("/v1/templates", get(records::templates))
+        .route("/v1/timeline", get(records::timeline))
+        .route("/v1/relay", get(operate::relay))
+        .route("/v1/relay/replay", post(operate::replay))
+        .route("/v1/verify", get(operate::verify))
+        .route("/v1/openapi.json", get(openapi::serve))
+        .route("/docs", get(openapi::docs))
+        .route("/", get(pages::status))
+        .route("/decisions/{id}", get(pages::decision))
+        .route(
+            "/decisions/{id}/people/{place}",
+            get(pages::addressee).post(pages::addressee_in_full),
+        )
+        .route("/people", get(pages::people).post(pages::search))
+        .route("/relay/replay", post(pages::replay))
+        .route("/favicon.ico", get(pages::no_icon))
+        .route("/healthz", get(operate::healthz))
+        .route("/readyz", get(operate::readyz))
+        .route("/metrics", get(operate::metrics))
+        .fallback(async || {
+            Problem::not_found("there is nothing at this path; /docs lists what there is")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(Kind::Method, "the path exists, the method does not")
+        })
+}

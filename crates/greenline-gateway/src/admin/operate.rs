@@ -1,0 +1,191 @@
+//! For whoever runs it: relay backlog, verification, health, metrics.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::Shared;
+use crate::config::May;
+
+use super::auth::Who;
+use super::extract::Params;
+use super::people::OfBusiness;
+use super::problem::{Kind, Problem, ProblemBody};
+
+/// Webhooks on their way to the business's apps.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RelayState)]
+pub(crate) struct RelayShape {
+    business: String,
+    /// Deliveries that wait for an app or are being tried.
+    waiting: u64,
+    /// Deliveries given up and kept for replay.
+    parked: u64,
+}
+
+/// How many webhooks wait for apps.
+#[utoipa::path(
+    get, path = "/v1/relay", operation_id = "showRelay", tag = "operation", params(OfBusiness),
+    responses((status = 200, description = "The backlog", body = RelayShape))
+)]
+pub(crate) async fn relay(
+    State(app): State<Shared>,
+    who: Who,
+    Params(of): Params<OfBusiness>,
+) -> Result<Json<RelayShape>, Problem> {
+    let business = who.business(&app.directory, of.business.as_deref())?;
+    let counts = app.ledger.counts(business.ix, app.clock.now_ms()).await?;
+    Ok(Json(RelayShape {
+        business: business.config.id.clone(),
+        waiting: counts.relay_waiting,
+        parked: counts.relay_parked,
+    }))
+}
+
+/// Whose deliveries.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReplayParams {
+    /// The business; may be left out with a token that reaches only one.
+    business: Option<String>,
+    /// Of this app only.
+    app: Option<String>,
+}
+
+/// What was put back.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Requeued {
+    /// Deliveries that are due again.
+    requeued: u64,
+}
+
+/// Put parked deliveries back into the queue.
+#[utoipa::path(
+    post, path = "/v1/relay/replay", operation_id = "replayRelay", tag = "operation", params(ReplayParams),
+    responses(
+        (status = 200, description = "They are due again", body = Requeued),
+        (status = 404, description = "No such business or app", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn replay(
+    State(app): State<Shared>,
+    who: Who,
+    Params(params): Params<ReplayParams>,
+) -> Result<Json<Requeued>, Problem> {
+    who.must(May::Manager)?;
+    let business = who.business(&app.directory, params.business.as_deref())?;
+    if let Some(name) = params.app.as_deref()
+        && !business.config.app.iter().any(|app| app.name == name)
+    {
+        let names = business.config.app.iter().map(|app| app.name.clone());
+        return Err(Problem::not_found("the business has no such app")
+            .at("app")
+            .allowed(names));
+    }
+    let requeued = app
+        .ledger
+        .relay_replay(business.ix, params.app.as_deref(), app.clock.now_ms())
+        .await?;
+    app.relay_due.notify_one();
+    Ok(Json(Requeued { requeued }))
+}
+
+/// What a verification found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Verification)]
+pub(crate) struct VerifyShape {
+    /// Nothing is other than it should be.
+    clean: bool,
+    people: u64,
+    events: u64,
+    decisions: u64,
+    differences: Vec<DifferenceShape>,
+}
+
+/// One thing that is not as it should be.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Difference)]
+pub(crate) struct DifferenceShape {
+    /// `head`, `version_gap`, `missing`, `record` or `store`.
+    kind: &'static str,
+    /// What was found.
+    what: String,
+}
+
+/// Fold every event again and compare with what decisions rest on.
+///
+/// Reads the whole store. Needs `may = "admin"` and a token that reaches every business.
+#[utoipa::path(
+    get, path = "/v1/verify", operation_id = "verify", tag = "operation",
+    responses(
+        (status = 200, description = "What was found; `clean` says whether all is well", body = VerifyShape),
+        (status = 403, description = "Needs may = \"admin\" and all businesses", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn verify(
+    State(app): State<Shared>,
+    who: Who,
+) -> Result<Json<VerifyShape>, Problem> {
+    who.must(May::Admin)?;
+    if who.0.businesses.is_some() {
+        return Err(Problem::new(
+            Kind::Forbidden,
+            "the store is shared: this needs a token that reaches every business",
+        ));
+    }
+    let found = app.ledger.verify().await?;
+    Ok(Json(VerifyShape {
+        clean: found.differences.is_empty(),
+        people: found.people,
+        events: found.events,
+        decisions: found.decisions,
+        differences: found
+            .differences
+            .into_iter()
+            .map(|difference| DifferenceShape {
+                kind: difference.kind,
+                what: difference.what,
+            })
+            .collect(),
+    }))
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "operation", security(()),
+    responses((status = 200, description = "Alive", body = String, content_type = "text/plain")))]
+pub(crate) async fn healthz() -> &'static str {
+    "alive\n"
+}
+
+/// The store answers, to readers and from its writer.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation", security(()),
+    responses(
+        (status = 200, description = "Ready", body = String, content_type = "text/plain"),
+        (status = 503, description = "The store does not answer", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn readyz(State(app): State<Shared>) -> Result<&'static str, Problem> {
+    app.ledger.decisions(None, None, 1).await?;
+    if let Some(business) = app.directory.businesses().next() {
+        // Nothing to learn: it only asks whether the writer still takes anything.
+        app.ledger.learn(business.ix, Vec::new()).await?;
+    }
+    Ok("ready\n")
+}
+
+/// Counters in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security(()),
+    responses((status = 200, description = "Counters", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
+    (
+        StatusCode::OK,
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        app.metrics.render(),
+    )
+}

@@ -1,0 +1,42 @@
+//! Everything a request needs, built once and handed down.
+
+use std::sync::Arc;
+
+use greenline_ledger::Ledger;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::media::MediaHosts;
+use crate::metrics::Metrics;
+use crate::templates::Templates;
+use crate::upstream::Origin;
+
+/// The wiring.
+#[derive(Debug)]
+pub struct App {
+    /// Settings.
+    pub config: Config,
+    /// Who is who.
+    pub directory: Directory,
+    /// Consent, decisions, deliveries.
+    pub ledger: Ledger,
+    /// The platform.
+    pub upstream: Origin,
+    /// Which templates the ledger knows.
+    pub templates: Templates,
+    /// Servers that media lie on.
+    pub media: MediaHosts,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Time.
+    pub clock: Clock,
+    /// Rung when deliveries are waiting for apps.
+    pub relay_due: Notify,
+    /// Rung when own replies are due.
+    pub replies_due: Notify,
+}
+
+/// Shared by every request.
+pub type Shared = Arc<App>;

@@ -1,0 +1,365 @@
+//! Configuration: embedded defaults, then one TOML file, then the environment.
+//!
+//! Holds values only, never clients or connections. Unknown settings are refused, and what is wrong is
+//! said with the setting's path. Secrets never print.
+
+mod check;
+mod load;
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+pub use check::{Finding, check};
+pub use load::{ConfigError, load, parse};
+
+/// The defaults, which are also the reference text.
+pub const DEFAULTS: &str = include_str!("config/default.toml");
+
+/// A value that never prints.
+#[derive(Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value in clear.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(none)" } else { "(secret)" })
+    }
+}
+
+/// Everything.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Addresses.
+    pub listen: Listen,
+    /// The store.
+    pub store: Store,
+    /// The platform.
+    pub upstream: Upstream,
+    /// Bounds on input.
+    pub limits: Limits,
+    /// Relaying of webhooks.
+    pub relay: Relay,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Who may use the admin API.
+    #[serde(default)]
+    pub admin: Admin,
+    /// The businesses.
+    #[serde(default)]
+    pub business: Vec<Business>,
+}
+
+/// `[listen]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Public listener.
+    pub public: SocketAddr,
+    /// Private listener.
+    pub private: SocketAddr,
+    /// How the public listener is reached.
+    pub public_url: String,
+    /// How the private listener is reached.
+    pub private_url: String,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:PATH`.
+    pub url: String,
+    /// What replies do while the store is down.
+    pub replies_when_down: RepliesWhenDown,
+    /// Requests that may wait for the writer.
+    pub queue_max: usize,
+    /// Decisions in one commit.
+    pub batch_max: usize,
+}
+
+/// `store.replies_when_down`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepliesWhenDown {
+    /// Refused, as everything else.
+    Refuse,
+}
+
+/// `[upstream]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Base address, without path.
+    pub url: String,
+    /// To open a connection.
+    pub connect_timeout_ms: u64,
+    /// To wait for an answer.
+    pub timeout_ms: u64,
+    /// Before an idle connection is closed.
+    pub idle_ms: u64,
+    /// Connections kept.
+    pub idle_connections_max: usize,
+    /// Sends under way per number.
+    pub concurrency_per_number_max: usize,
+    /// Between reads of numbers and templates.
+    pub poll_interval_s: u64,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Body of a send.
+    pub send_body_bytes_max: usize,
+    /// Body of a webhook.
+    pub webhook_body_bytes_max: usize,
+    /// Body passed through.
+    pub pass_body_bytes_max: usize,
+    /// Answer read before being handed on.
+    pub answer_bytes_max: usize,
+    /// Body of the admin API.
+    pub admin_body_bytes_max: usize,
+    /// For a client's head and body.
+    pub client_timeout_ms: u64,
+    /// Connections per listener.
+    pub connections_max: usize,
+    /// Rows of one page.
+    pub page_rows_max: usize,
+}
+
+/// `[relay]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// How long a delivery is tried for.
+    pub retry_hours: u64,
+    /// First pause.
+    pub backoff_first_ms: u64,
+    /// Longest pause.
+    pub backoff_last_ms: u64,
+    /// For an app to take a delivery.
+    pub timeout_ms: u64,
+    /// Under way at once, per app and lane.
+    pub concurrency_max: usize,
+    /// Hosts reachable without https or on private addresses.
+    pub allow_hosts: Vec<String>,
+}
+
+/// `[retention]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Days that bodies live in the inbox.
+    pub bodies_days: u32,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Tokens.
+    #[serde(default)]
+    pub token: Vec<AdminToken>,
+}
+
+/// `[[admin.token]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminToken {
+    /// Acts are recorded under this name.
+    pub name: String,
+    /// The Bearer token.
+    #[serde(default)]
+    pub key: Secret,
+    /// Businesses it reaches; `None` for all.
+    #[serde(default)]
+    pub businesses: Option<Vec<String>>,
+    /// What it may do.
+    #[serde(default)]
+    pub may: May,
+}
+
+/// What an admin token may do; each includes the ones before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum May {
+    /// Read.
+    #[default]
+    Viewer,
+    /// Record a person's request.
+    Agent,
+    /// Import, export, settings of campaigns.
+    Manager,
+    /// Everything.
+    Admin,
+}
+
+/// `mode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Refusals bind.
+    #[default]
+    Enforce,
+    /// Everything is forwarded; refusals are recorded.
+    Observe,
+}
+
+/// `stop_closes`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCloses {
+    /// A bare STOP closes marketing, utility and calls.
+    #[default]
+    MarketingUtility,
+    /// A bare STOP closes everything.
+    All,
+}
+
+/// `[[business]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Business {
+    /// Used in URLs.
+    pub id: String,
+    /// The name people saw.
+    pub name: String,
+    /// Earlier names.
+    #[serde(default)]
+    pub former_names: Vec<String>,
+    /// The platform's portfolio.
+    #[serde(default)]
+    pub portfolio_id: String,
+    /// Verifies webhook signatures.
+    #[serde(default)]
+    pub app_secret: Secret,
+    /// Answers the handshake.
+    #[serde(default)]
+    pub verify_token: Secret,
+    /// The platform's token.
+    #[serde(default)]
+    pub access_token: Secret,
+    /// Whether refusals bind.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Language of own replies when the person's is not known.
+    #[serde(default = "english")]
+    pub language: String,
+    /// Whether a stop is confirmed.
+    #[serde(default = "yes")]
+    pub confirm_stops: bool,
+    /// Words that bots use too and that count as stops here.
+    #[serde(default)]
+    pub ambiguous_stop_words: Vec<String>,
+    /// What a bare STOP closes.
+    #[serde(default)]
+    pub stop_closes: StopCloses,
+    /// Declared topics.
+    #[serde(default)]
+    pub topics: Vec<String>,
+    /// Utility and authentication templates in an open window count as replies.
+    #[serde(default)]
+    pub window_templates_are_replies: bool,
+    /// Put the decision id into an unused `biz_opaque_callback_data`.
+    #[serde(default)]
+    pub biz_opaque_callback_data: bool,
+    /// Own wording of replies, kind → language → text.
+    #[serde(default)]
+    pub texts: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+    /// What is said of templates.
+    #[serde(default)]
+    pub template: Vec<Template>,
+    /// Numbers.
+    #[serde(default)]
+    pub number: Vec<Number>,
+    /// Apps.
+    #[serde(default)]
+    pub app: Vec<App>,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `[[business.template]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Name on the platform, all languages.
+    pub name: String,
+    /// What the person must have agreed to.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// Asks whether the person wants messages or wants to stop them.
+    #[serde(default)]
+    pub ask: bool,
+}
+
+/// `[[business.number]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Number {
+    /// The platform's id.
+    pub phone_number_id: String,
+    /// The account it belongs to.
+    pub waba_id: String,
+    /// As people see it.
+    #[serde(default)]
+    pub display_number: String,
+}
+
+/// `[[business.app]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// The Bearer token it sends.
+    #[serde(default)]
+    pub key: Secret,
+    /// Hex SHA-256 of the platform token it keeps.
+    #[serde(default)]
+    pub token_sha256: String,
+    /// Where its webhooks go.
+    #[serde(default)]
+    pub relay_url: String,
+    /// Signs what is relayed.
+    #[serde(default)]
+    pub relay_secret: Secret,
+    /// Only deliveries that hold one of these fields.
+    #[serde(default)]
+    pub relay_fields: Vec<String>,
+    /// What to keep and send later instead of refusing.
+    #[serde(default)]
+    pub hold: Vec<String>,
+    /// May reroute webhooks and register numbers.
+    #[serde(default)]
+    pub trusted: bool,
+}

@@ -1,0 +1,203 @@
+//! Reading the platform of our own accord: template lists, and the fields of numbers.
+//!
+//! What passes through the gateway teaches the same things; both end in the ledger as effects.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenline_ledger::types::{BusinessIx, Effect};
+use greenline_policy::scope::Category;
+use greenline_wire::answer::{self, NumberFields, Templates};
+use http::{HeaderMap, HeaderValue, Request, header};
+use tokio::sync::watch;
+
+use crate::app::{App, Shared};
+use crate::upstream::Outgoing;
+
+/// The Graph version of our own calls.
+pub const API_VERSION: &str = "v23.0";
+/// Fields read of a number (QL-07).
+const NUMBER_FIELDS: &str = "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status";
+/// Fields read of a template.
+const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components";
+/// Templates asked for in one page.
+const TEMPLATE_PAGE: usize = 200;
+/// Pages read of one account's list; 6,000 templates are the most an account may have (QL-31).
+const TEMPLATE_PAGES_MAX: usize = 50;
+
+/// Headers of a call that Greenline makes itself.
+pub(crate) fn own_headers(app: &App, business: BusinessIx) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = &app.directory.business(business).authorization {
+        headers.insert(header::AUTHORIZATION, token.clone());
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("greenline/", env!("CARGO_PKG_VERSION"))));
+    headers
+}
+
+async fn get(app: &App, business: BusinessIx, target: &str) -> Result<Bytes, String> {
+    let mut request = Request::new(Outgoing::empty());
+    *request.uri_mut() = target.parse().map_err(|error| format!("{error}"))?;
+    *request.headers_mut() = own_headers(app, business);
+    let response = app.upstream.call(request, None).await.map_err(|error| error.to_string())?;
+    let status = response.status();
+    let body = response.into_body().read(app.config.limits.answer_bytes_max).await.map_err(|error| error.to_string())?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let code = answer_code(&body);
+    Err(format!("the platform answered {status}{code}"))
+}
+
+fn answer_code(body: &[u8]) -> String {
+    greenline_wire::error::read(body).map_or_else(String::new, |error| format!(", code {}", error.code))
+}
+
+/// Looks one template up, all its languages.
+///
+/// # Errors
+/// Why the platform or the ledger did not answer.
+pub async fn template(app: &App, business: BusinessIx, waba_id: &str, name: &str) -> Result<(), String> {
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    let target = format!("/{API_VERSION}/{waba_id}/message_templates?name={name}&fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}");
+    let body = get(app, business, &target).await?;
+    let templates = answer::read_templates(&body).ok_or("the answer is not a template list")?;
+    keep_templates(app, business, waba_id, &templates).await
+}
+
+/// Reads an account's whole list.
+async fn templates(app: &App, business: BusinessIx, waba_id: &str) -> Result<(), String> {
+    let base = format!("/{API_VERSION}/{waba_id}/message_templates?fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}");
+    let mut target = base.clone();
+    for _ in 0..TEMPLATE_PAGES_MAX {
+        let body = get(app, business, &target).await?;
+        let page = answer::read_templates(&body).ok_or("the answer is not a template list")?;
+        keep_templates(app, business, waba_id, &page).await?;
+        let Some(after) = page.after else { return Ok(()) };
+        let after: String = form_urlencoded::byte_serialize(after.as_bytes()).collect();
+        target = format!("{base}&after={after}");
+    }
+    Ok(())
+}
+
+/// Writes a page of templates to the ledger and remembers that they are known.
+///
+/// # Errors
+/// The ledger's.
+pub async fn keep_templates(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    templates: &Templates<'_>,
+) -> Result<(), String> {
+    let at_ms = app.clock.now_ms();
+    let named = |template: &answer::Template<'_>| {
+        let language = template.language.as_deref()?;
+        Some(Effect::Template {
+            waba_id: waba_id.into(),
+            name: (&*template.name).into(),
+            language: language.into(),
+            template_id: template.id.as_deref().map(Into::into),
+            category: template.category.as_deref().map(category),
+            status: template.status.as_deref().map(Into::into),
+            is_ask: template.body.as_deref().map(greenline_policy::stop::is_ask),
+            at_ms,
+        })
+    };
+    // A row without a category says nothing that a decision could rest on.
+    let rows = templates.rows.iter().filter(|template| template.category.is_some());
+    let effects: Vec<Effect> = rows.filter_map(named).collect();
+    if effects.is_empty() {
+        return Ok(());
+    }
+    app.ledger.learn(business, effects).await.map_err(|error| error.to_string())?;
+    for template in templates.rows.iter().filter(|template| template.category.is_some()) {
+        if let Some(language) = &template.language {
+            app.templates.add(waba_id, &template.name, language);
+        }
+    }
+    Ok(())
+}
+
+/// The platform's category; one that is not known is judged as the strictest (SND-01).
+#[must_use]
+pub fn category(text: &str) -> Category {
+    match text {
+        "UTILITY" => Category::Utility,
+        "AUTHENTICATION" => Category::Authentication,
+        _ => Category::Marketing,
+    }
+}
+
+async fn number(app: &App, business: BusinessIx, number: &str) -> Result<(), String> {
+    let body = get(app, business, &format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}")).await?;
+    let fields = answer::read_number(&body).ok_or("the answer is not a number's fields")?;
+    keep_number(app, business, number, &fields).await
+}
+
+/// Writes what was read of a number to the ledger.
+///
+/// # Errors
+/// The ledger's.
+pub async fn keep_number(app: &App, business: BusinessIx, number: &str, fields: &NumberFields<'_>) -> Result<(), String> {
+    if fields.status.is_none() && fields.quality_rating.is_none() {
+        return Ok(());
+    }
+    let effect = Effect::Number {
+        number: number.into(),
+        status: fields.status.as_deref().map(Into::into),
+        rating: fields.quality_rating.as_deref().map(Into::into),
+        at_ms: app.clock.now_ms(),
+    };
+    app.ledger.learn(business, vec![effect]).await.map_err(|error| error.to_string())
+}
+
+/// Tells the memory of templates what the ledger holds from before.
+///
+/// # Errors
+/// The ledger's.
+pub async fn remember_templates(app: &App) -> Result<(), String> {
+    for business in app.directory.businesses() {
+        let known = app.ledger.templates(business.ix, None).await.map_err(|error| error.to_string())?;
+        for template in known {
+            app.templates.add(&template.waba_id, &template.name, &template.language);
+        }
+    }
+    Ok(())
+}
+
+/// Reads numbers and lists at the start and then at the configured interval, until told to stop.
+pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
+    let pause = Duration::from_secs(app.config.upstream.poll_interval_s.max(1));
+    loop {
+        let work = read_everything(&app);
+        tokio::select! {
+            () = work => {}
+            _ = stop.changed() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn read_everything(app: &App) {
+    for known in app.directory.numbers() {
+        if app.directory.business(known.business).authorization.is_none() {
+            continue;
+        }
+        if let Err(why) = number(app, known.business, &known.id).await {
+            tracing::warn!(number.id = %known.id, %why, "a number could not be read");
+        }
+    }
+    for (waba_id, business) in app.directory.accounts() {
+        if app.directory.business(business).authorization.is_none() {
+            continue;
+        }
+        if let Err(why) = templates(app, business, waba_id).await {
+            tracing::warn!(account.id = waba_id, %why, "a template list could not be read");
+        }
+    }
+}

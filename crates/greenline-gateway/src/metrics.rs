@@ -1,0 +1,59 @@
+//! Counters, each named once; labels are closed sets.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($name:ident: $metric:literal, $help:literal;)*) => {
+        /// Every counter of the gateway.
+        #[derive(Debug, Default)]
+        pub struct Metrics { $(#[doc = $help] pub $name: Counter,)* }
+
+        impl Metrics {
+            /// The text format that Prometheus reads.
+            #[must_use]
+            pub fn render(&self) -> String {
+                let mut text = String::new();
+                $(let _ = write!(text, "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", $metric, $help, self.$name.get());)*
+                text
+            }
+        }
+    };
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+counters! {
+    sends_allowed: "greenline_sends_allowed_total", "Sends that were allowed.";
+    sends_refused: "greenline_sends_refused_total", "Sends that were refused.";
+    sends_observed: "greenline_sends_observed_total", "Sends that went on in observe mode though they would have been refused.";
+    sends_unreadable: "greenline_sends_unreadable_total", "Sends that could not be read.";
+    sends_throttled: "greenline_sends_throttled_total", "Sends answered 429 by the bound per number.";
+    sends_unknown: "greenline_sends_unknown_total", "Sends whose outcome is unknown.";
+    upstream_failures: "greenline_upstream_failures_total", "Requests to the platform that failed before an answer.";
+    store_failures: "greenline_store_failures_total", "Requests that the store could not serve.";
+    passed: "greenline_passed_total", "Other Graph calls passed through.";
+    webhooks: "greenline_webhooks_total", "Webhook deliveries taken.";
+    webhooks_repeated: "greenline_webhooks_repeated_total", "Webhook deliveries that had been taken before.";
+    webhooks_rejected: "greenline_webhooks_rejected_total", "Webhook deliveries with a wrong signature or form.";
+    webhooks_quarantined: "greenline_webhooks_quarantined_total", "Webhook entries of accounts that do not belong there.";
+    stops: "greenline_stops_total", "Stops recorded from webhooks.";
+    relayed: "greenline_relayed_total", "Deliveries taken by apps.";
+    relay_failures: "greenline_relay_failures_total", "Attempts that an app did not take.";
+    replies_sent: "greenline_replies_sent_total", "Own confirmations and questions sent.";
+}

@@ -1,0 +1,272 @@
+//! Graph calls that reach nobody, passed through; what they read teaches us on the way.
+//!
+//! Bodies stream. JSON answers of a known, bounded size are read so that `paging` links can lead back
+//! here and templates and numbers can be learned. The app's key is replaced by the business's token.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use greenline_ledger::types::BusinessIx;
+use greenline_wire::answer;
+use greenline_wire::path::{Edge, GraphPath, NodeKind};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body_util::Limited;
+
+use crate::app::Shared;
+use crate::directory::App;
+use crate::graph::{Answered, Call};
+use crate::{learn, media};
+use crate::refusal::Refusal;
+use crate::upstream::{Answer, CallError, Outgoing};
+
+/// Headers that belong to one connection, or that are set anew.
+const NOT_FORWARDED: [header::HeaderName; 11] = [
+    header::HOST,
+    header::CONNECTION,
+    header::AUTHORIZATION,
+    header::TRANSFER_ENCODING,
+    header::CONTENT_LENGTH,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+    // Answers are read as they pass, so they must come plain.
+    header::ACCEPT_ENCODING,
+    header::COOKIE,
+];
+
+/// Whether an id that the configuration does not name was learned as the business's own.
+pub(crate) fn is_learned(app: &Shared, business: BusinessIx, id: &str) -> bool {
+    app.templates.owns_id(business, id)
+}
+
+/// What a bare id stands for, as far as is known.
+pub(crate) fn kind_of(app: &Shared, business: BusinessIx, id: &str) -> NodeKind {
+    if app.directory.number(id).is_some() {
+        NodeKind::Number
+    } else if app.directory.account(id).is_some() {
+        NodeKind::Account
+    } else {
+        app.templates.kind_of(business, id)
+    }
+}
+
+/// Path and query for the platform: as sent, without a token in the query.
+pub(crate) fn target(path: &str, query: &str) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+}
+
+fn is_token(pair: &str) -> bool {
+    form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| name == "access_token")
+}
+
+/// Headers for the platform: the client's, with the token that counts.
+pub(crate) fn headers(app: &Shared, client: &App, sent: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(sent.len() + 1);
+    for (name, value) in sent {
+        let own = name.as_str().starts_with("greenline-") || name.as_str() == "keep-alive";
+        if !own && !NOT_FORWARDED.contains(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    let token = if client.keeps_token {
+        sent.get(header::AUTHORIZATION).cloned()
+    } else {
+        app.directory.business(client.business).authorization.clone()
+    };
+    if let Some(token) = token {
+        headers.insert(header::AUTHORIZATION, token);
+    }
+    headers
+}
+
+/// Headers of the platform's answer that belong to the message, not to the connection.
+pub(crate) fn answer_headers(mut headers: HeaderMap) -> HeaderMap {
+    drop_connection_headers(&mut headers);
+    headers.remove(header::CONTENT_LENGTH);
+    headers
+}
+
+/// Removes what belongs to one connection.
+pub(crate) fn drop_connection_headers(headers: &mut HeaderMap) {
+    for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE] {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+}
+
+/// Passes a call whose body is in memory.
+pub(crate) async fn forward(
+    app: &Shared,
+    client: &Arc<App>,
+    named: &GraphPath<'_>,
+    call: &Call<'_>,
+) -> Result<Response<Body>, Refusal> {
+    let request = request(app, client, &call.method, call.path, call.query, call.headers, Outgoing::full(call.body.clone()));
+    let response = ask_platform(app, request).await?;
+    let gateway = gateway_base(app, call.headers);
+    hand_back(app, client, named, response, &gateway).await
+}
+
+/// Passes a call and keeps its answer in memory; for calls within a thread that reach nobody new.
+pub(crate) async fn buffered(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answered, Refusal> {
+    let request = request(app, client, &call.method, call.path, call.query, call.headers, Outgoing::full(call.body.clone()));
+    let (parts, body) = ask_platform(app, request).await?.into_parts();
+    let body = read(app, body).await?;
+    Ok(Answered { status: parts.status, headers: answer_headers(parts.headers), body })
+}
+
+/// Passes a call whose body is streamed.
+pub(crate) async fn stream(
+    app: &Shared,
+    client: &Arc<App>,
+    named: &GraphPath<'_>,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Body>, Refusal> {
+    let bytes_max = app.config.limits.pass_body_bytes_max;
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > bytes_max) {
+        return Err(Refusal::too_long(bytes_max));
+    }
+    let empty = length.is_none_or(|length| length == 0) && !parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let body = if empty { Outgoing::empty() } else { Outgoing::Stream(Body::new(Limited::new(body, bytes_max))) };
+    let query = parts.uri.query().unwrap_or_default();
+    let mut request = request(app, client, &parts.method, parts.uri.path(), query, &parts.headers, body);
+    if let Some(length) = length.filter(|length| *length > 0) {
+        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let response = ask_platform(app, request).await?;
+    let gateway = gateway_base(app, &parts.headers);
+    hand_back(app, client, named, response, &gateway).await
+}
+
+fn request(
+    app: &Shared,
+    client: &App,
+    method: &Method,
+    path: &str,
+    query: &str,
+    sent: &HeaderMap,
+    body: Outgoing,
+) -> Request<Outgoing> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method.clone();
+    if let Ok(target) = target(path, query).parse() {
+        *request.uri_mut() = target;
+    }
+    *request.headers_mut() = headers(app, client, sent);
+    request
+}
+
+async fn ask_platform(app: &Shared, request: Request<Outgoing>) -> Result<Response<Answer>, Refusal> {
+    app.metrics.passed.add();
+    app.upstream.call(request, None).await.map_err(|error| {
+        app.metrics.upstream_failures.add();
+        tracing::warn!(%error, "a call could not be passed to the platform");
+        match error {
+            CallError::Unknown(_) => Refusal::unavailable("the platform did not answer", None),
+            CallError::NotSent(_) | CallError::Late => Refusal::unavailable("the platform cannot be reached", None),
+        }
+    })
+}
+
+/// Hands the answer on; a JSON answer of bounded size is read on the way.
+async fn hand_back(
+    app: &Shared,
+    client: &App,
+    named: &GraphPath<'_>,
+    response: Response<Answer>,
+    gateway: &str,
+) -> Result<Response<Body>, Refusal> {
+    let (mut parts, body) = response.into_parts();
+    let json = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.contains("json") || kind.contains("javascript"));
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let bounded = length.is_none_or(|length| length <= app.config.limits.answer_bytes_max);
+    if !(json && bounded) {
+        drop_connection_headers(&mut parts.headers);
+        return Ok(Response::from_parts(parts, Body::new(body)));
+    }
+    let body = read(app, body).await?;
+    if parts.status.is_success() {
+        teach(app, client.business, &named.edge, &body).await;
+    }
+    let business = app.directory.business(client.business);
+    let led_back = match &named.edge {
+        Edge::Node { .. } if !client.keeps_token => media::lead_back(business, &body, gateway),
+        _ => None,
+    };
+    let body = led_back
+        .or_else(|| answer::rewrite_paging(&body, app.upstream.base(), gateway).map(Bytes::from))
+        .unwrap_or(body);
+    parts.headers = answer_headers(parts.headers);
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+async fn read(app: &Shared, body: Answer) -> Result<Bytes, Refusal> {
+    body.read(app.config.limits.answer_bytes_max)
+        .await
+        .map_err(|error| Refusal::unavailable(format!("the platform's answer could not be read: {error}"), None))
+}
+
+/// Templates, numbers and media are learned as they pass.
+async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8]) {
+    let learned = match edge {
+        Edge::NodeEdge { id, edge } if edge == "message_templates" => match answer::read_templates(body) {
+            Some(templates) => {
+                for template in &templates.rows {
+                    if let Some(template_id) = &template.id {
+                        app.templates.own_id(business, template_id, NodeKind::Template);
+                    }
+                }
+                learn::keep_templates(app, business, id, &templates).await
+            }
+            None => Ok(()),
+        },
+        Edge::NodeEdge { edge, .. } if edge == "media" => {
+            if let Some(media) = answer::read_media(body) {
+                app.templates.own_id(business, &media.id, NodeKind::Media);
+            }
+            Ok(())
+        }
+        Edge::NodeEdge { edge, .. } if edge == "phone_numbers" => {
+            let mut result = Ok(());
+            for fields in answer::read_numbers(body) {
+                if let Some(id) = fields.id.as_deref().filter(|id| app.directory.owner(id) == Some(business)) {
+                    result = result.and(learn::keep_number(app, business, id, &fields).await);
+                }
+            }
+            result
+        }
+        Edge::Node { id } if app.directory.number(id).is_some() => match answer::read_number(body) {
+            Some(fields) => learn::keep_number(app, business, id, &fields).await,
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    };
+    if let Err(why) = learned {
+        tracing::warn!(%why, "what an answer taught could not be kept");
+    }
+}
+
+/// How the app reaches this gateway, for links that lead back.
+fn gateway_base(app: &Shared, sent: &HeaderMap) -> String {
+    let configured = app.config.listen.private_url.trim_end_matches('/');
+    if !configured.is_empty() {
+        return configured.to_owned();
+    }
+    match sent.get(header::HOST).and_then(|host| host.to_str().ok()) {
+        Some(host) => format!("http://{host}"),
+        None => format!("http://{}", app.config.listen.private),
+    }
+}

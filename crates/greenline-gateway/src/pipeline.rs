@@ -1,0 +1,425 @@
+//! The send path, the only way to a person: parse → identify → load → decide → record → forward → answer.
+//!
+//! What is parsed and who is calling comes from [`crate::graph`]; loading, deciding and recording are one
+//! step of the ledger, so that no stop can slip in between. This file forwards what was allowed and
+//! answers. Once a decision is recorded the rest runs to its end even if the client hangs up, for a stop
+//! may be waiting for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenline_ledger::LedgerError;
+use greenline_ledger::flight::Flight;
+use greenline_ledger::types::{
+    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, NewEvent, Outcome, TemplateRef,
+};
+use greenline_policy::consent::{EventId, EventKind, Strength};
+use greenline_policy::decide::{Intent, Verdict};
+use greenline_policy::identity::{Identifier, UserId};
+use greenline_policy::scope::{Category, Scope};
+use greenline_wire::calls::Call as CallRequest;
+use greenline_wire::send::{Addressee, Send, SendKind};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use crate::app::Shared;
+use crate::directory::{App, Number};
+use crate::graph::{Answered, Call};
+use crate::refusal::{HEADER_DECISION, HEADER_REASONS, Refusal, names};
+use crate::upstream::{Answer, CallError, Outgoing};
+use crate::{ids, learn, pass};
+
+/// A send may begin to go out this long after it was decided, counted from before the decision.
+pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
+/// How often a send that missed its deadline is decided again before giving up.
+const DECISIONS_MAX: u32 = 3;
+/// The platform's word that a person stopped marketing (OPT-41).
+const NATIVE_STOP: u32 = 131_050;
+
+/// What a gated call asks for.
+pub(crate) enum Outbound<'a> {
+    /// `/messages` or `/marketing_messages`.
+    Message(Send<'a>),
+    /// `/calls`.
+    Call(CallRequest<'a>),
+}
+
+/// Everything a forward needs, owned, so that it outlives the client.
+struct Parcel {
+    business: BusinessIx,
+    request: Forward,
+    ask: Ask,
+    /// The decision's id goes into an unused `biz_opaque_callback_data`.
+    stamp: bool,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// A request to the platform that can be built again.
+#[derive(Clone)]
+struct Forward {
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Forward {
+    fn request(&self, stamp: Option<&str>) -> Request<Outgoing> {
+        let body = stamp.and_then(|id| stamped(&self.body, id)).unwrap_or_else(|| self.body.clone());
+        let mut request = Request::new(Outgoing::full(body));
+        *request.method_mut() = self.method.clone();
+        if let Ok(target) = self.target.parse() {
+            *request.uri_mut() = target;
+        }
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+/// Decides one gated call and, if it may go, forwards it.
+pub(crate) async fn send(
+    app: &Shared,
+    client: &Arc<App>,
+    number: &Arc<Number>,
+    outbound: &Outbound<'_>,
+    call: &Call<'_>,
+) -> Result<Answered, Refusal> {
+    let Some(judged) = judged(app, number, outbound)? else {
+        return pass::buffered(app, client, call).await;
+    };
+    if let Some(template) = &judged.template {
+        look_up(app, client.business, number, template).await;
+    }
+    let permit = Arc::clone(&number.permits).try_acquire_owned().map_err(|_| {
+        app.metrics.sends_throttled.add();
+        Refusal::throttled()
+    })?;
+    let business = app.directory.business(client.business);
+    let stamp = business.config.biz_opaque_callback_data && judged.stampable;
+    let parcel = Parcel {
+        business: client.business,
+        request: Forward {
+            method: call.method.clone(),
+            target: pass::target(call.path, call.query),
+            headers: pass::headers(app, client, call.headers),
+            body: call.body.clone(),
+        },
+        ask: ask(app, client.business, &client.name, number, judged, &call.body),
+        stamp,
+        _permit: permit,
+    };
+    run(app, parcel).await
+}
+
+/// Runs a parcel in a task of its own: a client that hangs up must not leave a decision without its end.
+async fn run(app: &Shared, parcel: Parcel) -> Result<Answered, Refusal> {
+    let app = Arc::clone(app);
+    match tokio::spawn(async move { decide_and_forward(&app, parcel).await }).await {
+        Ok(answered) => answered,
+        Err(_) => Err(Refusal::unavailable("the gateway is shutting down", None)),
+    }
+}
+
+async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered, Refusal> {
+    for _ in 0..DECISIONS_MAX {
+        parcel.ask.now_ms = app.clock.now_ms();
+        parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
+        let admitted = app.ledger.admit(parcel.ask.clone()).await.map_err(|error| store_down(app, &error))?;
+        let id = ids::decision(admitted.id);
+        let Some(flight) = admitted.flight else {
+            app.metrics.sends_refused.add();
+            return Err(Refusal::decided(&admitted.decision, id));
+        };
+        if admitted.decision.verdict == Verdict::Allow {
+            app.metrics.sends_allowed.add();
+        } else {
+            app.metrics.sends_observed.add();
+        }
+        let reasons = names(&admitted.decision);
+        let request = parcel.request.request(parcel.stamp.then_some(id.as_str()));
+        match app.upstream.call(request, Some(flight.dispatch_by())).await {
+            Ok(response) => return answer(app, &parcel, admitted.id, flight, response, &reasons).await,
+            Err(CallError::Late) => app.ledger.settle(admitted.id, Outcome::NotSent),
+            Err(CallError::NotSent(why)) => {
+                app.ledger.settle(admitted.id, Outcome::NotSent);
+                app.metrics.upstream_failures.add();
+                tracing::warn!(decision.id = %id, %why, "a send did not reach the platform");
+                return Err(Refusal::unavailable("the platform cannot be reached; the message was not sent", Some(id)));
+            }
+            Err(CallError::Unknown(why)) => {
+                app.ledger.settle(admitted.id, Outcome::Unknown);
+                app.metrics.sends_unknown.add();
+                tracing::warn!(decision.id = %id, %why, "the outcome of a send is unknown");
+                return Err(Refusal::unknown_outcome(id));
+            }
+        }
+    }
+    Err(Refusal::unavailable("the message could not be handed over in time; it was not sent", None))
+}
+
+/// Settles the decision by the platform's answer and hands that on untouched.
+async fn answer(
+    app: &Shared,
+    parcel: &Parcel,
+    decision: DecisionId,
+    flight: Flight,
+    response: Response<Answer>,
+    reasons: &str,
+) -> Result<Answered, Refusal> {
+    let (parts, body) = response.into_parts();
+    drop(flight);
+    let id = ids::decision(decision);
+    let Ok(body) = body.read(app.config.limits.answer_bytes_max).await else {
+        app.ledger.settle(decision, Outcome::Unknown);
+        app.metrics.sends_unknown.add();
+        return Err(Refusal::unknown_outcome(id));
+    };
+    let outcome = outcome(parts.status, &body);
+    if outcome == (Outcome::Rejected { code: NATIVE_STOP }) {
+        record_native_stop(app, parcel, &id).await;
+    }
+    app.ledger.settle(decision, outcome);
+    let mut headers = pass::answer_headers(parts.headers);
+    for (name, value) in [(HEADER_DECISION, id.as_str()), (HEADER_REASONS, reasons)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(Answered { status: parts.status, headers, body })
+}
+
+fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
+    if status.is_success() {
+        let message_ids = greenline_wire::answer::read_send(body)
+            .map(|answer| answer.messages.into_iter().map(|message| message.id.into()).collect())
+            .unwrap_or_default();
+        return Outcome::Accepted { message_ids };
+    }
+    let code = greenline_wire::error::read(body).and_then(|error| u32::try_from(error.code).ok());
+    Outcome::Rejected { code: code.unwrap_or(u32::from(status.as_u16())) }
+}
+
+/// 131050 is the platform's own word on a stop, however it comes.
+async fn record_native_stop(app: &Shared, parcel: &Parcel, decision: &str) {
+    let now_ms = app.clock.now_ms();
+    let events = parcel.ask.to.iter().map(|person| {
+        Effect::Consent(NewEvent {
+            business: parcel.business,
+            person: SmallVec::from_iter([person.clone()]),
+            kind: EventKind::NativeStopped,
+            scope: Scope::Category(Category::Marketing),
+            at_ms: now_ms,
+            stated_ms: now_ms,
+            arrival_ms: now_ms,
+            strength: Strength::Evidenced,
+            in_thread: false,
+            evidence: greenline_ledger::types::Evidence {
+                method: "platform".into(),
+                source: "error 131050".into(),
+                ..Default::default()
+            },
+            actor: greenline_ledger::types::Actor("platform".into()),
+            dedup: Some(format!("131050:{decision}").into()),
+        })
+    });
+    if let Err(error) = app.ledger.learn(parcel.business, events.collect()).await {
+        tracing::error!(decision.id = decision, %error, "a native stop could not be recorded");
+    }
+}
+
+/// What the decision looks at, read from the wire. `None` for what reaches nobody.
+struct Judged {
+    to: SmallVec<[Identifier; 1]>,
+    intent: Intent,
+    template: Option<TemplateRef>,
+    stampable: bool,
+}
+
+fn judged(app: &Shared, number: &Number, outbound: &Outbound<'_>) -> Result<Option<Judged>, Refusal> {
+    match outbound {
+        Outbound::Call(CallRequest::Other(_)) => Ok(None),
+        Outbound::Call(CallRequest::Connect { to, recipient, .. }) => {
+            let to = to.iter().chain(recipient).map(|text| Addressee::of(text));
+            Ok(Some(Judged { to: people(to)?, intent: Intent::Call, template: None, stampable: false }))
+        }
+        Outbound::Message(send) => judged_message(app, number, send),
+    }
+}
+
+fn judged_message(app: &Shared, number: &Number, send: &Send<'_>) -> Result<Option<Judged>, Refusal> {
+    let (intent, template) = match &send.kind {
+        SendKind::MarkRead { .. } => return Ok(None),
+        SendKind::FreeForm { .. } | SendKind::CallPermissionRequest | SendKind::Reaction => (Intent::FreeForm, None),
+        SendKind::Template { name, language } => {
+            let setting = app.directory.business(number.business).templates.get(&**name);
+            let template = TemplateRef {
+                waba_id: Arc::clone(&number.waba_id),
+                name: (&**name).into(),
+                language: (&**language).into(),
+                topic: setting.and_then(|setting| setting.topic.clone()),
+                marked_ask: setting.is_some_and(|setting| setting.ask),
+            };
+            (Intent::Template, Some(template))
+        }
+    };
+    let stampable = send.biz_opaque_callback_data.is_none();
+    Ok(Some(Judged { to: people(send.addressees())?, intent, template, stampable }))
+}
+
+fn people<'a>(addressees: impl Iterator<Item = Addressee<'a>>) -> Result<SmallVec<[Identifier; 1]>, Refusal> {
+    let mut people = SmallVec::new();
+    for addressee in addressees {
+        people.push(match addressee {
+            Addressee::Phone(text) => greenline_policy::identity::Phone::parse(&text)
+                .map(Identifier::Phone)
+                .ok_or_else(|| Refusal::unreadable("`to` is not an international phone number"))?,
+            Addressee::UserId(text) => UserId::parse(&text)
+                .map(Identifier::User)
+                .ok_or_else(|| Refusal::unreadable("`recipient` is not a business-scoped user id"))?,
+            Addressee::Group(_) => {
+                return Err(Refusal::unreadable(
+                    "`recipient_type` is `group`: a group reaches several people, whose consent cannot be checked",
+                ));
+            }
+        });
+    }
+    if people.is_empty() {
+        return Err(Refusal::unreadable("neither `to` nor `recipient` names a person"));
+    }
+    Ok(people)
+}
+
+fn ask(app: &Shared, business: BusinessIx, name: &Arc<str>, number: &Number, judged: Judged, body: &[u8]) -> Ask {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let mut body_hash = [0; 16];
+    body_hash.copy_from_slice(&digest[..16]);
+    Ask {
+        business,
+        number: Arc::clone(&number.id),
+        waba_id: Arc::clone(&number.waba_id),
+        app: Arc::clone(name),
+        to: judged.to,
+        intent: judged.intent,
+        template: judged.template,
+        body_hash,
+        rules: app.directory.business(business).rules,
+        mode: app.directory.mode(business),
+        now_ms: app.clock.now_ms(),
+        dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
+        confirms: None,
+    }
+}
+
+/// A template that the account's list does not name is looked up once more before it is judged.
+async fn look_up(app: &Shared, business: BusinessIx, number: &Number, template: &TemplateRef) {
+    let now = app.clock.instant();
+    if app.templates.must_look_up(&number.waba_id, &template.name, &template.language, now)
+        && let Err(why) = learn::template(app, business, &number.waba_id, &template.name).await
+    {
+        tracing::warn!(number.id = %number.id, %why, "a template could not be looked up; it is judged as marketing");
+    }
+}
+
+fn store_down(app: &Shared, error: &LedgerError) -> Refusal {
+    app.metrics.store_failures.add();
+    tracing::error!(%error, "the store could not record a decision");
+    Refusal::unavailable("Greenline's store is not available; the message was not sent", None)
+}
+
+/// Puts the decision's id into a JSON body that has no `biz_opaque_callback_data`.
+fn stamped(body: &[u8], id: &str) -> Option<Bytes> {
+    let open = body.iter().position(|byte| *byte == b'{')?;
+    let (before, after) = body.split_at(open + 1);
+    let mut with = Vec::with_capacity(body.len() + id.len() + 32);
+    with.extend_from_slice(before);
+    with.extend_from_slice(b"\"biz_opaque_callback_data\":\"");
+    with.extend_from_slice(id.as_bytes());
+    with.extend_from_slice(b"\",");
+    with.extend_from_slice(after);
+    Some(with.into())
+}
+
+/// A message of Greenline's own: a confirmation or a question.
+#[derive(Debug)]
+pub struct SendOwn {
+    /// The business.
+    pub business: BusinessIx,
+    /// The number to send from.
+    pub number: Box<str>,
+    /// Whom to.
+    pub to: Identifier,
+    /// The JSON body for `/messages`.
+    pub body: Bytes,
+    /// The stop it confirms.
+    pub confirms: Option<EventId>,
+}
+
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OwnSendResult {
+    /// The platform took it.
+    Sent,
+    /// It was refused, by us or by the platform.
+    Refused,
+    /// It could not be decided or handed over; whether it is tried again is the caller's to say.
+    Unavailable,
+}
+
+/// Sends a message of our own through the same decision and the same path as any other.
+pub async fn send_own(app: &Shared, own: SendOwn) -> OwnSendResult {
+    let Some(number) = app.directory.number(&own.number).cloned() else { return OwnSendResult::Refused };
+    let Ok(permit) = Arc::clone(&number.permits).acquire_owned().await else { return OwnSendResult::Unavailable };
+    let intent = if own.confirms.is_some() { Intent::Confirmation } else { Intent::FreeForm };
+    let judged = Judged { to: SmallVec::from_iter([own.to]), intent, template: None, stampable: false };
+    let mut ask = ask(app, own.business, &Arc::from("greenline"), &number, judged, &own.body);
+    ask.confirms = own.confirms;
+    let parcel = Parcel {
+        business: own.business,
+        request: Forward {
+            method: Method::POST,
+            target: format!("/{}/{}/messages", learn::API_VERSION, number.id),
+            headers: learn::own_headers(app, own.business),
+            body: own.body,
+        },
+        ask,
+        stamp: false,
+        _permit: permit,
+    };
+    match run(app, parcel).await {
+        Ok(answered) if answered.status.is_success() => OwnSendResult::Sent,
+        Ok(_) => OwnSendResult::Refused,
+        Err(refusal) if refusal.http == 503 => OwnSendResult::Unavailable,
+        Err(_) => OwnSendResult::Refused,
+    }
+}
+
+/// Decides without recording or sending: what [`send`] would answer for this body.
+///
+/// # Errors
+/// The [`Refusal`] that an app would get for a body that cannot be read.
+pub async fn preview(
+    app: &Shared,
+    business: BusinessIx,
+    number_id: &str,
+    body: &[u8],
+    at_ms: Option<i64>,
+) -> Result<DecisionRecord, Refusal> {
+    let number = app
+        .directory
+        .number(number_id)
+        .filter(|number| number.business == business)
+        .cloned()
+        .ok_or_else(|| Refusal::unreadable(format!("the number `{number_id}` is not configured for this business")))?;
+    let send = greenline_wire::send::parse_json(body).map_err(|error| Refusal::unreadable(error.to_string()))?;
+    let judged = judged(app, &number, &Outbound::Message(send))?
+        .ok_or_else(|| Refusal::unreadable("this reaches nobody, so there is nothing to decide"))?;
+    if let Some(template) = &judged.template {
+        look_up(app, business, &number, template).await;
+    }
+    let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
+    ask.now_ms = at_ms.unwrap_or(ask.now_ms);
+    app.ledger.preview(ask).await.map_err(|error| store_down(app, &error))
+}
+

@@ -1,0 +1,176 @@
+//! From a reason to the Graph error that an SDK understands.
+//!
+//! The table is the design's; the platform's own code is used for each kind of refusal so that existing
+//! SDKs do the right thing. A permanent refusal never carries `Retry-After`.
+
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use greenline_policy::decide::Decision;
+use greenline_policy::rule::{Rule, Severity};
+use greenline_wire::error::GraphError;
+use http::{HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
+
+/// Names the decision in every answer to a gated call.
+pub const HEADER_DECISION: &str = "greenline-decision";
+/// Names the rules that fired, comma-separated, the one that answers first.
+pub const HEADER_REASONS: &str = "greenline-reasons";
+/// Seconds named in `Retry-After` when a number's own bound is reached.
+const THROTTLE_RETRY_AFTER_S: u32 = 1;
+
+/// Code and HTTP status by which a rule refuses.
+#[must_use]
+pub fn code(rule: Rule) -> (u32, u16) {
+    match rule {
+        Rule::AskFirstContact
+        | Rule::OptedOut
+        | Rule::NativeStop
+        | Rule::ThreadStopped
+        | Rule::ConsentMissing
+        | Rule::ConsentClaimed
+        | Rule::ConsentUnconfirmed
+        | Rule::ConsentExpired => (131_050, 400),
+        Rule::CallPermission => (138_006, 400),
+        Rule::NumberBanned | Rule::AccountLocked => (131_031, 403),
+        Rule::NumberRestricted => (368, 403),
+        Rule::LimitReached => (131_048, 400),
+        Rule::TemplatePaused => (132_015, 400),
+        Rule::TemplateDisabled => (132_016, 400),
+        Rule::WindowClosed => (131_047, 400),
+        Rule::SendUnsettled
+        | Rule::Covered
+        | Rule::CoveredByImport
+        | Rule::WindowOpen
+        | Rule::TemplateUnknown => (131_000, 400),
+    }
+}
+
+/// A call that ends here, as an SDK will see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The platform's code.
+    pub code: u32,
+    /// The HTTP status.
+    pub http: u16,
+    /// The reasons in words.
+    pub details: String,
+    /// The decision, when one was recorded.
+    pub decision: Option<String>,
+    /// The rules that fired.
+    pub reasons: String,
+    /// Seconds to wait, only where trying again is right.
+    pub retry_after_s: Option<u32>,
+}
+
+impl Refusal {
+    fn plain(code: u32, http: u16, details: impl Into<String>) -> Self {
+        Self { code, http, details: details.into(), decision: None, reasons: String::new(), retry_after_s: None }
+    }
+
+    /// A recorded decision says no.
+    #[must_use]
+    pub fn decided(decision: &Decision, id: String) -> Self {
+        let (code, http) = decision.first().map_or((131_000, 400), |reason| code(reason.rule));
+        Self { code, http, details: details(decision), decision: Some(id), reasons: names(decision), retry_after_s: None }
+    }
+
+    /// The request can't be read.
+    #[must_use]
+    pub fn unreadable(details: impl Into<String>) -> Self {
+        Self::plain(100, 400, details)
+    }
+
+    /// The key is not one of ours.
+    #[must_use]
+    pub fn bad_key() -> Self {
+        Self::plain(190, 401, "the access token is not the key of an app configured in Greenline")
+    }
+
+    /// The number's own bound is reached.
+    #[must_use]
+    pub fn throttled() -> Self {
+        let mut refusal = Self::plain(130_429, 429, "too many sends of this number are under way; try again shortly");
+        refusal.retry_after_s = Some(THROTTLE_RETRY_AFTER_S);
+        refusal
+    }
+
+    /// Store or platform down, certainly not sent.
+    #[must_use]
+    pub fn unavailable(details: impl Into<String>, decision: Option<String>) -> Self {
+        Self { decision, ..Self::plain(131_016, 503, details) }
+    }
+
+    /// It may have gone out.
+    #[must_use]
+    pub fn unknown_outcome(decision: String) -> Self {
+        let details = "the platform did not answer in time; the message may have been sent, so do not send it again until \
+                       its status is known";
+        Self { decision: Some(decision), ..Self::plain(131_000, 400, details) }
+    }
+
+    /// The body is too long.
+    #[must_use]
+    pub fn too_long(bytes_max: usize) -> Self {
+        Self::plain(100, 413, format!("the body is longer than {bytes_max} bytes"))
+    }
+
+    /// The error object's bytes.
+    #[must_use]
+    pub fn json(&self) -> Vec<u8> {
+        let trace = self.decision.as_deref().unwrap_or("greenline");
+        GraphError::new(self.code, self.http, self.details.as_str(), trace).to_json()
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.json()));
+        *response.status_mut() = StatusCode::from_u16(self.http).unwrap_or(StatusCode::BAD_REQUEST);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let named = [(HEADER_DECISION, self.decision.unwrap_or_default()), (HEADER_REASONS, self.reasons)];
+        for (name, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// The names of the rules that fired, comma-separated.
+#[must_use]
+pub fn names(decision: &Decision) -> String {
+    let mut names = String::new();
+    for reason in &decision.reasons {
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        names.push_str(reason.rule.id());
+    }
+    names
+}
+
+/// Every refusing reason in words, with its sources and what to do.
+fn details(decision: &Decision) -> String {
+    let mut text = String::new();
+    let refusing = decision.reasons.iter().filter(|reason| reason.rule.card().severity != Severity::Note);
+    for (place, reason) in refusing.enumerate() {
+        let card = reason.rule.card();
+        if place > 0 {
+            text.push(' ');
+        }
+        let _ = write!(text, "{} [{}; {}]", card.text, card.id, card.sources.join(", "));
+        if let Some(until) = reason.until_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()) {
+            let _ = write!(text, " Until {until:.0}.");
+        }
+        if place == 0 {
+            let _ = write!(text, " {}", card.remedy);
+        }
+    }
+    text
+}

@@ -1,0 +1,162 @@
+//! Where an app takes its deliveries, and one attempt to hand one over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenline_ledger::types::{BusinessIx, Relay};
+use greenline_wire::signature;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use rustc_hash::FxHashMap;
+
+use super::queue::End;
+use crate::app::App;
+use crate::config::Secret;
+use crate::upstream::{Bounds, Origin, Outgoing};
+
+/// Names the delivery, the same at every attempt.
+const HEADER_DELIVERY: HeaderName = HeaderName::from_static("greenline-delivery");
+/// Bytes of an app's answer that are read so that its connection can be used again.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// One app's address.
+#[derive(Debug)]
+pub(super) struct Target {
+    origin: Origin,
+    path: PathAndQuery,
+    secret: Secret,
+    timeout: Duration,
+}
+
+/// The address of every app that has one.
+#[derive(Debug)]
+pub(super) struct Targets(FxHashMap<(BusinessIx, Arc<str>), Arc<Target>>);
+
+/// How an attempt ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Attempt {
+    /// The app took it.
+    pub(super) taken: bool,
+    /// What that says of the app.
+    pub(super) end: End,
+    /// The status it answered, 0 for none.
+    pub(super) status: u16,
+}
+
+impl Targets {
+    /// From the configuration. An address that can't be used leaves its deliveries waiting.
+    pub(super) fn new(app: &App) -> Self {
+        let mut targets = FxHashMap::default();
+        for business in app.directory.businesses() {
+            for receiver in business
+                .config
+                .app
+                .iter()
+                .filter(|receiver| !receiver.relay_url.is_empty())
+            {
+                match Target::new(app, &receiver.relay_url, receiver.relay_secret.clone()) {
+                    Ok(target) => {
+                        targets.insert(
+                            (business.ix, receiver.name.as_str().into()),
+                            Arc::new(target),
+                        );
+                    }
+                    Err(why) => {
+                        tracing::error!(business.id = %business.config.id, app.name = %receiver.name, %why, "a relay_url cannot be used");
+                    }
+                }
+            }
+        }
+        Self(targets)
+    }
+
+    pub(super) fn get(&self, business: BusinessIx, app: &Arc<str>) -> Option<&Arc<Target>> {
+        self.0.get(&(business, Arc::clone(app)))
+    }
+}
+
+impl Target {
+    fn new(app: &App, url: &str, secret: Secret) -> Result<Self, String> {
+        let settings = &app.config.relay;
+        let timeout = Duration::from_millis(settings.timeout_ms.max(1));
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| format!("not an address: {error}"))?;
+        let path = uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let bounds = Bounds {
+            connect_timeout: timeout,
+            timeout,
+            idle: Duration::from_millis(app.config.upstream.idle_ms),
+            idle_max: settings.concurrency_max.max(1),
+        };
+        Ok(Self {
+            origin: Origin::new(url, bounds)?,
+            path,
+            secret,
+            timeout,
+        })
+    }
+
+    /// Hands one delivery over: the bytes as they came, the platform's headers, and the app's own
+    /// signature. Redirects are not followed: an address that moved is the operator's to change.
+    pub(super) async fn attempt(&self, relay: &Relay) -> Attempt {
+        let unreachable = Attempt {
+            taken: false,
+            end: End::Unreachable,
+            status: 0,
+        };
+        let handed = tokio::time::timeout(self.timeout, async {
+            let answer = self.origin.call(self.request(relay), None).await.ok()?;
+            let status = answer.status();
+            let _ = answer.into_body().read(ANSWER_BYTES_MAX).await;
+            Some(status)
+        });
+        let Ok(Some(status)) = handed.await else {
+            return unreachable;
+        };
+        let overloaded = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        Attempt {
+            taken: status.is_success(),
+            end: if overloaded {
+                End::Unreachable
+            } else {
+                End::Answered
+            },
+            status: status.as_u16(),
+        }
+    }
+
+    fn request(&self, relay: &Relay) -> Request<Outgoing> {
+        let mut request = Request::new(Outgoing::full(Bytes::from_owner(Arc::clone(&relay.body))));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = Uri::from(self.path.clone());
+        let headers = request.headers_mut();
+        for (name, value) in &relay.headers {
+            let pair = (
+                HeaderName::try_from(&**name),
+                HeaderValue::try_from(&**value),
+            );
+            if let (Ok(name), Ok(value)) = pair {
+                headers.append(name, value);
+            }
+        }
+        if !headers.contains_key(header::CONTENT_TYPE) {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+        }
+        let signature = signature::sign(self.secret.reveal().as_bytes(), &relay.body);
+        if let Ok(value) = HeaderValue::try_from(signature) {
+            headers.insert(HeaderName::from_static(signature::HEADER), value);
+        }
+        if let Ok(value) = HeaderValue::try_from(format!("dlv_{:016x}", relay.inbox_seq)) {
+            headers.insert(HEADER_DELIVERY, value);
+        }
+        request
+    }
+}

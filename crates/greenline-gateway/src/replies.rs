@@ -1,0 +1,106 @@
+//! What Greenline says of its own accord: the one confirmation of a stop, and the question whether a word
+//! was meant as one.
+//!
+//! Each is owed by the ledger, marked there as attempted before it is handed out, and sent through the
+//! same decision and path as any other message. So a stop gets at most one confirmation whatever happens
+//! (law 7), and none outside the window. This module never decides whether a reply may go.
+
+mod text;
+
+use std::time::Duration;
+
+use greenline_ledger::types::DueReply;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::Shared;
+use crate::pipeline::{OwnSendResult, SendOwn, send_own};
+
+pub use text::{body, confirmation};
+
+/// Replies under way at once.
+const UNDER_WAY_MAX: usize = 64;
+/// Between looks at the ledger when nobody rings.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Tries of a reply that certainly did not go out.
+const TRIES_MAX: u32 = 5;
+/// The first pause between them; each later one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// For replies under way once told to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Sends what is owed, until told to stop.
+pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
+    let mut under_way = JoinSet::new();
+    while !*stop.borrow() {
+        let room = UNDER_WAY_MAX - under_way.len();
+        let taken = match app.ledger.replies_due(room).await {
+            Ok(due) => {
+                let taken = due.len();
+                for reply in due {
+                    under_way.spawn(send(app.clone(), reply, stop.clone()));
+                }
+                taken
+            }
+            Err(error) => {
+                tracing::warn!(%error, "replies that are due could not be read");
+                0
+            }
+        };
+        if taken == room && taken < UNDER_WAY_MAX {
+            under_way.join_next().await;
+            continue;
+        }
+        tokio::select! {
+            () = app.replies_due.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            Some(_) = under_way.join_next() => {}
+            _ = stop.changed() => break,
+        }
+    }
+    let _ = tokio::time::timeout(DRAIN, async {
+        while under_way.join_next().await.is_some() {}
+    })
+    .await;
+}
+
+/// Sends one reply and notes that it is over. Tried again only where it certainly did not go out.
+async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
+    let business = app.directory.business(reply.business).clone();
+    let sent = match body(&business.config, &reply) {
+        None => OwnSendResult::Refused,
+        Some(body) => {
+            let own = || SendOwn {
+                business: reply.business,
+                number: reply.number.clone(),
+                to: reply.to.clone(),
+                body: body.clone(),
+                confirms: reply.confirms,
+            };
+            let mut sent = send_own(&app, own()).await;
+            for tried in 1..TRIES_MAX {
+                if sent != OwnSendResult::Unavailable {
+                    break;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE_FIRST * 2_u32.pow(tried - 1)) => {}
+                    _ = stop.changed() => break,
+                }
+                sent = send_own(&app, own()).await;
+            }
+            sent
+        }
+    };
+    match sent {
+        OwnSendResult::Sent => app.metrics.replies_sent.add(),
+        OwnSendResult::Refused => {
+            tracing::info!(number.id = %reply.number, "a reply of our own was not sent");
+        }
+        OwnSendResult::Unavailable => {
+            tracing::warn!(number.id = %reply.number, "a reply of our own could not be sent");
+        }
+    }
+    if let Err(error) = app.ledger.reply_done(reply.id, None).await {
+        tracing::warn!(%error, "a reply's end could not be noted; it does not go again");
+    }
+}

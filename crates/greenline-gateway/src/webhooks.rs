@@ -1,0 +1,246 @@
+//! Webhooks from the platform: handshake, and deliveries that are on disk before they are answered.
+//!
+//! A delivery is read once, whole: its signature over the raw bytes, then what it teaches, then one write
+//! to the ledger that holds the bytes, the effects and what is owed to the apps. Only then, and once no
+//! earlier allowed send to a person whose stop it brought can still go out, is it answered 200 (laws 1
+//! and 4). With the store down it is answered 503, and the platform tries again for days (WH-04).
+
+mod body;
+pub mod effects;
+mod headers;
+mod start;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use greenline_ledger::types::Delivery;
+use greenline_wire::{signature, webhook};
+use http::{HeaderMap, Request, StatusCode, header};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::app::{App, Shared};
+use crate::directory::Business;
+use body::BodyError;
+use effects::{Learned, Reading};
+
+/// Longest challenge that is answered.
+const CHALLENGE_BYTES_MAX: usize = 1024;
+
+/// The set-up call's query (WH-02).
+#[derive(Debug, Deserialize)]
+pub struct Handshake {
+    #[serde(rename = "hub.mode", default)]
+    mode: String,
+    #[serde(rename = "hub.verify_token", default)]
+    verify_token: String,
+    #[serde(rename = "hub.challenge", default)]
+    challenge: String,
+}
+
+/// `GET /webhooks/meta/{business}`: answers the challenge of whoever knows the verify token.
+pub async fn handshake(
+    State(app): State<Shared>,
+    Path(business): Path<String>,
+    Query(query): Query<Handshake>,
+) -> Response {
+    let token = app
+        .directory
+        .business_by_id(&business)
+        .map(|business| business.config.verify_token.reveal());
+    let known = token.is_some_and(|token| !token.is_empty() && same(token, &query.verify_token));
+    if !known || query.mode != "subscribe" || query.challenge.len() > CHALLENGE_BYTES_MAX {
+        return (
+            StatusCode::FORBIDDEN,
+            "the verify token is not this business's",
+        )
+            .into_response();
+    }
+    (
+        [
+            (header::CONTENT_TYPE, "text/plain"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ],
+        query.challenge,
+    )
+        .into_response()
+}
+
+/// Compares two secrets in a time that says nothing about either.
+fn same(one: &str, other: &str) -> bool {
+    let (one, other): ([u8; 32], [u8; 32]) =
+        (Sha256::digest(one).into(), Sha256::digest(other).into());
+    one.ct_eq(&other).into()
+}
+
+/// `POST /webhooks/meta/{business}`: takes a delivery.
+pub async fn receive(
+    State(app): State<Shared>,
+    Path(business): Path<String>,
+    request: Request<axum::body::Body>,
+) -> Response {
+    let Some(business) = app.directory.business_by_id(&business).cloned() else {
+        app.metrics.webhooks_rejected.add();
+        return (StatusCode::NOT_FOUND, "no such business").into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let (body, _room) = match body::read(&app, &parts.headers, body).await {
+        Ok(read) => read,
+        Err(error) => {
+            app.metrics.webhooks_rejected.add();
+            tracing::warn!(business.id = %business.config.id, %error, "a webhook's body was not taken");
+            return status_of(error).into_response();
+        }
+    };
+    if !is_signed(&business, &parts.headers, &body) {
+        app.metrics.webhooks_rejected.add();
+        tracing::warn!(business.id = %business.config.id, "a webhook without the right signature was refused");
+        return (
+            StatusCode::UNAUTHORIZED,
+            "the signature is missing or wrong",
+        )
+            .into_response();
+    }
+    take(&app, &business, &parts.headers, body).await
+}
+
+fn status_of(error: BodyError) -> (StatusCode, &'static str) {
+    match error {
+        BodyError::TooLong => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is longer than limits.webhook_body_bytes_max",
+        ),
+        BodyError::Slow => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
+        BodyError::Busy => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many large deliveries at once; try again",
+        ),
+    }
+}
+
+/// Whether the raw bytes carry the business's signature (WH-03). Without a secret nothing does.
+fn is_signed(business: &Business, headers: &HeaderMap, body: &[u8]) -> bool {
+    let secret = business.config.app_secret.reveal();
+    let given = headers
+        .get(signature::HEADER)
+        .and_then(|value| value.to_str().ok());
+    !secret.is_empty()
+        && given.is_some_and(|given| signature::verify(secret.as_bytes(), given, body))
+}
+
+/// Writes a signed delivery down, waits for what its stops must wait for, and answers.
+async fn take(
+    app: &Shared,
+    business: &Arc<Business>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Response {
+    let received_ms = app.clock.now_ms();
+    let mut learned = learn(app, business, received_ms, &body);
+    let starts = std::mem::take(&mut learned.starts);
+    for start in starts {
+        match start::effects(app, business, &start, received_ms).await {
+            Ok(effects) => learned.effects.extend(effects),
+            Err(error) => return unavailable(app, business, &error),
+        }
+    }
+    let delivery = Delivery {
+        business: business.ix,
+        received_ms,
+        body: Arc::from(&*body),
+        headers: headers::handed_on(headers),
+        lane: learned.lane,
+        relay_to: relay_to(business, &learned),
+        effects: std::mem::take(&mut learned.effects),
+    };
+    let owed = !delivery.relay_to.is_empty();
+    let ingested = match app.ledger.ingest(delivery).await {
+        Ok(ingested) => ingested,
+        Err(error) => return unavailable(app, business, &error),
+    };
+    count(app, business, &learned, ingested.duplicate);
+    if owed && !ingested.duplicate {
+        app.relay_due.notify_waiters();
+    }
+    if ingested.replies_due {
+        app.replies_due.notify_one();
+    }
+    for flight in &ingested.flights {
+        flight.settled().await;
+    }
+    StatusCode::OK.into_response()
+}
+
+fn learn(app: &App, business: &Business, received_ms: i64, body: &[u8]) -> Learned {
+    let stop = effects::stop_settings(business);
+    let reading = Reading {
+        directory: &app.directory,
+        business,
+        stop: &stop,
+        received_ms,
+    };
+    if let Ok(delivery) = webhook::parse(body) {
+        return effects::effects(&delivery, &reading);
+    }
+    // Bytes that are no UTF-8 may still hold a stop that reads.
+    let text = String::from_utf8_lossy(body);
+    match webhook::parse(text.as_bytes()) {
+        Ok(delivery) => effects::effects(&delivery, &reading),
+        Err(_) => effects::of_unreadable(&reading),
+    }
+}
+
+/// The apps it goes to: those with an address that want one of its fields. A delivery in which nothing
+/// belongs to the business goes to nobody.
+fn relay_to(business: &Business, learned: &Learned) -> Vec<Arc<str>> {
+    if learned.is_foreign() {
+        return Vec::new();
+    }
+    let wants =
+        |app: &&crate::config::App| !app.relay_url.is_empty() && learned.passes(&app.relay_fields);
+    business
+        .config
+        .app
+        .iter()
+        .filter(wants)
+        .map(|app| app.name.as_str().into())
+        .collect()
+}
+
+fn unavailable(app: &App, business: &Business, error: &greenline_ledger::LedgerError) -> Response {
+    app.metrics.store_failures.add();
+    tracing::error!(business.id = %business.config.id, %error, "a webhook could not be written down; the platform will try again");
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the store is not available; try again",
+    )
+        .into_response()
+}
+
+fn count(app: &App, business: &Business, learned: &Learned, duplicate: bool) {
+    app.metrics.webhooks.add();
+    if duplicate {
+        app.metrics.webhooks_repeated.add();
+        return;
+    }
+    for _ in 0..learned.stops {
+        app.metrics.stops.add();
+    }
+    for _ in 0..learned.quarantined {
+        app.metrics.webhooks_quarantined.add();
+    }
+    if learned.quarantined > 0 {
+        tracing::warn!(
+            business.id = %business.config.id,
+            entries = learned.quarantined,
+            "a webhook held parts of accounts that do not belong to this business; they changed nothing"
+        );
+    }
+    if learned.unreadable {
+        tracing::warn!(business.id = %business.config.id, "a webhook held parts that could not be read; it was kept and handed on");
+    }
+}

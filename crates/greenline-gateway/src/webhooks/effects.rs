@@ -1,0 +1,349 @@
+//! What a webhook delivery teaches, as effects for the ledger.
+//!
+//! One pure function from the delivery, the business's settings and the time of arrival. It asks nobody
+//! and changes nothing, so that a delivery read again teaches the same. A part that cannot be read never
+//! takes its neighbours along, a part of an account that does not belong to the business teaches nothing,
+//! and nothing in it ever undoes a no: only the person's own newer act does that, in the ledger's fold.
+
+mod inbound;
+mod people;
+mod platform;
+mod statuses;
+mod time;
+
+use std::collections::BTreeSet;
+
+use greenline_ledger::types::{Effect, Lane};
+use greenline_policy::identity::{Identifier, UserId};
+use greenline_policy::stop;
+use greenline_wire::ascii;
+use greenline_wire::webhook::{self, Change, Delivery, Entry, Value};
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use crate::config::StopCloses;
+use crate::directory::{Business, Directory};
+
+/// Longest value kept on the timeline; the inbox keeps all of it.
+const TIMELINE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest id of a foreign account that is noted.
+const FOREIGN_ID_CHARS_MAX: usize = 64;
+
+/// Identifiers of one person.
+type Person = SmallVec<[Identifier; 1]>;
+
+/// What a delivery is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Who is who.
+    pub directory: &'a Directory,
+    /// The business it came for.
+    pub business: &'a Business,
+    /// How stops are read.
+    pub stop: &'a stop::Settings,
+    /// When it came, Unix milliseconds.
+    pub received_ms: i64,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Learned {
+    /// Its lane to the apps.
+    pub lane: Lane,
+    /// What the ledger is to take, in the order of the parts.
+    pub effects: Vec<Effect>,
+    /// Fields of the parts that belong to the business.
+    pub fields: BTreeSet<Box<str>>,
+    /// Words that ask for messages again; what they reopen only the ledger can tell.
+    pub starts: Vec<Start>,
+    /// Messages that were stops.
+    pub stops: usize,
+    /// Parts of accounts that do not belong to the business.
+    pub quarantined: usize,
+    /// Parts that belong to the business.
+    pub own: usize,
+    /// Some part could not be read at all.
+    pub unreadable: bool,
+}
+
+/// A word that asks for messages again (A7).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// Who wrote it.
+    pub person: SmallVec<[Identifier; 1]>,
+    /// The number written to.
+    pub number: Box<str>,
+    /// The message.
+    pub message_id: Box<str>,
+    /// Its text as written.
+    pub wording: Box<str>,
+    /// When, start of the second.
+    pub at_ms: i64,
+    /// When, as the platform said.
+    pub stated_ms: i64,
+}
+
+impl Learned {
+    fn new(lane: Lane) -> Self {
+        Self {
+            lane,
+            effects: Vec::new(),
+            fields: BTreeSet::new(),
+            starts: Vec::new(),
+            stops: 0,
+            quarantined: 0,
+            own: 0,
+            unreadable: false,
+        }
+    }
+
+    /// Nothing in it belongs to the business: kept, but handed to no app.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.own == 0 && self.quarantined > 0 && !self.unreadable
+    }
+
+    /// Whether an app that wants only these fields gets it. What could not be read may be anything.
+    #[must_use]
+    pub fn passes(&self, fields: &[String]) -> bool {
+        fields.is_empty()
+            || self.unreadable
+            || fields
+                .iter()
+                .any(|field| self.fields.contains(field.as_str()))
+    }
+
+    /// Says once that these identifiers are one person.
+    fn know(&mut self, person: &Person, at_ms: i64) {
+        let known = |effect: &Effect| matches!(effect, Effect::Known { person: other, .. } if other == person);
+        if person.len() > 1 && !self.effects.iter().any(known) {
+            self.effects.push(Effect::Known {
+                person: person.clone(),
+                at_ms,
+            });
+        }
+    }
+}
+
+/// How stops are read for a business.
+#[must_use]
+pub fn stop_settings(business: &Business) -> stop::Settings {
+    stop::Settings::default()
+        .counting(
+            business
+                .config
+                .ambiguous_stop_words
+                .iter()
+                .map(String::as_str),
+        )
+        .in_language(&business.config.language)
+}
+
+/// Reads a delivery.
+#[must_use]
+pub fn effects(delivery: &Delivery<'_>, reading: &Reading<'_>) -> Learned {
+    let mut learned = Learned::new(lane(delivery));
+    for entry in &delivery.entries {
+        if entry.changes.is_empty() {
+            let count = if reading.owns_account(&entry.id) {
+                &mut learned.own
+            } else {
+                &mut learned.quarantined
+            };
+            *count += 1;
+        }
+        for change in &entry.changes {
+            if reading.owns(entry, change) {
+                learned.own += 1;
+                learned.fields.insert(field(change).into());
+                Part {
+                    reading,
+                    entry,
+                    change,
+                    learned: &mut learned,
+                }
+                .read();
+            } else {
+                learned.quarantined += 1;
+                learned.effects.push(quarantined(reading, entry, change));
+            }
+        }
+    }
+    if delivery.unreadable > 0 {
+        learned.unreadable = true;
+        learned.effects.push(unreadable(reading, ""));
+    }
+    learned
+}
+
+/// A delivery that is signed but no JSON object: kept and handed on, as it may hold anything.
+#[must_use]
+pub fn of_unreadable(reading: &Reading<'_>) -> Learned {
+    let mut learned = Learned::new(Lane::Inbound);
+    learned.unreadable = true;
+    learned.own = 1;
+    learned.effects.push(unreadable(reading, ""));
+    learned
+}
+
+fn lane(delivery: &Delivery<'_>) -> Lane {
+    match webhook::lane(delivery) {
+        _ if delivery.unreadable > 0 => Lane::Inbound,
+        webhook::Lane::Inbound => Lane::Inbound,
+        webhook::Lane::Status => Lane::Status,
+        webhook::Lane::Account => Lane::Account,
+    }
+}
+
+/// The field's name; values that came without one are understood by their content.
+fn field<'c>(change: &'c Change<'_>) -> &'c str {
+    match (&*change.field, &change.value) {
+        ("", Value::Messages(_)) => "messages",
+        ("", Value::UserPreferences(_)) => "user_preferences",
+        ("", Value::TemplateQuality(_)) => "message_template_quality_update",
+        (field, _) => field,
+    }
+}
+
+/// The number that a change of the message kind is about.
+fn number_of<'c>(value: &'c Value<'_>) -> Option<&'c str> {
+    let metadata = match value {
+        Value::Messages(value) | Value::Standby(value) => &value.metadata,
+        Value::Echo(value) => &value.metadata,
+        Value::UserPreferences(value) => &value.metadata,
+        Value::Calls(value) => &value.metadata,
+        Value::History(value) => &value.metadata,
+        _ => return None,
+    };
+    metadata.phone_number_id.as_deref()
+}
+
+impl Reading<'_> {
+    /// Accounts of the business, and its portfolio, whose id stands in some entries (WH-01).
+    fn owns_account(&self, id: &str) -> bool {
+        let config = &self.business.config;
+        !id.is_empty()
+            && (config.portfolio_id == id
+                || config.number.iter().any(|number| number.waba_id == id))
+    }
+
+    /// Whether a change may teach something here: the account is the business's, and the number is not
+    /// another business's. A number that nobody configured yet belongs to its account: a stop said to it
+    /// counts. An entry without an id is taken by its number.
+    fn owns(&self, entry: &Entry<'_>, change: &Change<'_>) -> bool {
+        let owner = number_of(&change.value)
+            .and_then(|number| self.directory.number(number))
+            .map(|number| number.business);
+        match owner {
+            Some(owner) => {
+                owner == self.business.ix && (entry.id.is_empty() || self.owns_account(&entry.id))
+            }
+            None => self.owns_account(&entry.id),
+        }
+    }
+}
+
+fn quarantined(reading: &Reading<'_>, entry: &Entry<'_>, change: &Change<'_>) -> Effect {
+    let id: String = entry.id.chars().take(FOREIGN_ID_CHARS_MAX).collect();
+    let number: String = number_of(&change.value)
+        .unwrap_or_default()
+        .chars()
+        .take(FOREIGN_ID_CHARS_MAX)
+        .collect();
+    let body = format!(
+        "{{\"account\":{},\"number\":{}}}",
+        ascii::string(&id),
+        ascii::string(&number)
+    );
+    business_timeline(reading, field(change), "quarantined", body.into())
+}
+
+fn unreadable(reading: &Reading<'_>, origin: &str) -> Effect {
+    business_timeline(reading, origin, "unreadable", "{}".into())
+}
+
+fn business_timeline(reading: &Reading<'_>, origin: &str, event: &str, body: Box<str>) -> Effect {
+    Effect::Timeline {
+        subject: "business",
+        subject_id: reading.business.config.id.as_str().into(),
+        origin: origin.into(),
+        event: event.into(),
+        at_ms: reading.received_ms,
+        body,
+    }
+}
+
+/// One change being read.
+struct Part<'p, 'd> {
+    reading: &'p Reading<'p>,
+    entry: &'p Entry<'d>,
+    change: &'p Change<'d>,
+    learned: &'p mut Learned,
+}
+
+impl Part<'_, '_> {
+    fn read(&mut self) {
+        let change = self.change;
+        match &change.value {
+            Value::Messages(value) => self.messages(value, false),
+            Value::Standby(value) => self.messages(value, true),
+            Value::UserPreferences(value) => self.preferences(value),
+            Value::Calls(value) => self.calls(value),
+            // Sent by the business, or long ago: neither opens, closes nor says anything (A9).
+            Value::Echo(_) | Value::History(_) => {}
+            Value::Unreadable => {
+                self.learned.unreadable = true;
+                self.learned
+                    .effects
+                    .push(unreadable(self.reading, field(change)));
+            }
+            _ => self.platform(),
+        }
+    }
+
+    fn push(&mut self, effect: Effect) {
+        self.learned.effects.push(effect);
+    }
+
+    /// Names what has no id of its own, the same at every redelivery.
+    fn fingerprint(&self, raw: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in [&*self.entry.id, &*self.change.field, raw] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        hash.update(self.entry.time_s.unwrap_or_default().to_be_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        digest
+            .iter()
+            .take(12)
+            .fold(String::with_capacity(24), |mut hex, byte| {
+                for nibble in [byte >> 4, byte & 15] {
+                    hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+                }
+                hex
+            })
+    }
+
+    fn closes_all(&self) -> bool {
+        self.reading.business.config.stop_closes == StopCloses::All
+    }
+}
+
+/// The identifiers that could be read, each once. With a number and an id, the number comes first: the
+/// platform goes by it (SND-73).
+fn person(phone: Option<&str>, user: Option<&str>, parent: Option<&str>) -> Person {
+    let phone = phone.and_then(Identifier::parse);
+    let ids = [user, parent]
+        .into_iter()
+        .flatten()
+        .filter_map(UserId::parse)
+        .map(Identifier::User);
+    let mut person = Person::new();
+    for identifier in phone.into_iter().chain(ids) {
+        if !person.contains(&identifier) {
+            person.push(identifier);
+        }
+    }
+    person
+}

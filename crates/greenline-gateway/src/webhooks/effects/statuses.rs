@@ -1,0 +1,105 @@
+//! What became of messages. Law 12: of all error codes only 131050 is the platform's word on a stop.
+
+use greenline_ledger::types::{Actor, Effect, Evidence, NewEvent};
+use greenline_policy::consent::{EventKind, Strength};
+use greenline_policy::evidence::Method;
+use greenline_policy::scope::{Category, Scope};
+use greenline_wire::ascii;
+use greenline_wire::webhook::{Messages, Status, StatusKind};
+
+use super::time::Moment;
+use super::{Part, person};
+
+/// The person turned WhatsApp's own marketing switch off (OPT-41).
+const NATIVE_STOP: i64 = 131_050;
+
+impl Part<'_, '_> {
+    pub(super) fn status(&mut self, status: &Status<'_>) {
+        let moment = Moment::new(status.timestamp_s, self.reading.received_ms);
+        let to_group = status.recipient_type.as_deref() == Some("group");
+        let phone = if to_group {
+            status.participant.as_deref()
+        } else {
+            status.recipient_id.as_deref()
+        };
+        let person = person(
+            phone,
+            status.recipient_user_id.as_deref(),
+            status.recipient_parent_user_id.as_deref(),
+        );
+        self.learned.know(&person, moment.start_ms());
+        if !status.id.is_empty() && status.status != StatusKind::Unreadable {
+            self.push(Effect::Status {
+                message_id: (&*status.id).into(),
+                status: name(&status.status).into(),
+                at_ms: moment.start_ms(),
+                code: status
+                    .errors
+                    .iter()
+                    .find_map(|error| u32::try_from(error.code?).ok()),
+            });
+        }
+        let native = status
+            .errors
+            .iter()
+            .any(|error| error.code == Some(NATIVE_STOP));
+        if native && status.status == StatusKind::Failed && !person.is_empty() {
+            let name = if status.id.is_empty() {
+                self.fingerprint(status.raw.get())
+            } else {
+                (*status.id).to_owned()
+            };
+            self.push(Effect::Consent(NewEvent {
+                business: self.reading.business.ix,
+                person,
+                kind: EventKind::NativeStopped,
+                scope: Scope::Category(Category::Marketing),
+                at_ms: moment.act_ms(EventKind::NativeStopped),
+                stated_ms: moment.stated_ms(),
+                arrival_ms: self.reading.received_ms,
+                strength: Strength::Evidenced,
+                in_thread: false,
+                evidence: Evidence {
+                    method: Method::Platform.as_str().into(),
+                    source: "error 131050".into(),
+                    message_id: (&*status.id).into(),
+                    ..Evidence::default()
+                },
+                actor: Actor("platform".into()),
+                dedup: Some(format!("131050:{name}").into()),
+            }));
+        }
+    }
+
+    /// Errors of the number itself, such as its rate limit.
+    pub(super) fn number_errors(&mut self, value: &Messages<'_>) {
+        for error in &value.errors {
+            let code = error
+                .code
+                .map_or_else(|| "unknown".to_owned(), |code| code.to_string());
+            let title = ascii::string(error.title.as_deref().unwrap_or_default());
+            let details = ascii::string(error.details.as_deref().unwrap_or_default());
+            let body = format!(
+                "{{\"code\":{},\"title\":{title},\"details\":{details}}}",
+                error.code.unwrap_or_default()
+            );
+            self.number_timeline(
+                value.metadata.phone_number_id.as_deref(),
+                &format!("error {code}"),
+                body.into(),
+            );
+        }
+    }
+}
+
+fn name<'s>(status: &'s StatusKind<'_>) -> &'s str {
+    match status {
+        StatusKind::Sent => "sent",
+        StatusKind::Delivered => "delivered",
+        StatusKind::Read => "read",
+        StatusKind::Played => "played",
+        StatusKind::Failed => "failed",
+        StatusKind::Other(other) => other,
+        StatusKind::Unreadable => "",
+    }
+}

@@ -1,0 +1,6 @@
+//! The gateway's parts from the outside; whole sends are tested with the binary.
+
+mod admin;
+mod relay;
+mod upstream;
+mod webhooks;

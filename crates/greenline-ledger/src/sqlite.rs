@@ -1,0 +1,131 @@
+//! The store on one machine: SQLite, one writer thread with group commit, readers beside it.
+//!
+//! Every commit is synced before anyone is told; checkpoints run on a connection of their own, so that
+//! no send waits for one.
+
+pub(crate) mod apply;
+pub(crate) mod checkpoint;
+pub(crate) mod connect;
+pub(crate) mod effects;
+pub(crate) mod load;
+pub(crate) mod people;
+pub(crate) mod read;
+pub(crate) mod rows;
+pub(crate) mod sql;
+pub(crate) mod verbs;
+pub(crate) mod verify;
+pub(crate) mod write;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::Setup;
+use crate::error::LedgerError;
+use crate::fault::Faults;
+use crate::queue::Queue;
+use crate::request::{Answer, Job, Request};
+use crate::types::{BusinessIx, DecisionId, Outcome};
+use checkpoint::Checkpointer;
+use read::Readers;
+use write::Writer;
+
+/// A store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// Connections that read.
+    pub(crate) readers: Readers,
+    /// Rows of the configured businesses, by [`BusinessIx`].
+    businesses: Vec<i64>,
+    /// Nothing in a store opened for reading.
+    writing: Option<Writing>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    _checkpointer: Checkpointer,
+    /// Held as long as the store is: two writers would each believe their own memory.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store for writing.
+    pub(crate) fn open(path: &Path, setup: &Setup, faults: &Faults) -> Result<Self, LedgerError> {
+        let lock = connect::lock(path)?;
+        let mut connection = connect::writer(path)?;
+        connect::migrate(&mut connection)?;
+        let state = load::state(&connection, &setup.businesses, true)?;
+        let businesses = state.businesses.iter().take(setup.businesses.len()).map(|business| business.row).collect();
+        faults.watch(&mut connection)?;
+        let checkpointer = Checkpointer::start(path)?;
+        let queue = Arc::new(Queue::new(setup.queue_max, setup.batch_max));
+        let writer = Writer::new(connection, state, setup.decide, checkpointer.bell());
+        let handle = writer.start(Arc::clone(&queue))?;
+        Ok(Self {
+            readers: Readers::open(path)?,
+            businesses,
+            writing: Some(Writing { queue, writer: Mutex::new(Some(handle)), _checkpointer: checkpointer, _lock: lock }),
+        })
+    }
+
+    /// Opens the store for reading.
+    pub(crate) fn open_reader(path: &Path, setup: &Setup) -> Result<Self, LedgerError> {
+        if !path.exists() {
+            return Err(LedgerError::NotFound("the store"));
+        }
+        let readers = Readers::open(path)?;
+        let businesses = readers.with(|connection| connect::check_version(connection).and_then(|()| load::businesses(connection)))?;
+        let row = |id: &str| businesses.iter().find(|(_, known)| &**known == id).map_or(-1, |(row, _)| *row);
+        Ok(Self { readers, businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(), writing: None })
+    }
+
+    /// The row of a business.
+    pub(crate) fn business(&self, ix: BusinessIx) -> Result<i64, LedgerError> {
+        self.businesses.get(ix.0 as usize).copied().ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+    }
+
+    /// The place of a business, from its row.
+    pub(crate) fn business_at(&self, row: i64) -> Option<BusinessIx> {
+        let at = self.businesses.iter().position(|known| *known == row)?;
+        u32::try_from(at).ok().map(BusinessIx)
+    }
+
+    /// Asks the writer.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, LedgerError> {
+        let writing = self.writing.as_ref().ok_or(LedgerError::Conflict("this store is open for reading only"))?;
+        let (caller, answer) = oneshot::channel();
+        writing.queue.push(Job { request, caller })?;
+        match answer.await {
+            Ok(note) => note.open(),
+            Err(_) => Err(LedgerError::busy("the writer has stopped")),
+        }
+    }
+
+    /// Notes an outcome.
+    pub(crate) fn settle(&self, id: DecisionId, outcome: Outcome) {
+        if let Some(writing) = &self.writing {
+            writing.queue.settle(id, outcome);
+        }
+    }
+
+    /// Writes what is queued and stops the writer.
+    pub(crate) fn close(&self) {
+        let Some(writing) = &self.writing else { return };
+        writing.queue.close();
+        let handle = writing.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if handle.is_some_and(|handle| handle.join().is_err()) {
+            tracing::error!("the ledger's writer ended in a panic");
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

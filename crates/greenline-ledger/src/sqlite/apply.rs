@@ -1,0 +1,235 @@
+//! Sends, outcomes, relays and own replies in the store.
+
+use greenline_policy::decide::Verdict;
+use rusqlite::{OptionalExtension, params};
+use smallvec::SmallVec;
+
+use super::rows::{count_column, identifier, person_column, seq, seq_column};
+use super::sql;
+use super::write::Hand;
+use crate::codec::rows::{decode_reply, encode_list};
+use crate::codec::{decode_record, encode_record};
+use crate::error::LedgerError;
+use crate::flight::Flight;
+use crate::state::State;
+use crate::state::facts::Addressees;
+use crate::state::journal::Change;
+use crate::state::unsettled::UNSETTLED_MS;
+use crate::types::{
+    Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone, RelayResult,
+};
+
+impl Hand<'_> {
+    /// Decides about a send, records it, and lets it take off.
+    pub(crate) fn admit(&mut self, ask: &Ask) -> Result<Admitted, LedgerError> {
+        self.state.unsettled.sweep(ask.now_ms);
+        let mut found = self.state.addressees(ask)?;
+        if ask.mode == Mode::Observe {
+            // It goes whatever the answer is, so a stop must find it.
+            self.make_known(ask, &mut found)?;
+        }
+        let record = &mut *self.record;
+        record.clear();
+        let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| encode_record(judged, record))?;
+        encoded?;
+        let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
+        if goes {
+            self.make_known(ask, &mut found)?;
+        }
+        let person = found.first().and_then(|addressee| addressee.person);
+        let id = DecisionId { shard: State::shard_of(person), seq: self.state.next_seq(ask.now_ms) };
+        self.insert(ask, id, person.map(person_column), verdict_column(decision.verdict, goes))?;
+        let flight = goes.then(|| Flight::new(ask.dispatch_by));
+        if let Some(flight) = &flight {
+            for slot in found.iter().filter_map(|addressee| addressee.slot) {
+                self.state.take_off(slot, flight.watch());
+            }
+        }
+        Ok(Admitted { id, decision, flight })
+    }
+
+    fn make_known(&mut self, ask: &Ask, found: &mut Addressees) -> Result<(), LedgerError> {
+        for (addressee, identifier) in found.iter_mut().zip(&ask.to).filter(|(addressee, _)| addressee.slot.is_none()) {
+            let slot = self.person(ask.business, identifier, ask.now_ms)?;
+            addressee.slot = Some(slot);
+            addressee.person = Some(self.person_of(ask.business, &addressee.canonical, slot)?);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, ask: &Ask, id: DecisionId, person: Option<i64>, verdict: i64) -> Result<(), LedgerError> {
+        let row = self.state.business(ask.business)?.row;
+        let record = std::mem::take(self.record);
+        self.written += record.len() + 64;
+        let text = std::str::from_utf8(&record).map_err(|_| LedgerError::Bug("a record that is not text"))?;
+        let columns = params![seq_column(id.seq), row, id.shard.0, person, ask.now_ms, verdict, text];
+        let inserted = self.insert_decision()?.execute(columns);
+        *self.record = record;
+        inserted?;
+        Ok(())
+    }
+
+    /// Decides about a send and records nothing.
+    pub(crate) fn preview(&mut self, ask: &Ask) -> Result<DecisionRecord, LedgerError> {
+        let found = self.state.addressees(ask)?;
+        let record = &mut *self.record;
+        record.clear();
+        let (_, encoded) = self.state.judge(ask, &found, self.decide, |judged| encode_record(judged, record))?;
+        encoded?;
+        let id = DecisionId { shard: State::shard_of(found.first().and_then(|addressee| addressee.person)), seq: 0 };
+        let text = std::str::from_utf8(self.record).map_err(|_| LedgerError::Bug("a record that is not text"))?;
+        decode_record(id, &self.state.business(ask.business)?.id, ask.now_ms, text)
+    }
+
+    /// Notes what became of a send.
+    pub(crate) fn settle(&mut self, id: DecisionId, outcome: &Outcome) -> Result<(), LedgerError> {
+        self.written += 256;
+        let (name, code, ids) = outcome_columns(outcome);
+        let more = match ids {
+            [_, more @ ..] if !more.is_empty() => Some(encode_list(more.iter().map(|id| &**id))?),
+            _ => None,
+        };
+        let columns = params![seq_column(id.seq), name, code, ids.first().map(|id| &**id), more];
+        self.connection.prepare_cached(sql::UPSERT_SEND)?.execute(columns)?;
+        if *outcome == Outcome::Unknown {
+            self.unsettle(id)?;
+        } else {
+            self.state.resettle(id.seq);
+        }
+        if let Some(message_id) = ids.first() {
+            self.claim_stray(id, message_id)?;
+        }
+        Ok(())
+    }
+
+    fn unsettle(&mut self, id: DecisionId) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql::RECORD)?;
+        let found: Option<(i64, String)> =
+            statement.query_row([seq_column(id.seq)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((at_ms, text)) = found else { return Ok(()) };
+        let record = decode_record(id, "", at_ms, &text)?;
+        let people: SmallVec<_> = record.people.iter().filter_map(|person| person.person).collect();
+        self.state.unsettle(id.seq, (people, record.body_hash), at_ms.saturating_add(UNSETTLED_MS));
+        Ok(())
+    }
+
+    /// A status may have overtaken the answer that names its message.
+    fn claim_stray(&mut self, id: DecisionId, message_id: &str) -> Result<(), LedgerError> {
+        if !self.state.strays.contains(message_id) {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached(sql::FIND_STRAY)?;
+        let found: Option<(String, i64, Option<u32>)> =
+            statement.query_row([message_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        if let Some((status, at_ms, code)) = found {
+            let columns = params![seq_column(id.seq), status, at_ms, code];
+            self.connection.prepare_cached(sql::SET_SEND_STATUS)?.execute(columns)?;
+            self.connection.prepare_cached(sql::DELETE_STRAY)?.execute([message_id])?;
+        }
+        self.forget_stray(message_id.into());
+        Ok(())
+    }
+
+    fn forget_stray(&mut self, message_id: Box<str>) {
+        self.state.strays.remove(&message_id);
+        self.state.journal.note(Change::StrayRemoved(message_id));
+    }
+
+    /// Notes how relay attempts ended.
+    pub(crate) fn relay_done(&mut self, done: &[RelayDone]) -> Result<(), LedgerError> {
+        for RelayDone { inbox_seq, app, result, .. } in done {
+            match result {
+                RelayResult::Delivered => {
+                    self.connection.prepare_cached(sql::RELAY_DELIVERED)?.execute(params![inbox_seq, &**app])?
+                }
+                RelayResult::RetryAt(due_ms) => {
+                    self.connection.prepare_cached(sql::RELAY_RETRY)?.execute(params![inbox_seq, &**app, due_ms])?
+                }
+                RelayResult::Parked => {
+                    self.connection.prepare_cached(sql::RELAY_PARK)?.execute(params![inbox_seq, &**app])?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Makes parked deliveries due again.
+    pub(crate) fn relay_replay(&mut self, business: BusinessIx, app: Option<&str>, now_ms: i64) -> Result<u64, LedgerError> {
+        let row = self.state.business(business)?.row;
+        let changed = match app {
+            Some(app) => self.connection.prepare_cached(sql::RELAY_REPLAY)?.execute(params![row, app, now_ms])?,
+            None => self.connection.prepare_cached(sql::RELAY_REPLAY_ALL)?.execute(params![row, now_ms])?,
+        };
+        Ok(changed as u64)
+    }
+
+    /// Empties deliveries whose days are over. Their hashes stay as long again, so that a late
+    /// redelivery is still known.
+    pub(crate) fn inbox_prune(&mut self, before_ms: i64) -> Result<u64, LedgerError> {
+        const HASHES_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+        let emptied = self.connection.prepare_cached(sql::EMPTY_INBOX)?.execute([before_ms])?;
+        self.connection.prepare_cached(sql::PRUNE_INBOX)?.execute([before_ms.saturating_sub(HASHES_MS)])?;
+        let strays: Vec<Box<str>> = {
+            let mut statement = self.connection.prepare_cached(sql::PRUNE_STRAYS)?;
+            let rows = statement.query_map([before_ms], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for message_id in strays {
+            self.forget_stray(message_id);
+        }
+        Ok(emptied as u64)
+    }
+
+    /// Hands out own replies, marked as attempted by the same transaction.
+    pub(crate) fn replies_due(&mut self, limit: usize) -> Result<Vec<DueReply>, LedgerError> {
+        let mut due = Vec::new();
+        let mut statement = self.connection.prepare_cached(sql::DUE_REPLIES)?;
+        let mut rows = statement.query([count_column(limit)])?;
+        while let Some(row) = rows.next()? {
+            let business: i64 = row.get(1)?;
+            let Some(at) = self.state.businesses.iter().position(|known| known.row == business) else { continue };
+            let confirms: Option<i64> = row.get(5)?;
+            due.push(DueReply {
+                id: row.get(0)?,
+                business: BusinessIx(u32::try_from(at).unwrap_or(u32::MAX)),
+                to: identifier(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+                number: row.get(3)?,
+                reply: decode_reply(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
+                confirms: confirms.map(|id| greenline_policy::consent::EventId(seq(id))),
+                message_id: row.get(6)?,
+                at_ms: row.get(7)?,
+            });
+        }
+        for reply in &due {
+            self.connection.prepare_cached(sql::MARK_REPLY)?.execute([reply.id])?;
+        }
+        Ok(due)
+    }
+
+    /// Notes that an own reply is over.
+    pub(crate) fn reply_done(&mut self, id: i64, decision: Option<DecisionId>) -> Result<(), LedgerError> {
+        let decision = decision.map(|id| seq_column(id.seq));
+        match self.connection.prepare_cached(sql::FINISH_REPLY)?.execute(params![id, decision])? {
+            0 => Err(LedgerError::NotFound("the reply")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn verdict_column(verdict: Verdict, goes: bool) -> i64 {
+    match (verdict, goes) {
+        (Verdict::Allow, _) => 1,
+        (Verdict::Refuse, true) => 2,
+        (Verdict::Refuse, false) => 0,
+    }
+}
+
+/// An outcome's name, the platform's error code and its message ids.
+pub(crate) fn outcome_columns(outcome: &Outcome) -> (&'static str, Option<u32>, &[Box<str>]) {
+    match outcome {
+        Outcome::Accepted { message_ids } => ("accepted", None, message_ids),
+        Outcome::Rejected { code } => ("rejected", Some(*code), &[]),
+        Outcome::NotSent => ("not_sent", None, &[]),
+        Outcome::Unknown => ("unknown", None, &[]),
+    }
+}

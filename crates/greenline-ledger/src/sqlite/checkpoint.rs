@@ -1,0 +1,91 @@
+//! Checkpoints: moving committed pages from the log into the database, off the writer's connection.
+//!
+//! The writer rings when the log has grown; a thread of its own does the moving. A log that readers
+//! keep from starting over is cut when it has grown far too long.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::connect;
+use crate::error::LedgerError;
+
+/// The log is moved each time so many bytes were committed.
+const EVERY_BYTES: usize = 8 << 20;
+/// Past so many pages the log is cut, for which the writer waits a moment.
+const CUT_PAGES: i64 = 64 << 10;
+
+/// The thread; dropping stops it.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    bell: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the writer rings.
+#[derive(Clone, Debug)]
+pub(crate) struct Bell {
+    to: SyncSender<()>,
+    bytes: usize,
+}
+
+impl Bell {
+    /// Says that about so many bytes were committed.
+    pub(crate) fn committed(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes >= EVERY_BYTES {
+            match self.to.try_send(()) {
+                // One ring that is still unheard is as good as two.
+                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => self.bytes = 0,
+            }
+        }
+    }
+}
+
+impl Checkpointer {
+    /// Starts the thread.
+    pub(crate) fn start(path: &Path) -> Result<Self, LedgerError> {
+        let connection = connect::checkpointer(path)?;
+        let (bell, rung) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("ledger-checkpoint".to_owned())
+            .spawn(move || run(&connection, &rung))
+            .map_err(|error| LedgerError::Unavailable(std::sync::Arc::new(error)))?;
+        Ok(Self { bell: Some(bell), thread: Some(thread) })
+    }
+
+    /// The writer's end.
+    pub(crate) fn bell(&self) -> Option<Bell> {
+        self.bell.clone().map(|to| Bell { to, bytes: 0 })
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.bell = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(connection: &Connection, rung: &Receiver<()>) {
+    while rung.recv().is_ok() {
+        let pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        if pages.is_some_and(|pages| pages > CUT_PAGES) {
+            checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+    }
+}
+
+fn checkpoint(connection: &Connection, pragma: &str) -> Option<i64> {
+    match connection.query_row(pragma, [], |row| row.get(1)) {
+        Ok(pages) => Some(pages),
+        Err(error) => {
+            tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
+            None
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Connections: how they are opened, what they promise, and the schema they find.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use crate::error::LedgerError;
+
+/// How long a statement waits for another connection's lock. Short: a store that cannot be written
+/// must say so at once.
+const BUSY: Duration = Duration::from_millis(500);
+/// Statements kept prepared per connection.
+const STATEMENTS: usize = 96;
+
+/// The migrations, in order; a store's `user_version` counts those it has had.
+pub(super) const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_ledger.sql")];
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error() {
+            // A commit that a hook refused did not happen; it may the next time.
+            Some(ffi::Error { extended_code: ffi::SQLITE_CONSTRAINT_COMMITHOOK, .. }) => {
+                return Self::Unavailable(Arc::new(error));
+            }
+            Some(ffi::Error { code: ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, .. }) => {
+                return Self::Corrupt(Arc::new(error));
+            }
+            Some(ffi::Error { code: ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse | ErrorCode::Unknown, .. }) => {
+                tracing::error!(%error, "the store refused a statement");
+                return Self::Bug("the store refused a statement");
+            }
+            Some(_) => return Self::Unavailable(Arc::new(error)),
+            None => {}
+        }
+        match error {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..) => Self::Corrupt(Arc::new(error)),
+            _ => {
+                tracing::error!(%error, "a statement was misused");
+                Self::Bug("a statement was misused")
+            }
+        }
+    }
+}
+
+fn unavailable(error: std::io::Error) -> LedgerError {
+    LedgerError::Unavailable(Arc::new(error))
+}
+
+/// Takes the store for this process. The lock goes with the file handle, whatever ends the process.
+pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(PathBuf::from(name)).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::busy("another process writes to this store")),
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}
+
+/// The connection that writes. Its commits are durable one by one, and it never checkpoints.
+pub(super) fn writer(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536;",
+    )?;
+    Ok(connection)
+}
+
+/// A connection that checkpoints.
+pub(super) fn checkpointer(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
+/// A connection that reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, LedgerError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA query_only = 1; PRAGMA cache_size = -16384;")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> Result<usize, LedgerError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    usize::try_from(version).map_err(|_| LedgerError::unreadable("the version of the store"))
+}
+
+/// Brings the schema up to date. Each migration is a transaction and safe to run again.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
+    let had = version(connection)?;
+    if had > MIGRATIONS.len() {
+        return Err(LedgerError::Conflict("the store was written by a newer release"));
+    }
+    for (number, migration) in (1..).zip(MIGRATIONS).skip(had) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Whether a store opened for reading has the schema that this release reads.
+pub(super) fn check_version(connection: &Connection) -> Result<(), LedgerError> {
+    match version(connection)? {
+        had if had == MIGRATIONS.len() => Ok(()),
+        had if had > MIGRATIONS.len() => Err(LedgerError::Conflict("the store was written by a newer release")),
+        _ => Err(LedgerError::Conflict("the store was written by an older release and must be migrated")),
+    }
+}

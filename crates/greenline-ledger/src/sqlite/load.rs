@@ -1,0 +1,230 @@
+//! Rebuilds what decisions need from the store, at start and to verify.
+
+use greenline_policy::identity::Identifier;
+use greenline_policy::scope::Category;
+use rusqlite::Connection;
+use rustc_hash::FxHashMap;
+
+use super::rows::{identifier, person, seq};
+use super::sql;
+use crate::BusinessSetup;
+use crate::codec::{ban_of, decode_head, decode_record, restriction_kind};
+use crate::error::LedgerError;
+use crate::state::links::Move;
+use crate::state::people::{Slot, Window};
+use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
+use crate::state::unsettled::UNSETTLED_MS;
+use crate::state::{Business, State};
+use crate::types::{BusinessIx, DecisionId, PersonId, PersonShard};
+
+/// The businesses that the store knows, by row.
+pub(super) fn businesses(connection: &Connection) -> Result<Vec<(i64, Box<str>)>, LedgerError> {
+    let mut statement = connection.prepare_cached(sql::LOAD_BUSINESSES)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, row.get(1)?));
+    }
+    Ok(found)
+}
+
+/// Everything. `adding` writes businesses that the store has not seen; they are left out otherwise.
+pub(super) fn state(connection: &Connection, configured: &[BusinessSetup], adding: bool) -> Result<State, LedgerError> {
+    if adding {
+        for business in configured {
+            connection.prepare_cached(sql::INSERT_BUSINESS)?.execute([&business.id])?;
+        }
+    }
+    let mut loading = Loading::new(connection, configured)?;
+    let people = loading.identifiers()?;
+    loading.links(&people)?;
+    loading.heads(&people)?;
+    loading.windows(&people)?;
+    loading.platform()?;
+    loading.unsettled()?;
+    let mut state = loading.state;
+    state.begin();
+    Ok(state)
+}
+
+struct Loading<'c> {
+    connection: &'c Connection,
+    state: State,
+    places: FxHashMap<i64, BusinessIx>,
+}
+
+impl<'c> Loading<'c> {
+    fn new(connection: &'c Connection, configured: &[BusinessSetup]) -> Result<Self, LedgerError> {
+        let mut stored = businesses(connection)?;
+        let mut state = State::default();
+        for business in configured {
+            let at = stored.iter().position(|(_, id)| **id == *business.id);
+            let (row, id) = at.map_or_else(|| (-1, business.id.as_str().into()), |at| stored.remove(at));
+            state.businesses.push(Business { row, id, ..Business::default() });
+        }
+        state.businesses.extend(stored.into_iter().map(|(row, id)| Business { row, id, ..Business::default() }));
+        let places = (0..).map(BusinessIx).zip(&state.businesses).map(|(ix, business)| (business.row, ix)).collect();
+        Ok(Self { connection, state, places })
+    }
+
+    fn place(&self, row: i64) -> Result<BusinessIx, LedgerError> {
+        self.places.get(&row).copied().ok_or_else(|| LedgerError::unreadable("a row of an unknown business"))
+    }
+
+    fn identifiers(&mut self) -> Result<FxHashMap<PersonId, Slot>, LedgerError> {
+        let mut statement = self.connection.prepare(sql::LOAD_IDENTIFIERS)?;
+        let mut rows = statement.query([])?;
+        let mut people = FxHashMap::default();
+        while let Some(row) = rows.next()? {
+            let business = self.place(row.get(0)?)?;
+            let canonical = identifier(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+            let id = person(row.get(4)?);
+            match people.get(&id) {
+                Some(slot) => self.state.add_identifier(business, &canonical, *slot)?,
+                None => {
+                    people.insert(id, self.state.add_person(business, &canonical, id)?);
+                }
+            }
+            // Nothing is taken back while loading.
+            self.state.begin();
+        }
+        Ok(people)
+    }
+
+    fn links(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
+        let slot = |id: PersonId| people.get(&id).copied().ok_or_else(|| LedgerError::unreadable("a link of nobody"));
+        let mut statement = self.connection.prepare(sql::LOAD_LINKS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (one, other): (PersonId, PersonId) = (person(row.get(0)?), person(row.get(2)?));
+            let (kind, at_ms): (i64, i64) = (row.get(1)?, row.get(3)?);
+            if kind == 1 {
+                let slots = (self.state.follow(slot(one)?), self.state.follow(slot(other)?));
+                self.state.link((one, slots.0), (other, slots.1), at_ms);
+            } else {
+                let left: Identifier = identifier(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
+                self.state.note_move(Move { from: one, left, to: other, at_ms }, slot(one)?, slot(other)?);
+            }
+            self.state.begin();
+        }
+        Ok(())
+    }
+
+    fn heads(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare(sql::LOAD_HEADS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(slot) = people.get(&person(row.get(0)?)) else { continue };
+            let spelling = usize::from(row.get::<_, u8>(1)?);
+            let head = decode_head(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+            let slot = self.state.follow(*slot);
+            // People of one group have the same heads.
+            if let Some(place) = self.state.groups[slot as usize].heads.get_mut(spelling) {
+                *place = Some(Box::new(head));
+            }
+        }
+        Ok(())
+    }
+
+    fn windows(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare(sql::LOAD_WINDOWS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(slot) = people.get(&person(row.get(0)?)) else { continue };
+            let slot = self.state.follow(*slot);
+            let business = self.state.group(slot).business;
+            let number = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            let place = self.state.business_mut(business)?.platform.place(number);
+            let read = Window {
+                number: place,
+                wrote_at_ms: row.get(2)?,
+                call_at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or(i64::MIN),
+                call_until_ms: row.get(4)?,
+            };
+            self.state.groups[slot as usize].window_mut(place).absorb(&read);
+        }
+        Ok(())
+    }
+
+    fn platform(&mut self) -> Result<(), LedgerError> {
+        let connection = self.connection;
+        let mut statement = connection.prepare(sql::LOAD_NUMBERS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let read = NumberRow { status: row.get(2)?, rating: row.get(3)?, at_ms: row.get(4)? };
+            let number: Box<str> = row.get(1)?;
+            let business = self.place(row.get(0)?)?;
+            let _ = self.state.business_mut(business)?.platform.set_number(&number, read);
+        }
+        let mut statement = connection.prepare(sql::LOAD_TEMPLATES)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let read = TemplateRow {
+                template_id: row.get(4)?,
+                category: category(row.get::<_, Option<String>>(5)?.as_deref())?,
+                status: row.get(6)?,
+                is_ask: row.get(7)?,
+                at_ms: row.get(8)?,
+            };
+            let (waba_id, name, language): (Box<str>, Box<str>, Box<str>) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let business = self.place(row.get(0)?)?;
+            let _ = self.state.business_mut(business)?.platform.set_template(&waba_id, &name, &language, read);
+        }
+        self.accounts()
+    }
+
+    fn accounts(&mut self) -> Result<(), LedgerError> {
+        let mut found: FxHashMap<(i64, Box<str>), AccountRow> = FxHashMap::default();
+        let mut statement = self.connection.prepare(sql::LOAD_ACCOUNTS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let ban: String = row.get(2)?;
+            let account = found.entry((row.get(0)?, row.get(1)?)).or_default();
+            account.ban = ban_of(&ban).ok_or_else(|| LedgerError::unreadable("a ban state"))?;
+            account.ban_at_ms = row.get(3)?;
+        }
+        let mut statement = self.connection.prepare(sql::LOAD_RESTRICTIONS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let kind: String = row.get(3)?;
+            let kind = restriction_kind(&kind).ok_or_else(|| LedgerError::unreadable("a restriction"))?;
+            let read = RestrictionRow { kind, named: row.get(2)?, until_ms: row.get(4)?, at_ms: row.get(5)? };
+            found.entry((row.get(0)?, row.get(1)?)).or_default().restrictions.push(read);
+        }
+        for ((business, waba_id), account) in found {
+            let business = self.place(business)?;
+            let _ = self.state.business_mut(business)?.platform.set_account(&waba_id, account);
+        }
+        Ok(())
+    }
+
+    /// Sends that went on in the last minutes and of which nobody said what became of them may have
+    /// gone out.
+    fn unsettled(&mut self) -> Result<(), LedgerError> {
+        let newest = |sql| self.connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let (decision, event) = (newest(sql::LAST_DECISION)?, newest(sql::LAST_EVENT)?);
+        self.state.last_seq = seq(decision.unwrap_or(0));
+        self.state.last_event = seq(event.unwrap_or(0));
+        let mut statement = self.connection.prepare(sql::LOAD_STRAYS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.state.strays.insert(row.get(0)?);
+        }
+        let since = decision.unwrap_or(0).saturating_sub(UNSETTLED_MS << 20);
+        let mut statement = self.connection.prepare(sql::LOAD_UNSETTLED)?;
+        let mut rows = statement.query([since])?;
+        while let Some(row) = rows.next()? {
+            let at_ms: i64 = row.get(0)?;
+            let id = DecisionId { shard: PersonShard(0), seq: seq(row.get(2)?) };
+            let record = decode_record(id, "", at_ms, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+            let people = record.people.iter().filter_map(|person| person.person).collect();
+            self.state.unsettle(id.seq, (people, record.body_hash), at_ms.saturating_add(UNSETTLED_MS));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a category column.
+pub(super) fn category(text: Option<&str>) -> Result<Option<Category>, LedgerError> {
+    text.map(|text| Category::parse(text).ok_or_else(|| LedgerError::unreadable("a template's category"))).transpose()
+}

@@ -1,0 +1,223 @@
+//! The one writer: takes what has gathered, does it in one transaction, syncs, answers.
+//!
+//! Memory changes as the batch goes, so that a send later in the batch sees a stop earlier in it; if
+//! the commit does not hold, memory is taken back to what it was and nobody is told anything but that
+//! the store is unavailable. The next batch tries anew, so a store that comes back is served without a
+//! restart.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::{CachedStatement, Connection};
+
+use super::checkpoint::Bell;
+use super::sql;
+use crate::DecideFn;
+use crate::error::LedgerError;
+use crate::ids::Ids;
+use crate::queue::{Batch, Queue};
+use crate::request::{Answer, Request, answer_all};
+use crate::state::State;
+use crate::types::{DecisionId, Outcome};
+
+/// About what a commit writes to the log beyond the records themselves: a few pages.
+const BATCH_OVERHEAD_BYTES: usize = 16 << 10;
+/// About what anything but a send writes.
+const REQUEST_BYTES: usize = 8 << 10;
+
+/// The writer and all it owns.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    connection: Connection,
+    state: State,
+    decide: DecideFn,
+    ids: Ids,
+    record: Vec<u8>,
+    bell: Option<Bell>,
+}
+
+/// The writer's hands on the store and on memory, within one transaction.
+pub(crate) struct Hand<'w> {
+    /// In a transaction, unless the batch only looks.
+    pub(crate) connection: &'w Connection,
+    /// What decisions need.
+    pub(crate) state: &'w mut State,
+    /// Where new people get their numbers from.
+    pub(crate) ids: &'w mut Ids,
+    /// The rules.
+    pub(crate) decide: DecideFn,
+    /// A decision record in the making.
+    pub(crate) record: &'w mut Vec<u8>,
+    /// The statement that every send needs, prepared once a batch.
+    pub(crate) insert_decision: Option<CachedStatement<'w>>,
+    /// Bytes of records written.
+    pub(crate) written: usize,
+    /// Identifiers were marked as left since the last fold.
+    pub(crate) marked: bool,
+}
+
+type Settles = [(DecisionId, Outcome)];
+
+impl Writer {
+    /// A writer over a connection and the state loaded from it.
+    pub(crate) fn new(connection: Connection, state: State, decide: DecideFn, bell: Option<Bell>) -> Self {
+        Self { connection, state, decide, ids: Ids::seeded(), record: Vec::with_capacity(1 << 10), bell }
+    }
+
+    /// Starts the thread. It ends when the queue is closed and empty.
+    pub(crate) fn start(mut self, queue: Arc<Queue>) -> Result<JoinHandle<()>, LedgerError> {
+        /// Whatever ends the thread, nobody waits for it after that.
+        struct Leave(Arc<Queue>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.abandon();
+            }
+        }
+        std::thread::Builder::new()
+            .name("ledger-writer".to_owned())
+            .spawn(move || {
+                let leave = Leave(queue);
+                let mut batch = Batch::default();
+                while leave.0.take(&mut batch) {
+                    self.serve(&mut batch, &leave.0);
+                }
+            })
+            .map_err(|error| LedgerError::Unavailable(Arc::new(error)))
+    }
+
+    fn serve(&mut self, batch: &mut Batch, queue: &Queue) {
+        let jobs: Vec<&Request> = batch.jobs.iter().map(|job| &job.request).collect();
+        let answers = match self.commit(&batch.settles, &jobs) {
+            Ok(answers) => {
+                batch.settles.clear();
+                answers
+            }
+            Err(error) if error.is_passing() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, requests = jobs.len(), "a batch could not be written");
+                queue.put_back(std::mem::take(&mut batch.settles));
+                jobs.iter().map(|_| Err(error.clone())).collect()
+            }
+            Err(_) => self.one_by_one(batch, queue),
+        };
+        let callers = batch.jobs.drain(..).map(|job| job.caller);
+        answer_all(callers.zip(answers).collect());
+    }
+
+    /// Something in the batch cannot be done at all: the others must not suffer for it.
+    fn one_by_one(&mut self, batch: &mut Batch, queue: &Queue) -> Vec<Result<Answer, LedgerError>> {
+        let mut unwritten = Vec::new();
+        for settle in batch.settles.drain(..) {
+            match self.commit(std::slice::from_ref(&settle), &[]) {
+                Ok(_) => {}
+                Err(error) if error.is_passing() => unwritten.push(settle),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, decision.seq = settle.0.seq, "an outcome cannot be written");
+                }
+            }
+        }
+        if !unwritten.is_empty() {
+            queue.put_back(unwritten);
+        }
+        let alone = |job: &crate::request::Job| {
+            let mut answers = self.commit(&[], &[&job.request])?;
+            answers.pop().unwrap_or(Err(LedgerError::Bug("a request without an answer")))
+        };
+        batch.jobs.iter().map(alone).collect()
+    }
+
+    /// Does everything in one transaction, or nothing.
+    fn commit(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        let writes = !settles.is_empty() || jobs.iter().any(|job| !matches!(job, Request::Preview(_)));
+        self.state.begin();
+        let done = if writes { self.transaction(settles, jobs) } else { self.batch(settles, jobs) };
+        if done.is_err() {
+            self.state.undo();
+        }
+        done
+    }
+
+    fn transaction(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let done = self
+            .batch(settles, jobs)
+            .and_then(|answers| Ok(self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| answers)?));
+        if done.is_err() && !self.connection.is_autocommit() {
+            // SQLite may have rolled back by itself; if this fails too, so will the next `BEGIN`.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        done
+    }
+
+    fn batch(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        let mut hand = Hand {
+            connection: &self.connection,
+            state: &mut self.state,
+            ids: &mut self.ids,
+            decide: self.decide,
+            record: &mut self.record,
+            insert_decision: None,
+            written: 0,
+            marked: false,
+        };
+        for (id, outcome) in settles {
+            hand.settle(*id, outcome)?;
+        }
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(hand.answer(job)?);
+        }
+        let written = hand.written + BATCH_OVERHEAD_BYTES;
+        if let Some(bell) = &mut self.bell {
+            bell.committed(written);
+        }
+        Ok(answers)
+    }
+}
+
+impl<'w> Hand<'w> {
+    /// Does one request. The outer error fails the batch, the inner one only this request.
+    fn answer(&mut self, request: &Request) -> Result<Result<Answer, LedgerError>, LedgerError> {
+        if !matches!(request, Request::Admit(_) | Request::Preview(_)) {
+            self.written += REQUEST_BYTES;
+        }
+        let done = match request {
+            Request::Admit(ask) => self.admit(ask).map(Answer::Admitted),
+            Request::Preview(ask) => self.preview(ask).map(|record| Answer::Previewed(Box::new(record))),
+            Request::Append(event) => self.append(event).map(|appended| Answer::Appended(Box::new(appended))),
+            Request::AppendAll(events) => {
+                self.written += events.len() << 10;
+                events.iter().map(|event| apart(self.append(event))).collect::<Result<_, _>>().map(Answer::AppendedAll)
+            }
+            Request::Ingest(delivery) => self.ingest(delivery).map(Answer::Ingested),
+            Request::Learn(business, effects) => {
+                self.learn(*business, effects, &mut Default::default()).map(|()| Answer::Done)
+            }
+            Request::RelayDone(done) => self.relay_done(done).map(|()| Answer::Done),
+            Request::RelayReplay(business, app, now_ms) => {
+                self.relay_replay(*business, app.as_deref(), *now_ms).map(Answer::Count)
+            }
+            Request::InboxPrune(before_ms) => self.inbox_prune(*before_ms).map(Answer::Count),
+            Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
+            Request::ReplyDone(id, decision) => self.reply_done(*id, *decision).map(|()| Answer::Done),
+        };
+        apart(done)
+    }
+
+    /// The statement that records a decision.
+    pub(crate) fn insert_decision(&mut self) -> Result<&mut CachedStatement<'w>, LedgerError> {
+        if self.insert_decision.is_none() {
+            self.insert_decision = Some(self.connection.prepare_cached(sql::INSERT_DECISION)?);
+        }
+        self.insert_decision.as_mut().ok_or(LedgerError::Bug("a statement that was just prepared"))
+    }
+}
+
+/// A contradiction was found before anything was written: it concerns its request alone.
+fn apart<T>(done: Result<T, LedgerError>) -> Result<Result<T, LedgerError>, LedgerError> {
+    match done {
+        Err(error @ (LedgerError::Conflict(_) | LedgerError::NotFound(_))) => Ok(Err(error)),
+        Err(error) => Err(error),
+        Ok(value) => Ok(Ok(value)),
+    }
+}

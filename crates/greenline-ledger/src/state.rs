@@ -1,0 +1,90 @@
+//! What decisions need, resident in memory: a projection of the store, owned by the one writer.
+//!
+//! It holds heads, windows, templates, numbers and sends under way, never evidence or bodies. Every
+//! change within a batch is journalled, so that a batch whose commit failed leaves no trace here
+//! either. It never reads or writes the store itself.
+
+pub(crate) mod facts;
+pub(crate) mod flights;
+pub(crate) mod journal;
+pub(crate) mod links;
+pub(crate) mod people;
+pub(crate) mod platform;
+pub(crate) mod unsettled;
+
+use rustc_hash::FxHashSet;
+
+use crate::error::LedgerError;
+use crate::types::{BusinessIx, PersonId};
+use flights::Flights;
+use journal::Journal;
+use links::Links;
+use people::{Group, Known};
+use platform::Platform;
+use unsettled::Unsettled;
+
+/// One business's part.
+#[derive(Debug, Default)]
+pub(crate) struct Business {
+    /// The store's number for it.
+    pub(crate) row: i64,
+    /// Its `id`.
+    pub(crate) id: Box<str>,
+    /// Who is known under which identifier.
+    pub(crate) known: Known,
+    /// What the platform said of numbers, accounts and templates.
+    pub(crate) platform: Platform,
+}
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// By [`BusinessIx`]; businesses that the configuration no longer names come last.
+    pub(crate) businesses: Vec<Business>,
+    /// People, linked ones together.
+    pub(crate) groups: Vec<Group>,
+    /// Who was linked and who moved.
+    pub(crate) links: Links,
+    /// Bodies that must wait.
+    pub(crate) unsettled: Unsettled,
+    /// Sends under way, oldest first.
+    pub(crate) flights: Flights,
+    /// The newest decision.
+    pub(crate) last_seq: u64,
+    /// The newest consent event.
+    pub(crate) last_event: u64,
+    /// Messages whose status came before we knew them.
+    pub(crate) strays: FxHashSet<Box<str>>,
+    /// What this batch changed.
+    pub(crate) journal: Journal,
+}
+
+impl State {
+    /// The business at a place of the configuration.
+    pub(crate) fn business(&self, ix: BusinessIx) -> Result<&Business, LedgerError> {
+        self.businesses.get(ix.0 as usize).ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+    }
+
+    /// As [`Self::business`], to change it.
+    pub(crate) fn business_mut(&mut self, ix: BusinessIx) -> Result<&mut Business, LedgerError> {
+        self.businesses.get_mut(ix.0 as usize).ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+    }
+
+    /// The next decision's number: never below the clock, never twice.
+    pub(crate) fn next_seq(&mut self, now_ms: i64) -> u64 {
+        let floor = u64::try_from(now_ms).unwrap_or(0) << 20;
+        self.last_seq = floor.max(self.last_seq + 1);
+        self.last_seq
+    }
+
+    /// The next consent event's number.
+    pub(crate) fn next_event(&mut self) -> u64 {
+        self.last_event += 1;
+        self.last_event
+    }
+
+    /// The shard a decision about this person is kept in.
+    pub(crate) fn shard_of(person: Option<PersonId>) -> crate::types::PersonShard {
+        person.map_or(crate::types::PersonShard(0), PersonId::shard)
+    }
+}

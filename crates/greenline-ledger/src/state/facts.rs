@@ -1,0 +1,120 @@
+//! From a send to be decided to what is known of everyone and everything in it.
+
+use greenline_policy::consent::Head;
+use greenline_policy::decide::{Decision, Facts, PersonFacts, TemplateFacts};
+use greenline_policy::identity::{Identifier, Spelling};
+use smallvec::SmallVec;
+
+use super::people::{Slot, head_at};
+use super::platform::template_facts;
+use super::{Business, State};
+use crate::DecideFn;
+use crate::error::LedgerError;
+use crate::types::{Ask, PersonId};
+
+static NOTHING_KNOWN: Head = Head {
+    base: [greenline_policy::consent::Standing::Unknown; 5],
+    topics: Vec::new(),
+    native_stop: None,
+    freeform_closed: None,
+};
+
+/// One addressee, found.
+#[derive(Clone, Debug)]
+pub(crate) struct Addressee {
+    /// Canonical.
+    pub(crate) canonical: Identifier,
+    /// The spelling addressed.
+    pub(crate) spelling: Spelling,
+    /// The group, if known.
+    pub(crate) slot: Option<Slot>,
+    /// The person, if known.
+    pub(crate) person: Option<PersonId>,
+}
+
+/// The addressees of a send.
+pub(crate) type Addressees = SmallVec<[Addressee; 1]>;
+
+/// A send with everything that was known of it, and the answer.
+pub(crate) struct Judged<'a> {
+    /// What was asked.
+    pub(crate) ask: &'a Ask,
+    /// Per addressee.
+    pub(crate) people: &'a [PersonFacts<'a>],
+    /// Per addressee.
+    pub(crate) found: &'a [Addressee],
+    /// The template.
+    pub(crate) template: Option<&'a TemplateFacts>,
+    /// The number.
+    pub(crate) number: &'a greenline_policy::decide::NumberFacts,
+    /// The answer.
+    pub(crate) decision: &'a Decision,
+}
+
+impl State {
+    /// Finds the addressees.
+    pub(crate) fn addressees(&self, ask: &Ask) -> Result<Addressees, LedgerError> {
+        ask.to
+            .iter()
+            .map(|identifier| {
+                let (canonical, spelling) = identifier.canonical();
+                let slot = self.find(ask.business, &canonical)?;
+                let person = slot.and_then(|slot| self.group(slot).first());
+                Ok(Addressee { canonical, spelling, slot, person })
+            })
+            .collect()
+    }
+
+    /// Decides, and hands everything the decision rested on to `record`.
+    pub(crate) fn judge<T>(
+        &mut self,
+        ask: &Ask,
+        found: &[Addressee],
+        decide: DecideFn,
+        record: impl FnOnce(&Judged<'_>) -> T,
+    ) -> Result<(Decision, T), LedgerError> {
+        if ask.to.is_empty() {
+            return Err(LedgerError::Bug("a send to nobody"));
+        }
+        self.business_mut(ask.business)?.platform.prepare_facts(&ask.number, &ask.waba_id);
+        let business = self.business(ask.business)?;
+        let number = business.platform.facts(&ask.number).ok_or(LedgerError::Bug("no facts of the number"))?;
+        let template = ask.template.as_ref().map(|asked| {
+            let row = business.platform.template(&asked.waba_id, &asked.name, &asked.language);
+            template_facts(asked, row)
+        });
+        let people: SmallVec<[PersonFacts<'_>; 1]> =
+            found.iter().map(|addressee| self.person_facts(business, addressee, ask)).collect();
+        let facts = Facts { people: &people, template: template.as_ref(), number };
+        let decision = decide(ask.intent, &facts, &ask.rules, ask.now_ms);
+        let judged = Judged { ask, people: &people, found, template: template.as_ref(), number, decision: &decision };
+        let recorded = record(&judged);
+        Ok((decision, recorded))
+    }
+
+    fn person_facts<'s>(&'s self, business: &Business, addressee: &Addressee, ask: &Ask) -> PersonFacts<'s> {
+        let Some(slot) = addressee.slot else {
+            return PersonFacts {
+                head: &NOTHING_KNOWN,
+                wrote_at_ms: None,
+                call_permission_until_ms: None,
+                unsettled_until_ms: None,
+            };
+        };
+        let group = self.group(slot);
+        let window = business.platform.place_of(&ask.number).and_then(|place| group.window(place));
+        let unsettled =
+            group.members.iter().filter_map(|person| self.unsettled.until(*person, &ask.body_hash)).max();
+        PersonFacts {
+            head: self.head(slot, addressee.spelling),
+            wrote_at_ms: window.and_then(|window| window.wrote_at_ms),
+            call_permission_until_ms: window.and_then(|window| window.call_until_ms),
+            unsettled_until_ms: unsettled,
+        }
+    }
+
+    /// The head of a group as one spelling sees it.
+    pub(crate) fn head(&self, slot: Slot, spelling: Spelling) -> &Head {
+        self.group(slot).heads[head_at(spelling)].as_deref().unwrap_or(&NOTHING_KNOWN)
+    }
+}

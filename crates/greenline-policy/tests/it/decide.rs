@@ -1,0 +1,528 @@
+//! What may go, row by row: the rule that answers first, and all that are listed.
+
+use greenline_policy::consent::{EventId, Head, Standing, Strength};
+use greenline_policy::decide::{
+    Decision, Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus,
+    Verdict, WINDOW_MS, decide,
+};
+use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::rule::{Rule, Severity};
+use greenline_policy::scope::{Category, Scope};
+
+const NOW: i64 = 1_000 * WINDOW_MS;
+
+/// One case; the default is a marketing template to someone nobody knows.
+struct Case {
+    intent: Intent,
+    head: Head,
+    wrote_at_ms: Option<i64>,
+    call_until_ms: Option<i64>,
+    unsettled_until_ms: Option<i64>,
+    template: TemplateFacts,
+    number: NumberFacts,
+    rules: Rules,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            intent: Intent::Template,
+            head: Head::default(),
+            wrote_at_ms: None,
+            call_until_ms: None,
+            unsettled_until_ms: None,
+            template: TemplateFacts {
+                known: true,
+                ..TemplateFacts::UNKNOWN
+            },
+            number: NumberFacts::default(),
+            rules: Rules::default(),
+        }
+    }
+}
+
+impl Case {
+    fn decide(&self) -> Decision {
+        let person = PersonFacts {
+            head: &self.head,
+            wrote_at_ms: self.wrote_at_ms,
+            call_permission_until_ms: self.call_until_ms,
+            unsettled_until_ms: self.unsettled_until_ms,
+        };
+        let facts = Facts {
+            people: &[person],
+            template: Some(&self.template),
+            number: &self.number,
+        };
+        decide(self.intent, &facts, &self.rules, NOW)
+    }
+
+    #[track_caller]
+    fn refused_by(&self, expected: &[Rule]) {
+        let decision = self.decide();
+        assert_eq!(decision.verdict, Verdict::Refuse, "{decision:?}");
+        let refusing = |rule: &Rule| rule.card().severity != Severity::Note;
+        let rules: Vec<Rule> = decision
+            .reasons
+            .iter()
+            .map(|reason| reason.rule)
+            .filter(refusing)
+            .collect();
+        assert_eq!(rules, expected);
+        assert_eq!(
+            decision.first().map(|reason| reason.rule),
+            expected.first().copied()
+        );
+    }
+
+    #[track_caller]
+    fn allowed_by(&self, rule: Rule) {
+        let decision = self.decide();
+        assert_eq!(decision.verdict, Verdict::Allow, "{decision:?}");
+        assert!(
+            decision.reasons.iter().any(|reason| reason.rule == rule),
+            "{decision:?}"
+        );
+    }
+}
+
+fn standing(category: Category, standing: Standing) -> Head {
+    let mut head = Head::default();
+    let place = 1 + Category::ALL
+        .iter()
+        .position(|known| *known == category)
+        .unwrap();
+    head.base[place] = standing;
+    head
+}
+
+fn covered(category: Category) -> Head {
+    standing(
+        category,
+        Standing::Covered {
+            event: EventId(7),
+            at_ms: 0,
+            strength: Strength::Evidenced,
+        },
+    )
+}
+
+fn refused(category: Category) -> Head {
+    standing(
+        category,
+        Standing::Refused {
+            event: EventId(8),
+            at_ms: 0,
+        },
+    )
+}
+
+fn free_form() -> Case {
+    Case {
+        intent: Intent::FreeForm,
+        ..Case::default()
+    }
+}
+
+#[test]
+fn templates_need_cover() {
+    Case::default().refused_by(&[Rule::ConsentMissing]);
+    Case {
+        head: covered(Category::Marketing),
+        ..Case::default()
+    }
+    .allowed_by(Rule::Covered);
+    Case {
+        head: covered(Category::Utility),
+        ..Case::default()
+    }
+    .refused_by(&[Rule::ConsentMissing]);
+    Case {
+        head: refused(Category::Marketing),
+        ..Case::default()
+    }
+    .refused_by(&[Rule::OptedOut]);
+    let claimed = standing(Category::Marketing, Standing::Claimed { event: EventId(1) });
+    Case {
+        head: claimed,
+        ..Case::default()
+    }
+    .refused_by(&[Rule::ConsentClaimed]);
+    let imported = Standing::Covered {
+        event: EventId(1),
+        at_ms: 0,
+        strength: Strength::Imported,
+    };
+    Case {
+        head: standing(Category::Marketing, imported),
+        ..Case::default()
+    }
+    .allowed_by(Rule::CoveredByImport);
+}
+
+#[test]
+fn the_covering_event_is_named() {
+    let decision = Case {
+        head: covered(Category::Marketing),
+        ..Case::default()
+    }
+    .decide();
+    assert_eq!(
+        decision.reasons.iter().find_map(|reason| reason.event),
+        Some(EventId(7))
+    );
+}
+
+#[test]
+fn an_ask_is_never_the_first_contact() {
+    let ask = || Case {
+        template: TemplateFacts {
+            is_ask: true,
+            known: true,
+            ..TemplateFacts::UNKNOWN
+        },
+        ..Case::default()
+    };
+    ask().refused_by(&[Rule::AskFirstContact, Rule::ConsentMissing]);
+    Case {
+        head: covered(Category::Marketing),
+        ..ask()
+    }
+    .allowed_by(Rule::Covered);
+    Case {
+        head: refused(Category::Marketing),
+        ..ask()
+    }
+    .refused_by(&[Rule::OptedOut]);
+    // Opted in to something else is not opted in to the template's own scope.
+    Case {
+        head: covered(Category::Utility),
+        ..ask()
+    }
+    .refused_by(&[Rule::AskFirstContact, Rule::ConsentMissing]);
+}
+
+#[test]
+fn a_native_stop_closes_marketing_only() {
+    let stopped = |category| {
+        let mut head = covered(category);
+        head.native_stop = Some((EventId(3), 0));
+        let template = TemplateFacts {
+            known: true,
+            category,
+            ..TemplateFacts::UNKNOWN
+        };
+        Case {
+            head,
+            template,
+            ..Case::default()
+        }
+    };
+    stopped(Category::Marketing).refused_by(&[Rule::NativeStop]);
+    stopped(Category::Utility).allowed_by(Rule::Covered);
+}
+
+#[test]
+fn the_window_lasts_24_hours() {
+    Case {
+        wrote_at_ms: Some(NOW),
+        ..free_form()
+    }
+    .allowed_by(Rule::WindowOpen);
+    Case {
+        wrote_at_ms: Some(NOW - WINDOW_MS + 1),
+        ..free_form()
+    }
+    .allowed_by(Rule::WindowOpen);
+    Case {
+        wrote_at_ms: Some(NOW - WINDOW_MS),
+        head: covered(Category::Marketing),
+        ..free_form()
+    }
+    .refused_by(&[Rule::WindowClosed]);
+    // The app can cure the window, so that answers; the missing opt-in is listed.
+    free_form().refused_by(&[Rule::WindowClosed, Rule::ConsentMissing]);
+}
+
+#[test]
+fn after_a_stop_nothing_goes_until_the_person_writes() {
+    let stopped = || {
+        let mut head = refused(Category::Marketing);
+        head.freeform_closed = Some((EventId(4), NOW - 10_000));
+        Case {
+            head,
+            wrote_at_ms: Some(NOW - 10_999),
+            ..free_form()
+        }
+    };
+    stopped().refused_by(&[Rule::ThreadStopped]);
+    Case {
+        wrote_at_ms: Some(NOW - 10_000),
+        ..stopped()
+    }
+    .refused_by(&[Rule::ThreadStopped]);
+    Case {
+        wrote_at_ms: Some(NOW - 9_999),
+        ..stopped()
+    }
+    .allowed_by(Rule::WindowOpen);
+    Case {
+        intent: Intent::Confirmation,
+        ..stopped()
+    }
+    .allowed_by(Rule::WindowOpen);
+    Case {
+        intent: Intent::Confirmation,
+        wrote_at_ms: None,
+        ..stopped()
+    }
+    .refused_by(&[Rule::WindowClosed, Rule::ConsentMissing]);
+}
+
+#[test]
+fn templates_in_a_window_are_replies_only_by_choice() {
+    let utility = |rules, wrote_at_ms| Case {
+        template: TemplateFacts {
+            known: true,
+            category: Category::Utility,
+            ..TemplateFacts::UNKNOWN
+        },
+        wrote_at_ms,
+        rules,
+        ..Case::default()
+    };
+    let choice = Rules {
+        window_templates_are_replies: true,
+    };
+    utility(Rules::default(), Some(NOW)).refused_by(&[Rule::ConsentMissing]);
+    utility(choice, Some(NOW)).allowed_by(Rule::WindowOpen);
+    utility(choice, None).refused_by(&[Rule::ConsentMissing]);
+    Case {
+        head: refused(Category::Utility),
+        ..utility(choice, Some(NOW))
+    }
+    .refused_by(&[Rule::OptedOut]);
+    Case {
+        template: TemplateFacts {
+            known: true,
+            ..TemplateFacts::UNKNOWN
+        },
+        ..utility(choice, Some(NOW))
+    }
+    .refused_by(&[Rule::ConsentMissing]);
+}
+
+#[test]
+fn an_unknown_template_counts_as_marketing_and_goes_on_if_covered() {
+    let unknown = |head| Case {
+        head,
+        template: TemplateFacts::UNKNOWN,
+        ..Case::default()
+    };
+    unknown(covered(Category::Marketing)).allowed_by(Rule::TemplateUnknown);
+    unknown(covered(Category::Utility)).refused_by(&[Rule::ConsentMissing]);
+}
+
+#[test]
+fn topics_are_judged_by_name() {
+    let offers = Scope::Topic(Category::Marketing, "offers".into());
+    let template = TemplateFacts {
+        known: true,
+        topic: Some(offers.clone()),
+        ..TemplateFacts::UNKNOWN
+    };
+    let mut head = covered(Category::Marketing);
+    Case {
+        head: head.clone(),
+        template: template.clone(),
+        ..Case::default()
+    }
+    .allowed_by(Rule::Covered);
+    head.topics.push((
+        offers,
+        Standing::Refused {
+            event: EventId(5),
+            at_ms: 0,
+        },
+    ));
+    Case {
+        head,
+        template,
+        ..Case::default()
+    }
+    .refused_by(&[Rule::OptedOut]);
+}
+
+#[test]
+fn paused_and_disabled_templates_stay() {
+    let with = |status| Case {
+        head: covered(Category::Marketing),
+        template: TemplateFacts {
+            known: true,
+            status,
+            ..TemplateFacts::UNKNOWN
+        },
+        ..Case::default()
+    };
+    with(TemplateStatus::Paused).refused_by(&[Rule::TemplatePaused]);
+    with(TemplateStatus::Disabled).refused_by(&[Rule::TemplateDisabled]);
+}
+
+#[test]
+fn the_number_has_its_say() {
+    let template = |number| Case {
+        head: covered(Category::Marketing),
+        number,
+        ..Case::default()
+    };
+    let reply = |number| Case {
+        wrote_at_ms: Some(NOW),
+        number,
+        ..free_form()
+    };
+    let status = |status| NumberFacts {
+        status,
+        ..NumberFacts::default()
+    };
+    template(status(NumberStatus::Flagged)).allowed_by(Rule::Covered);
+    template(status(NumberStatus::Restricted)).refused_by(&[Rule::LimitReached]);
+    reply(status(NumberStatus::Restricted)).allowed_by(Rule::WindowOpen);
+    reply(status(NumberStatus::Banned)).refused_by(&[Rule::NumberBanned]);
+    template(NumberFacts {
+        ban: Ban::Scheduled,
+        ..NumberFacts::default()
+    })
+    .allowed_by(Rule::Covered);
+    reply(NumberFacts {
+        ban: Ban::Disabled,
+        ..NumberFacts::default()
+    })
+    .refused_by(&[Rule::NumberBanned]);
+    reply(NumberFacts {
+        locked: true,
+        ..NumberFacts::default()
+    })
+    .refused_by(&[Rule::AccountLocked]);
+    let restricted = |kind, until_ms| NumberFacts {
+        restrictions: vec![Restriction {
+            kind,
+            until_ms: Some(until_ms),
+        }],
+        ..NumberFacts::default()
+    };
+    template(restricted(RestrictionKind::BusinessInitiated, NOW + 1))
+        .refused_by(&[Rule::NumberRestricted]);
+    template(restricted(RestrictionKind::BusinessInitiated, NOW)).allowed_by(Rule::Covered);
+    reply(restricted(RestrictionKind::BusinessInitiated, NOW + 1)).allowed_by(Rule::WindowOpen);
+    reply(restricted(RestrictionKind::CustomerInitiated, NOW + 1))
+        .refused_by(&[Rule::NumberRestricted]);
+    template(restricted(RestrictionKind::Unknown, NOW + 1)).refused_by(&[Rule::NumberRestricted]);
+    reply(restricted(RestrictionKind::Unknown, NOW + 1)).allowed_by(Rule::WindowOpen);
+    let until = template(restricted(RestrictionKind::BusinessInitiated, NOW + 1))
+        .decide()
+        .first()
+        .unwrap()
+        .until_ms;
+    assert_eq!(until, Some(NOW + 1));
+}
+
+#[test]
+fn calls_need_cover_and_a_live_permission() {
+    let call = |head, call_until_ms| Case {
+        intent: Intent::Call,
+        head,
+        call_until_ms,
+        ..Case::default()
+    };
+    call(covered(Category::Calls), Some(NOW + 1)).allowed_by(Rule::Covered);
+    call(covered(Category::Calls), Some(NOW)).refused_by(&[Rule::CallPermission]);
+    call(covered(Category::Marketing), Some(NOW + 1)).refused_by(&[Rule::ConsentMissing]);
+    call(refused(Category::Calls), None).refused_by(&[Rule::OptedOut, Rule::CallPermission]);
+}
+
+#[test]
+fn an_unsettled_send_waits() {
+    let with = |until| Case {
+        wrote_at_ms: Some(NOW),
+        unsettled_until_ms: Some(until),
+        ..free_form()
+    };
+    with(NOW + 1).refused_by(&[Rule::SendUnsettled]);
+    with(NOW).allowed_by(Rule::WindowOpen);
+}
+
+#[test]
+fn permanent_reasons_answer_before_passing_ones() {
+    let mut head = refused(Category::Marketing);
+    head.native_stop = Some((EventId(2), 0));
+    let template = TemplateFacts {
+        known: true,
+        status: TemplateStatus::Paused,
+        ..TemplateFacts::UNKNOWN
+    };
+    let number = NumberFacts {
+        status: NumberStatus::Restricted,
+        ..NumberFacts::default()
+    };
+    Case {
+        head,
+        template,
+        number,
+        ..Case::default()
+    }
+    .refused_by(&[
+        Rule::OptedOut,
+        Rule::NativeStop,
+        Rule::LimitReached,
+        Rule::TemplatePaused,
+    ]);
+}
+
+#[test]
+fn both_addressees_must_be_allowed() {
+    let (yes, no) = (covered(Category::Marketing), Head::default());
+    let person = |head| PersonFacts {
+        head,
+        wrote_at_ms: None,
+        call_permission_until_ms: None,
+        unsettled_until_ms: None,
+    };
+    let template = TemplateFacts {
+        known: true,
+        ..TemplateFacts::UNKNOWN
+    };
+    let number = NumberFacts::default();
+    let verdict = |people: &[PersonFacts<'_>]| {
+        let facts = Facts {
+            people,
+            template: Some(&template),
+            number: &number,
+        };
+        decide(Intent::Template, &facts, &Rules::default(), NOW).verdict
+    };
+    assert_eq!(verdict(&[person(&yes), person(&yes)]), Verdict::Allow);
+    assert_eq!(verdict(&[person(&yes), person(&no)]), Verdict::Refuse);
+}
+
+#[test]
+fn every_rule_is_complete() {
+    for rule in Rule::ALL {
+        let card = rule.card();
+        assert_eq!(Rule::parse(card.id), Some(*rule));
+        assert!(
+            card.text.ends_with('.') && !card.sources.is_empty(),
+            "{}",
+            card.id
+        );
+        assert_eq!(
+            card.remedy.is_empty(),
+            matches!(rule, Rule::Covered | Rule::WindowOpen),
+            "{}",
+            card.id
+        );
+        let remedy = card.remedy.to_lowercase();
+        for evasion in ["relabel", "another number", "other number", "as utility"] {
+            assert!(!remedy.contains(evasion), "{} recommends evasion", card.id);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The decision core from the outside.
+
+mod consent;
+mod decide;
+mod identity;
+mod spec;
+mod twin;

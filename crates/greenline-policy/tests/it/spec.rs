@@ -1,0 +1,243 @@
+//! The slow, obvious twin: what the consent rules say, written as a story told from the first event to the
+//! last, one scope at a time. It shares types with the core and no logic.
+
+use greenline_policy::consent::{Event, EventKind, History, Side, Strength};
+use greenline_policy::decide::{Facts, Intent, PersonFacts, Rules, TemplateFacts, TemplateStatus};
+use greenline_policy::identity::Spelling;
+use greenline_policy::number::{Ban, NumberStatus, RestrictionKind};
+use greenline_policy::scope::{Category, Scope};
+
+/// What a scope comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Told {
+    /// Nothing, or nothing that covers.
+    Nothing,
+    /// A no.
+    No,
+    /// A yes that covers.
+    Yes,
+}
+
+/// Is `upper` the scope itself or an ancestor of it?
+fn above(upper: &Scope, lower: &Scope) -> bool {
+    let mut here = Some(lower.clone());
+    while let Some(scope) = here {
+        if scope == *upper {
+            return true;
+        }
+        here = match scope {
+            Scope::All => None,
+            Scope::Category(_) => Some(Scope::All),
+            Scope::Topic(category, _) => Some(Scope::Category(category)),
+        };
+    }
+    false
+}
+
+/// Tells the story of one scope.
+pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told {
+    let side = |event: &Event| {
+        history
+            .sides
+            .get(event.side)
+            .copied()
+            .unwrap_or(Side::FIRST)
+    };
+    let mut events: Vec<&Event> = history
+        .events
+        .iter()
+        .filter(|event| above(&event.scope, scope))
+        .collect();
+    // In time; at the same instant whatever closes comes last, so that it wins.
+    events.sort_by_key(|event| {
+        let closes = event.kind.is_no() || event.kind == EventKind::Expired;
+        (event.at_ms, closes, event.version)
+    });
+    let mut noes: Vec<&Event> = Vec::new();
+    let mut yeses: Vec<&Event> = Vec::new();
+    for event in events {
+        match event.kind {
+            EventKind::Refused | EventKind::Withdrawn => noes.push(event),
+            EventKind::Expired => yeses.retain(|yes| !above(&event.scope, &yes.scope)),
+            EventKind::Granted => {
+                let side = side(event);
+                let someone_else = side.carried_at_ms.is_some_and(|moved| event.at_ms > moved);
+                if event.spelling != spelling || event.strength == Strength::Claimed || someone_else
+                {
+                    continue;
+                }
+                yeses.push(event);
+                if event.strength == Strength::Evidenced {
+                    noes.retain(|no| !lifts(history, event, no, spelling));
+                }
+            }
+            _ => {}
+        }
+    }
+    if !noes.is_empty() {
+        return Told::No;
+    }
+    if yeses.iter().any(|yes| confirmed(history, yes, spelling)) {
+        Told::Yes
+    } else {
+        Told::Nothing
+    }
+}
+
+fn lifts(history: &History, yes: &Event, no: &Event, spelling: Spelling) -> bool {
+    let side = |index: usize| history.sides.get(index).copied().unwrap_or(Side::FIRST);
+    let later = yes.at_ms > no.at_ms;
+    let names_it = above(&no.scope, &yes.scope);
+    let may_speak = yes.side == no.side
+        || (confirmed(history, yes, spelling)
+            && yes.at_ms > side(yes.side).linked_at_ms
+            && yes.at_ms > side(no.side).linked_at_ms);
+    later && names_it && may_speak
+}
+
+fn confirmed(history: &History, yes: &Event, spelling: Spelling) -> bool {
+    let side = |index: usize| history.sides.get(index).copied().unwrap_or(Side::FIRST);
+    let own = side(yes.side);
+    if let Some(left) = own.left_at_ms
+        && yes.at_ms <= left
+    {
+        return false;
+    }
+    let Some(moved) = own.carried_at_ms else {
+        return true;
+    };
+    history.events.iter().any(|event| {
+        event.kind == EventKind::Reconfirmed
+            && event.scope == yes.scope
+            && event.at_ms > moved
+            && side(event.side).carried_at_ms.is_none()
+            && event.spelling == spelling
+    })
+}
+
+/// May it go? Each sentence of the rules once, in the negative.
+pub(crate) fn may_go(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
+    facts
+        .people
+        .iter()
+        .all(|person| person_allows(intent, facts, person, rules, now_ms))
+        && number_allows(intent, facts, rules, now_ms)
+}
+
+fn in_window(person: &PersonFacts<'_>, now_ms: i64) -> bool {
+    match person.wrote_at_ms {
+        None => false,
+        Some(wrote) => now_ms - wrote < 86_400_000,
+    }
+}
+
+fn silent_since_stop(person: &PersonFacts<'_>) -> bool {
+    match (person.head.freeform_closed, person.wrote_at_ms) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some((_, closed)), Some(wrote)) => wrote <= closed,
+    }
+}
+
+fn template_of<'a>(facts: &'a Facts<'a>) -> &'a TemplateFacts {
+    facts.template.unwrap_or(&TemplateFacts::UNKNOWN)
+}
+
+fn is_reply_template(
+    template: &TemplateFacts,
+    person: &PersonFacts<'_>,
+    rules: &Rules,
+    now_ms: i64,
+) -> bool {
+    rules.window_templates_are_replies
+        && template.known
+        && !template.is_ask
+        && template.category != Category::Marketing
+        && in_window(person, now_ms)
+        && !silent_since_stop(person)
+}
+
+fn person_allows(
+    intent: Intent,
+    facts: &Facts<'_>,
+    person: &PersonFacts<'_>,
+    rules: &Rules,
+    now_ms: i64,
+) -> bool {
+    use greenline_policy::consent::Standing;
+    if person
+        .unsettled_until_ms
+        .is_some_and(|until| until > now_ms)
+    {
+        return false;
+    }
+    match intent {
+        Intent::FreeForm => in_window(person, now_ms) && !silent_since_stop(person),
+        Intent::Confirmation => in_window(person, now_ms),
+        Intent::Call => {
+            let agreed = matches!(
+                person.head.standing(&Scope::Category(Category::Calls)),
+                Standing::Covered { .. }
+            );
+            agreed
+                && person
+                    .call_permission_until_ms
+                    .is_some_and(|until| until > now_ms)
+        }
+        Intent::Template => {
+            let template = template_of(facts);
+            let scope = template
+                .topic
+                .clone()
+                .unwrap_or(Scope::Category(template.category));
+            let standing = person.head.standing(&scope);
+            if is_reply_template(template, person, rules, now_ms) {
+                return !matches!(standing, Standing::Refused { .. });
+            }
+            let native =
+                template.category == Category::Marketing && person.head.native_stop.is_some();
+            matches!(standing, Standing::Covered { .. }) && !native
+        }
+    }
+}
+
+fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
+    let number = facts.number;
+    if number.ban == Ban::Disabled || number.locked || number.status == NumberStatus::Banned {
+        return false;
+    }
+    let template = template_of(facts);
+    if intent == Intent::Template && template.status != TemplateStatus::Sendable {
+        return false;
+    }
+    let starts = match intent {
+        Intent::FreeForm | Intent::Confirmation => false,
+        Intent::Call => true,
+        Intent::Template => {
+            // One addressee outside the reply case makes it a start; a single reply makes it none.
+            !facts
+                .people
+                .iter()
+                .any(|person| is_reply_template(template, person, rules, now_ms))
+        }
+    };
+    let at_limit = matches!(
+        number.status,
+        NumberStatus::Restricted | NumberStatus::RateLimited
+    );
+    if starts && intent != Intent::Call && at_limit {
+        return false;
+    }
+    !number.restrictions.iter().any(|restriction| {
+        let live = restriction.until_ms.is_none_or(|until| until > now_ms);
+        live && match restriction.kind {
+            RestrictionKind::BusinessInitiated => intent == Intent::Template,
+            RestrictionKind::CustomerInitiated => {
+                matches!(intent, Intent::FreeForm | Intent::Confirmation)
+            }
+            RestrictionKind::Calling => intent == Intent::Call,
+            RestrictionKind::Unknown => starts,
+            RestrictionKind::UtilityTemplates | RestrictionKind::Other => false,
+        }
+    })
+}

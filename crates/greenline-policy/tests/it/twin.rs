@@ -1,0 +1,290 @@
+//! The core against its twin, over generated histories and facts.
+
+use greenline_policy::consent::{
+    Event, EventId, EventKind, History, Side, Standing, Strength, fold,
+};
+use greenline_policy::decide::{
+    Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus, Verdict,
+    WINDOW_MS, decide,
+};
+use greenline_policy::identity::Spelling;
+use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::scope::{Category, Scope};
+use proptest::prelude::*;
+
+use crate::spec::{Told, may_go, tell};
+
+fn scopes() -> Vec<Scope> {
+    let mut scopes = vec![Scope::All];
+    scopes.extend(Category::ALL.map(Scope::Category));
+    scopes.push(Scope::Topic(Category::Marketing, "offers".into()));
+    scopes.push(Scope::Topic(Category::Utility, "orders".into()));
+    scopes
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let kinds = prop_oneof![
+        4 => Just(EventKind::Granted),
+        3 => Just(EventKind::Withdrawn),
+        1 => Just(EventKind::Refused),
+        1 => Just(EventKind::Reconfirmed),
+        1 => Just(EventKind::Expired),
+        1 => Just(EventKind::NativeStopped),
+        1 => Just(EventKind::NativeResumed),
+    ];
+    let strengths = prop_oneof![3 => Just(Strength::Evidenced), 1 => Just(Strength::Imported), 1 => Just(Strength::Claimed)];
+    let spelling = prop_oneof![4 => Just(Spelling::Mobile), 1 => Just(Spelling::MaybeLandline)];
+    (
+        kinds,
+        prop::sample::select(scopes()),
+        0_i64..30,
+        strengths,
+        any::<bool>(),
+        0_usize..3,
+        spelling,
+    )
+        .prop_map(
+            |(kind, scope, at, strength, in_thread, side, spelling)| Event {
+                id: EventId(0),
+                version: 0,
+                scope: if matches!(kind, EventKind::NativeStopped | EventKind::NativeResumed) {
+                    Scope::Category(Category::Marketing)
+                } else {
+                    scope
+                },
+                kind,
+                at_ms: at,
+                strength,
+                in_thread,
+                side,
+                spelling,
+            },
+        )
+}
+
+fn any_side() -> impl Strategy<Value = Side> {
+    let moment = prop::option::weighted(0.25, 0_i64..30);
+    (
+        prop::option::weighted(0.5, 0_i64..30),
+        moment.clone(),
+        moment,
+    )
+        .prop_map(|(linked, left_at_ms, carried_at_ms)| Side {
+            linked_at_ms: linked.unwrap_or(i64::MIN),
+            left_at_ms,
+            carried_at_ms,
+        })
+}
+
+fn number_in_order(events: &mut [Event]) {
+    for (place, event) in events.iter_mut().enumerate() {
+        let place = u32::try_from(place).unwrap();
+        event.version = place;
+        event.id = EventId(u64::from(place) + 1);
+    }
+}
+
+fn any_history() -> impl Strategy<Value = History> {
+    (
+        prop::collection::vec(any_event(), 0..12),
+        prop::collection::vec(any_side(), 2),
+    )
+        .prop_map(|(mut events, more)| {
+            number_in_order(&mut events);
+            let mut sides = vec![Side::FIRST];
+            sides.extend(more);
+            History { events, sides }
+        })
+}
+
+fn without_renewals(mut history: History) -> History {
+    history
+        .events
+        .retain(|event| event.kind != EventKind::Expired || event.at_ms % 2 == 0);
+    // Renewals extend a yes past an expiry, which the story tells only for histories without both.
+    let expires = history
+        .events
+        .iter()
+        .any(|event| event.kind == EventKind::Expired);
+    if expires {
+        history
+            .events
+            .retain(|event| event.kind != EventKind::Reconfirmed);
+    }
+    history
+}
+
+fn any_facts_number() -> impl Strategy<Value = NumberFacts> {
+    let statuses = prop::sample::select(vec![
+        NumberStatus::Connected,
+        NumberStatus::Unknown,
+        NumberStatus::Flagged,
+        NumberStatus::Restricted,
+        NumberStatus::RateLimited,
+        NumberStatus::Banned,
+        NumberStatus::Other,
+    ]);
+    let bans =
+        prop_oneof![6 => Just(Ban::None), 1 => Just(Ban::Scheduled), 1 => Just(Ban::Disabled)];
+    let kinds = prop::sample::select(vec![
+        RestrictionKind::BusinessInitiated,
+        RestrictionKind::CustomerInitiated,
+        RestrictionKind::UtilityTemplates,
+        RestrictionKind::Calling,
+        RestrictionKind::Other,
+        RestrictionKind::Unknown,
+    ]);
+    let restriction = (kinds, prop::option::of(NOW - 5..NOW + 5))
+        .prop_map(|(kind, until_ms)| Restriction { kind, until_ms });
+    (
+        statuses,
+        bans,
+        prop::bool::weighted(0.1),
+        prop::collection::vec(restriction, 0..3),
+    )
+        .prop_map(|(status, ban, locked, restrictions)| NumberFacts {
+            status,
+            ban,
+            locked,
+            restrictions,
+        })
+}
+
+fn any_template() -> impl Strategy<Value = TemplateFacts> {
+    let topics = prop::option::of(prop::sample::select(vec![
+        Scope::Topic(Category::Marketing, "offers".into()),
+        Scope::Topic(Category::Utility, "orders".into()),
+    ]));
+    let statuses = prop_oneof![
+        5 => Just(TemplateStatus::Sendable),
+        1 => Just(TemplateStatus::Paused),
+        1 => Just(TemplateStatus::Disabled),
+    ];
+    (
+        any::<bool>(),
+        prop::sample::select(Category::ALL.to_vec()),
+        topics,
+        statuses,
+        any::<bool>(),
+    )
+        .prop_map(|(known, category, topic, status, is_ask)| TemplateFacts {
+            known,
+            category,
+            topic,
+            status,
+            is_ask,
+        })
+}
+
+const NOW: i64 = 10 * WINDOW_MS;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn fold_agrees_with_the_story(history in any_history().prop_map(without_renewals), landline in any::<bool>()) {
+        let spelling = if landline { Spelling::MaybeLandline } else { Spelling::Mobile };
+        let head = fold(&history, spelling);
+        for scope in scopes() {
+            let told = match head.standing(&scope) {
+                Standing::Refused { .. } => Told::No,
+                Standing::Covered { .. } => Told::Yes,
+                _ => Told::Nothing,
+            };
+            prop_assert_eq!(told, tell(&history, &scope, spelling), "{}: {:?}", scope, &history);
+        }
+    }
+
+    #[test]
+    fn arrival_order_changes_nothing(history in any_history(), seed in any::<u64>()) {
+        let mut shuffled = history.clone();
+        let length = shuffled.events.len();
+        for place in 1..length {
+            let other = usize::try_from(seed.rotate_left(u32::try_from(place).unwrap()) % (place as u64 + 1)).unwrap();
+            shuffled.events.swap(place, other);
+        }
+        prop_assert_eq!(fold(&history, Spelling::Mobile), fold(&shuffled, Spelling::Mobile));
+    }
+
+    #[test]
+    fn an_older_yes_never_lifts_a_newer_no(history in any_history(), scope in prop::sample::select(scopes())) {
+        let before = fold(&history, Spelling::Mobile);
+        let mut more = history.clone();
+        let oldest = Event {
+            id: EventId(99), version: 99, kind: EventKind::Granted, scope, at_ms: -1, strength: Strength::Evidenced,
+            in_thread: false, side: 0, spelling: Spelling::Mobile,
+        };
+        more.events.push(oldest);
+        let after = fold(&more, Spelling::Mobile);
+        for scope in scopes() {
+            if matches!(before.standing(&scope), Standing::Refused { .. }) {
+                prop_assert!(matches!(after.standing(&scope), Standing::Refused { .. }), "{}", scope);
+            }
+        }
+    }
+
+    #[test]
+    fn imports_and_claims_never_reopen(history in any_history(), scope in prop::sample::select(scopes()), claimed in any::<bool>()) {
+        let before = fold(&history, Spelling::Mobile);
+        let mut more = history.clone();
+        more.events.push(Event {
+            id: EventId(99), version: 99, kind: EventKind::Granted, scope, at_ms: 1_000,
+            strength: if claimed { Strength::Claimed } else { Strength::Imported },
+            in_thread: false, side: 0, spelling: Spelling::Mobile,
+        });
+        let after = fold(&more, Spelling::Mobile);
+        prop_assert_eq!(before.native_stop, after.native_stop);
+        for scope in scopes() {
+            if matches!(before.standing(&scope), Standing::Refused { .. }) {
+                prop_assert_eq!(before.standing(&scope), after.standing(&scope));
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_only_makes_things_stricter(history in any_history(), linked_at in 0_i64..30) {
+        let mut apart = history.clone();
+        apart.sides = vec![Side::FIRST; 3];
+        let mut linked = apart.clone();
+        linked.sides[1].linked_at_ms = linked_at;
+        for scope in scopes() {
+            if matches!(fold(&apart, Spelling::Mobile).standing(&scope), Standing::Refused { .. }) {
+                let standing = fold(&linked, Spelling::Mobile).standing(&scope);
+                prop_assert!(matches!(standing, Standing::Refused { .. }), "{}", scope);
+            }
+        }
+    }
+
+    #[test]
+    fn decide_agrees_with_the_twin(
+        histories in prop::collection::vec((any_history(), prop::option::of(NOW - 2 * WINDOW_MS..=NOW)), 1..3),
+        intent in prop::sample::select(vec![Intent::FreeForm, Intent::Template, Intent::Call, Intent::Confirmation]),
+        template in prop::option::weighted(0.9, any_template()),
+        number in any_facts_number(),
+        call_until in prop::option::of(NOW - 5..NOW + 5),
+        unsettled in prop::option::weighted(0.1, NOW - 5..NOW + 5),
+        replies in any::<bool>(),
+    ) {
+        let heads: Vec<_> = histories.iter().map(|(history, wrote)| {
+            // Some stops fall inside the window, before or after what was written.
+            let mut history = history.clone();
+            for event in &mut history.events {
+                event.at_ms += NOW - WINDOW_MS / 2;
+            }
+            (fold(&history, Spelling::Mobile), *wrote)
+        }).collect();
+        let people: Vec<_> = heads.iter().map(|(head, wrote)| PersonFacts {
+            head, wrote_at_ms: *wrote, call_permission_until_ms: call_until, unsettled_until_ms: unsettled,
+        }).collect();
+        let facts = Facts { people: &people, template: template.as_ref(), number: &number };
+        let rules = Rules { window_templates_are_replies: replies };
+        let decision = decide(intent, &facts, &rules, NOW);
+        prop_assert_eq!(decision.verdict == Verdict::Allow, may_go(intent, &facts, &rules, NOW), "{:?}", &decision);
+        prop_assert_eq!(&decision, &decide(intent, &facts, &rules, NOW));
+    }
+}
+
+/// Cases per property; a sweep sets `PROPTEST_CASES` higher.
+fn cases() -> u32 {
+    ProptestConfig::default().cases.max(2_000)
+}

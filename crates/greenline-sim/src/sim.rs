@@ -1,0 +1,276 @@
+//! The handle on a running simulator.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::changes::{AccountChange, NumberChange, TemplateChange};
+use crate::config::SimConfig;
+use crate::deliver::HookError;
+use crate::faults::Fault;
+use crate::ids;
+use crate::inbound::{ActError, Inbound, Written};
+use crate::log::{Delivery, Received};
+use crate::people::PersonView;
+use crate::platform::Platform;
+use crate::server;
+use crate::unclear::Unclear;
+
+/// A running simulator. It stops when this is dropped; [`Sim::stop`] also waits for it.
+pub struct Sim {
+    addr: SocketAddr,
+    platform: Arc<Platform>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Starts a simulator on the runtime this is called in.
+    pub async fn start(config: SimConfig) -> io::Result<Self> {
+        let listener = TcpListener::bind(config.listen).await?;
+        let addr = listener.local_addr()?;
+        let platform = Platform::new(config);
+        let server = tokio::spawn(server::run(Arc::clone(&platform), listener));
+        Ok(Self {
+            addr,
+            platform,
+            server: Some(server),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What stands where `https://graph.facebook.com` would.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Stops: takes no more connections, lets requests under way finish for a moment, forgets
+    /// webhooks that are still to come.
+    pub async fn stop(mut self) {
+        self.platform.stop();
+        if let Some(server) = self.server.take() {
+            // It only fails if it panicked, and then it has stopped too.
+            let _ = server.await;
+        }
+    }
+
+    /// Unix milliseconds on the simulator's clock.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.platform.clock.now_ms()
+    }
+
+    /// Nanoseconds since the start: the clock of [`Received`] and of delivery attempts.
+    #[must_use]
+    pub fn elapsed_ns(&self) -> u64 {
+        self.platform.clock.ns()
+    }
+
+    /// The instant at which those nanoseconds are 0.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.platform.clock.started()
+    }
+
+    /// Puts the simulator's clock ahead.
+    pub fn advance(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.platform.clock.advance(ms);
+    }
+
+    /// How this platform behaves where nobody knows.
+    #[must_use]
+    pub fn unclear(&self) -> Unclear {
+        self.platform.world.unclear
+    }
+
+    /// Points a business's webhooks to an address, after the set-up call to it. Without a
+    /// portfolio, the first business's.
+    pub async fn subscribe(
+        &self,
+        portfolio: Option<&str>,
+        callback_url: &str,
+        verify_token: &str,
+    ) -> Result<(), HookError> {
+        self.platform
+            .hooks
+            .handshake(&self.platform, callback_url, verify_token)
+            .await?;
+        self.set_callback(portfolio, callback_url, verify_token)
+    }
+
+    /// Points a business's webhooks to an address without asking it.
+    pub fn set_callback(
+        &self,
+        portfolio: Option<&str>,
+        callback_url: &str,
+        verify_token: &str,
+    ) -> Result<(), HookError> {
+        if self
+            .platform
+            .set_callback(portfolio, callback_url, verify_token)
+        {
+            Ok(())
+        } else {
+            Err(HookError::Unknown)
+        }
+    }
+
+    /// A person writes to a number.
+    pub fn inbound(&self, inbound: &Inbound) -> Result<Written, ActError> {
+        self.platform.inbound(inbound)
+    }
+
+    /// A person turns marketing off in WhatsApp, in the chat with this number.
+    pub fn native_stop(&self, number: &str, person: &str) -> Result<Written, ActError> {
+        self.platform.native(number, person, true)
+    }
+
+    /// A person turns marketing on again.
+    pub fn native_resume(&self, number: &str, person: &str) -> Result<Written, ActError> {
+        self.platform.native(number, person, false)
+    }
+
+    /// A person moves to another phone number; this business number is told.
+    pub fn move_person(&self, number: &str, from: &str, to: &str) -> Result<Written, ActError> {
+        self.platform.move_person(number, from, to)
+    }
+
+    /// A person gets another user id; this business number is told.
+    pub fn change_user_id(&self, number: &str, person: &str) -> Result<Written, ActError> {
+        self.platform.change_user_id(number, person)
+    }
+
+    /// A person as the business behind this number may know them.
+    pub fn person(&self, number: &str, person: &str) -> Result<PersonView, ActError> {
+        let line = self.platform.line(number)?;
+        let now_ms = self.now_ms();
+        Ok(self
+            .platform
+            .world
+            .people
+            .with(&ids::wa_id(person), |person| {
+                person.view(&line.portfolio, now_ms)
+            }))
+    }
+
+    /// Changes a number.
+    pub fn change_number(&self, id: &str, change: &NumberChange) -> Result<(), ActError> {
+        self.platform.change_number(id, change)
+    }
+
+    /// Changes a template and announces it.
+    pub fn change_template(&self, id: u64, change: &TemplateChange) -> Result<(), ActError> {
+        self.platform.change_template(id, change)
+    }
+
+    /// Changes an account and announces it.
+    pub fn change_account(&self, id: &str, change: &AccountChange) -> Result<(), ActError> {
+        self.platform.change_account(id, change)
+    }
+
+    /// Sends any webhook; whether anybody listens.
+    pub fn tell(
+        &self,
+        account: &str,
+        number: Option<&str>,
+        field: &str,
+        value: &impl Serialize,
+    ) -> bool {
+        self.platform.tell_any(account, number, field, value)
+    }
+
+    /// Puts a fault in force.
+    pub fn fault(&self, fault: Fault) -> u64 {
+        self.platform.faults.add(fault)
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.platform.faults.clear();
+    }
+
+    /// The requests with a greater number, oldest first; 0 for all that are remembered.
+    #[must_use]
+    pub fn requests(&self, since: u64) -> Vec<Received> {
+        self.platform.log.since(since)
+    }
+
+    /// The number of the latest request.
+    #[must_use]
+    pub fn request_count(&self) -> u64 {
+        self.platform.log.count()
+    }
+
+    /// Changes with every request that arrives or is answered.
+    #[must_use]
+    pub fn request_changes(&self) -> watch::Receiver<u64> {
+        self.platform.log.changes()
+    }
+
+    /// The first remembered request that fits, waiting for it if need be.
+    pub async fn wait_request(
+        &self,
+        within: Duration,
+        wanted: impl FnMut(&Received) -> bool,
+    ) -> Option<Received> {
+        self.platform.log.wait(within, wanted).await
+    }
+
+    /// Forgets requests and deliveries; their numbers go on.
+    pub fn clear_log(&self) {
+        self.platform.log.clear();
+        self.platform.hooks.log.clear();
+    }
+
+    /// The webhook calls with a greater number, oldest first; 0 for all that are remembered.
+    #[must_use]
+    pub fn deliveries(&self, since: u64) -> Vec<Delivery> {
+        self.platform.hooks.log.since(since)
+    }
+
+    /// Changes with every webhook call that is queued or tried.
+    #[must_use]
+    pub fn delivery_changes(&self) -> watch::Receiver<u64> {
+        self.platform.hooks.log.changes()
+    }
+
+    /// The first remembered webhook call that fits, waiting for it if need be.
+    pub async fn wait_delivery(
+        &self,
+        within: Duration,
+        wanted: impl FnMut(&Delivery) -> bool,
+    ) -> Option<Delivery> {
+        self.platform.hooks.log.wait(within, wanted).await
+    }
+
+    /// The webhook call that carried this message or status and was answered 200.
+    pub async fn wait_acknowledged(&self, within: Duration, id: &str) -> Option<Delivery> {
+        self.wait_delivery(within, |delivery| {
+            delivery.is_acknowledged() && delivery.ids.iter().any(|known| known == id)
+        })
+        .await
+    }
+
+    /// Waits until nothing is to come any more: every status sent, every webhook taken or given up.
+    pub async fn settle(&self, within: Duration) -> bool {
+        self.platform.pending.none(within).await
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.platform.stop();
+    }
+}

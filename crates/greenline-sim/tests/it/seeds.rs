@@ -1,0 +1,93 @@
+//! The same seed is the same world.
+
+use greenline_sim::config::Behaviour;
+use greenline_sim::{SAMPLE_NUMBER, SimConfig, Unclear};
+
+use crate::support::{SOON, quick, send, start, template, with_receiver};
+
+/// What became of forty sends: each message's id and statuses, in order.
+async fn story(seed: u64) -> Vec<(String, Vec<String>)> {
+    let config = SimConfig {
+        seed,
+        behaviour: Behaviour {
+            delivered_share: 0.7,
+            read_share: 0.5,
+            reply_share: 0.5,
+            ..Behaviour::default()
+        },
+        ..quick()
+    };
+    let (sim, receiver) = with_receiver(config).await;
+    let mut ids = Vec::new();
+    for person in 0..40 {
+        let to = format!("155502{person:05}");
+        ids.push(send(&sim, &template(&to, "spring_offer", &[])).await);
+    }
+    assert!(sim.settle(SOON).await);
+    ids.iter()
+        .map(|got| (got.wamid(), receiver.statuses(&got.wamid())))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_seed_tells_the_same_story_twice() {
+    let (first, second, other) = (story(7).await, story(7).await, story(8).await);
+    let statuses = |story: &[(String, Vec<String>)]| -> Vec<Vec<String>> {
+        story.iter().map(|(_, statuses)| statuses.clone()).collect()
+    };
+    assert_eq!(statuses(&first), statuses(&second));
+    assert_ne!(statuses(&first), statuses(&other));
+}
+
+#[tokio::test]
+async fn ids_follow_from_the_seed() {
+    let mut ids = Vec::new();
+    for seed in [7, 7, 8] {
+        let config = SimConfig { seed, ..quick() };
+        let sim = start(config).await;
+        ids.push(
+            send(&sim, &template("15550100123", "spring_offer", &[]))
+                .await
+                .wamid(),
+        );
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[0], ids[2]);
+}
+
+#[tokio::test]
+async fn people_have_the_same_user_id_in_every_world() {
+    let mut ids = Vec::new();
+    for seed in [7, 8] {
+        let sim = start(SimConfig { seed, ..quick() }).await;
+        ids.push(sim.person(SAMPLE_NUMBER, "15550100123").unwrap().user_id);
+    }
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn what_is_unclear_differs_between_seeds() {
+    let worlds: Vec<Unclear> = (0..64).map(Unclear::drawn).collect();
+    assert_eq!(worlds[5], Unclear::drawn(5));
+    for open in [
+        |world: &Unclear| world.reaction_opens_window,
+        |world: &Unclear| world.locked_account_receives,
+        |world: &Unclear| world.service_messages_charged,
+        |world: &Unclear| world.unpaused_is_reinstated,
+        |world: &Unclear| world.no_rating_is_unknown,
+    ] {
+        let yes = worlds.iter().filter(|world| open(world)).count();
+        assert!((16..=48).contains(&yes), "{yes} of 64");
+    }
+}
+
+#[test]
+fn a_config_reads_json_and_refuses_misspelt_keys() {
+    let config: SimConfig =
+        serde_json::from_str(r#"{"seed": 9, "behaviour": {"read_share": 0.5}}"#).unwrap();
+    assert_eq!(config.seed, 9);
+    assert!(serde_json::from_str::<SimConfig>(r#"{"sead": 9}"#).is_err());
+    let sample = SimConfig::sample();
+    let shown = format!("{sample:?}");
+    assert!(!shown.contains("sim-app-secret") && !shown.contains("sim-access-token"));
+}

@@ -1,0 +1,310 @@
+//! The settings in force as a table, every secret replaced by a mark that it is there.
+//!
+//! Each section is taken apart by name, so that a setting added to the configuration cannot be
+//! forgotten here: the compiler asks for it.
+
+use greenline_gateway::config::{
+    Admin, AdminToken, App, Business, Config, Limits, Listen, May, Mode, Number, Relay,
+    RepliesWhenDown, Retention, Secret, StopCloses, Store, Template, Upstream,
+};
+use toml::{Table, Value};
+
+/// What stands for a secret.
+const SECRET: &str = "(secret)";
+
+/// All of it.
+pub(super) fn table(config: &Config) -> Table {
+    let Config {
+        listen,
+        store,
+        upstream,
+        limits,
+        relay,
+        retention,
+        admin,
+        business,
+    } = config;
+    let Admin { token } = admin;
+    let mut all = Table::new();
+    all.put("listen", self::listen(listen));
+    all.put("store", self::store(store));
+    all.put("upstream", self::upstream(upstream));
+    all.put("limits", self::limits(limits));
+    all.put("relay", self::relay(relay));
+    all.put("retention", self::retention(retention));
+    all.put(
+        "admin",
+        Table::from_iter([("token".to_owned(), many(token, self::token))]),
+    );
+    all.put("business", many(business, self::business));
+    all
+}
+
+/// Adding of settings of every kind that the configuration has.
+trait Put {
+    fn put(&mut self, name: &str, value: impl Into<Value>);
+
+    fn put_count(&mut self, name: &str, count: impl TryInto<i64>) {
+        self.put(name, count.try_into().unwrap_or(i64::MAX));
+    }
+
+    fn put_secret(&mut self, name: &str, secret: &Secret) {
+        self.put(name, if secret.is_empty() { "" } else { SECRET });
+    }
+}
+
+impl Put for Table {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.insert(name.to_owned(), value.into());
+    }
+}
+
+fn many<T>(list: &[T], one: impl Fn(&T) -> Table) -> Value {
+    Value::Array(list.iter().map(|item| Value::Table(one(item))).collect())
+}
+
+fn listen(listen: &Listen) -> Table {
+    let Listen {
+        public,
+        private,
+        public_url,
+        private_url,
+    } = listen;
+    let mut table = Table::new();
+    table.put("public", public.to_string());
+    table.put("private", private.to_string());
+    table.put("public_url", public_url.as_str());
+    table.put("private_url", private_url.as_str());
+    table
+}
+
+fn store(store: &Store) -> Table {
+    let Store {
+        url,
+        replies_when_down,
+        queue_max,
+        batch_max,
+    } = store;
+    let mut table = Table::new();
+    table.put("url", url.as_str());
+    table.put(
+        "replies_when_down",
+        match replies_when_down {
+            RepliesWhenDown::Refuse => "refuse",
+        },
+    );
+    table.put_count("queue_max", *queue_max);
+    table.put_count("batch_max", *batch_max);
+    table
+}
+
+fn upstream(upstream: &Upstream) -> Table {
+    let Upstream {
+        url,
+        connect_timeout_ms,
+        timeout_ms,
+        idle_ms,
+        idle_connections_max,
+        concurrency_per_number_max,
+        poll_interval_s,
+    } = upstream;
+    let mut table = Table::new();
+    table.put("url", url.as_str());
+    table.put_count("connect_timeout_ms", *connect_timeout_ms);
+    table.put_count("timeout_ms", *timeout_ms);
+    table.put_count("idle_ms", *idle_ms);
+    table.put_count("idle_connections_max", *idle_connections_max);
+    table.put_count("concurrency_per_number_max", *concurrency_per_number_max);
+    table.put_count("poll_interval_s", *poll_interval_s);
+    table
+}
+
+fn limits(limits: &Limits) -> Table {
+    let Limits {
+        send_body_bytes_max,
+        webhook_body_bytes_max,
+        pass_body_bytes_max,
+        answer_bytes_max,
+        admin_body_bytes_max,
+        client_timeout_ms,
+        connections_max,
+        page_rows_max,
+    } = limits;
+    let mut table = Table::new();
+    table.put_count("send_body_bytes_max", *send_body_bytes_max);
+    table.put_count("webhook_body_bytes_max", *webhook_body_bytes_max);
+    table.put_count("pass_body_bytes_max", *pass_body_bytes_max);
+    table.put_count("answer_bytes_max", *answer_bytes_max);
+    table.put_count("admin_body_bytes_max", *admin_body_bytes_max);
+    table.put_count("client_timeout_ms", *client_timeout_ms);
+    table.put_count("connections_max", *connections_max);
+    table.put_count("page_rows_max", *page_rows_max);
+    table
+}
+
+fn relay(relay: &Relay) -> Table {
+    let Relay {
+        retry_hours,
+        backoff_first_ms,
+        backoff_last_ms,
+        timeout_ms,
+        concurrency_max,
+        allow_hosts,
+    } = relay;
+    let mut table = Table::new();
+    table.put_count("retry_hours", *retry_hours);
+    table.put_count("backoff_first_ms", *backoff_first_ms);
+    table.put_count("backoff_last_ms", *backoff_last_ms);
+    table.put_count("timeout_ms", *timeout_ms);
+    table.put_count("concurrency_max", *concurrency_max);
+    table.put("allow_hosts", allow_hosts.clone());
+    table
+}
+
+fn retention(retention: &Retention) -> Table {
+    let Retention { bodies_days } = retention;
+    let mut table = Table::new();
+    table.put_count("bodies_days", *bodies_days);
+    table
+}
+
+fn token(token: &AdminToken) -> Table {
+    let AdminToken {
+        name,
+        key,
+        businesses,
+        may,
+    } = token;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put_secret("key", key);
+    if let Some(businesses) = businesses {
+        table.put("businesses", businesses.clone());
+    }
+    table.put(
+        "may",
+        match may {
+            May::Viewer => "viewer",
+            May::Agent => "agent",
+            May::Manager => "manager",
+            May::Admin => "admin",
+        },
+    );
+    table
+}
+
+fn business(business: &Business) -> Table {
+    let Business {
+        id,
+        name,
+        former_names,
+        portfolio_id,
+        app_secret,
+        verify_token,
+        access_token,
+        mode,
+        language,
+        confirm_stops,
+        ambiguous_stop_words,
+        stop_closes,
+        topics,
+        window_templates_are_replies,
+        biz_opaque_callback_data,
+        texts,
+        template,
+        number,
+        app,
+    } = business;
+    let mut table = Table::new();
+    table.put("id", id.as_str());
+    table.put("name", name.as_str());
+    table.put("former_names", former_names.clone());
+    table.put("portfolio_id", portfolio_id.as_str());
+    table.put_secret("app_secret", app_secret);
+    table.put_secret("verify_token", verify_token);
+    table.put_secret("access_token", access_token);
+    table.put(
+        "mode",
+        match mode {
+            Mode::Enforce => "enforce",
+            Mode::Observe => "observe",
+        },
+    );
+    table.put("language", language.as_str());
+    table.put("confirm_stops", *confirm_stops);
+    table.put("ambiguous_stop_words", ambiguous_stop_words.clone());
+    table.put(
+        "stop_closes",
+        match stop_closes {
+            StopCloses::MarketingUtility => "marketing_utility",
+            StopCloses::All => "all",
+        },
+    );
+    table.put("topics", topics.clone());
+    table.put(
+        "window_templates_are_replies",
+        *window_templates_are_replies,
+    );
+    table.put("biz_opaque_callback_data", *biz_opaque_callback_data);
+    let texts: Table = texts
+        .iter()
+        .map(|(kind, by_language)| {
+            let by_language = by_language
+                .iter()
+                .map(|(language, text)| (language.clone(), Value::from(text.as_str())));
+            (kind.clone(), Value::Table(by_language.collect()))
+        })
+        .collect();
+    table.put("texts", texts);
+    table.put("template", many(template, self::template));
+    table.put("number", many(number, self::number));
+    table.put("app", many(app, self::app));
+    table
+}
+
+fn template(template: &Template) -> Table {
+    let Template { name, topic, ask } = template;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    if let Some(topic) = topic {
+        table.put("topic", topic.as_str());
+    }
+    table.put("ask", *ask);
+    table
+}
+
+fn number(number: &Number) -> Table {
+    let Number {
+        phone_number_id,
+        waba_id,
+        display_number,
+    } = number;
+    let mut table = Table::new();
+    table.put("phone_number_id", phone_number_id.as_str());
+    table.put("waba_id", waba_id.as_str());
+    table.put("display_number", display_number.as_str());
+    table
+}
+
+fn app(app: &App) -> Table {
+    let App {
+        name,
+        key,
+        token_sha256,
+        relay_url,
+        relay_secret,
+        relay_fields,
+        hold,
+        trusted,
+    } = app;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put_secret("key", key);
+    table.put("token_sha256", token_sha256.as_str());
+    table.put("relay_url", relay_url.as_str());
+    table.put_secret("relay_secret", relay_secret);
+    table.put("relay_fields", relay_fields.clone());
+    table.put("hold", hold.clone());
+    table.put("trusted", *trusted);
+    table
+}

@@ -1,0 +1,44 @@
+//! `greenline consent`: what people agreed to, recorded, shown, taken in and handed out.
+
+mod export;
+mod import;
+mod record;
+mod show;
+
+use clap::Subcommand;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+
+/// Records, shows, imports and exports what people agreed to.
+#[derive(Subcommand)]
+pub(crate) enum Consent {
+    /// Records one thing that a person said: a yes with its evidence, or a no.
+    Record(Box<record::Record>),
+    /// Shows a person: how each scope stands, open windows, and the whole history.
+    Show(show::Show),
+    /// Takes in a CSV file. A no on record always beats the file.
+    Import(import::Import),
+    /// Hands out every consent event in the order of arrival.
+    Export(export::Export),
+}
+
+impl Consent {
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Record(command) => command.json.json,
+            Self::Show(command) => command.json.json,
+            Self::Import(command) => command.json.json,
+            Self::Export(_) => false,
+        }
+    }
+
+    pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
+        match self {
+            Self::Record(command) => command.run(settings).await,
+            Self::Show(command) => command.run(settings).await,
+            Self::Import(command) => command.run(settings).await,
+            Self::Export(command) => command.run(settings).await,
+        }
+    }
+}

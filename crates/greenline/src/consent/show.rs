@@ -1,0 +1,141 @@
+//! `greenline consent show`: one person.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::access::{Access, path_of};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Json, list, table, text};
+use crate::settings::Settings;
+
+/// Shows a person.
+#[derive(Args)]
+pub(crate) struct Show {
+    /// Phone number with country code, or business-scoped user id.
+    #[arg(value_name = "WHO")]
+    person: String,
+    /// The business [default: the only one].
+    #[arg(long, value_name = "ID")]
+    business: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+impl Show {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
+        let access = Access::open(settings, "consent show").await?;
+        let target = path_of(
+            &["v1", "people", &self.person],
+            &[("business", self.business.as_deref())],
+        );
+        let reply = access.get(&target).await;
+        access.close().await;
+        let person = reply?.done()?;
+        if self.json.json {
+            output::print_json(&person)?;
+        } else {
+            output::print(&rendered(&person))?;
+        }
+        Ok(Exit::Yes)
+    }
+}
+
+fn rendered(person: &Value) -> String {
+    let mut page = String::new();
+    for identifier in list(person, "/identifiers") {
+        let since = text(identifier, "/linked_at");
+        let since = if since.is_empty() {
+            String::new()
+        } else {
+            format!(" (linked {since})")
+        };
+        page.push_str(&format!("{}{since}\n", who(identifier)));
+    }
+    page.push_str("\nHow each scope stands\n");
+    page.push_str(&table(&standings(person)));
+    let since = [
+        (
+            "/head/native_stop/at",
+            "Marketing is turned off in WhatsApp itself since",
+        ),
+        (
+            "/head/freeform_closed/at",
+            "Free-form messages are closed until they write, since",
+        ),
+    ];
+    for (at, what) in since {
+        let at = text(person, at);
+        if !at.is_empty() {
+            page.push_str(&format!("{what} {at}\n"));
+        }
+    }
+    let windows: Vec<Vec<String>> = list(person, "/windows").iter().map(window).collect();
+    if !windows.is_empty() {
+        page.push_str("\nWindows\n");
+        page.push_str(&table(&windows));
+    }
+    page.push_str("\nHistory\n");
+    page.push_str(&table(
+        &list(person, "/history")
+            .iter()
+            .map(event)
+            .collect::<Vec<_>>(),
+    ));
+    page
+}
+
+fn who(identifier: &Value) -> &str {
+    let phone = text(identifier, "/wa_id");
+    if phone.is_empty() {
+        text(identifier, "/user_id")
+    } else {
+        phone
+    }
+}
+
+fn standings(person: &Value) -> Vec<Vec<String>> {
+    let Some(head) = person.get("head").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    // The categories in their usual order, then topics.
+    let usual = ["all", "marketing", "utility", "authentication", "calls"];
+    let topics = head
+        .keys()
+        .map(String::as_str)
+        .filter(|name| name.contains('.'));
+    usual
+        .into_iter()
+        .chain(topics)
+        .filter_map(|scope| Some((scope, head.get(scope)?)))
+        .map(|(scope, standing)| {
+            ["/standing", "/strength", "/at", "/event"].iter().fold(
+                vec![format!("  {scope}")],
+                |mut row, member| {
+                    row.push(text(standing, member).to_owned());
+                    row
+                },
+            )
+        })
+        .collect()
+}
+
+fn window(window: &Value) -> Vec<String> {
+    let open = window.get("open").and_then(Value::as_bool).unwrap_or(false);
+    vec![
+        format!("  {}", text(window, "/number")),
+        if open { "open until" } else { "closed since" }.to_owned(),
+        text(window, "/open_until").to_owned(),
+    ]
+}
+
+fn event(event: &Value) -> Vec<String> {
+    vec![
+        format!("  {}", text(event, "/folded_at")),
+        text(event, "/event").to_owned(),
+        text(event, "/scope").to_owned(),
+        text(event, "/strength").to_owned(),
+        text(event, "/evidence/method").to_owned(),
+        format!("by {}", text(event, "/actor")),
+        text(event, "/id").to_owned(),
+    ]
+}

@@ -1,0 +1,336 @@
+//! `greenline consent`.
+
+use std::fmt::Write as _;
+
+use crate::support::place::Place;
+
+use super::record_yes;
+
+const PERSON: &str = "15550100123";
+
+#[tokio::test]
+async fn what_is_recorded_is_shown() {
+    let place = Place::new();
+    let recorded = record_yes(&place, "+1 (555) 010-0123", "marketing")
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        recorded["head"]["marketing"]["standing"], "covered",
+        "{recorded}"
+    );
+    assert_eq!(recorded["strength"], "evidenced");
+
+    let no = place
+        .run(&[
+            "consent",
+            "record",
+            "--person",
+            PERSON,
+            "--scope",
+            "all",
+            "--event",
+            "withdrawn",
+        ])
+        .await
+        .ended(0);
+    assert!(no.stdout.starts_with("Recorded: evt_"), "{no:?}");
+
+    let person = place
+        .run(&["consent", "show", PERSON, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        person["head"]["marketing"]["standing"], "refused",
+        "{person}"
+    );
+    assert_eq!(person["history"].as_array().map(Vec::len), Some(2));
+    let shown = place.run(&["consent", "show", PERSON]).await.ended(0);
+    assert!(
+        shown.stdout.contains("marketing") && shown.stdout.contains("refused"),
+        "{shown:?}"
+    );
+    assert!(shown.stdout.contains("website_form"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_yes_without_evidence_is_said_to_be_claimed() {
+    let place = Place::new();
+    let said = place
+        .run(&[
+            "consent",
+            "record",
+            "--person",
+            PERSON,
+            "--scope",
+            "marketing",
+            "--event",
+            "granted",
+        ])
+        .await
+        .ended(0);
+    assert!(said.stdout.contains("only claimed"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_same_key_records_once() {
+    let place = Place::new();
+    let args = [
+        "consent",
+        "record",
+        "--person",
+        PERSON,
+        "--scope",
+        "utility",
+        "--event",
+        "refused",
+        "--at",
+        "2026-01-02T03:04:05Z",
+        "--idempotency-key",
+        "form-17",
+        "--json",
+    ];
+    let first = place.run(&args).await.ended(0).json();
+    let again = place.run(&args).await.ended(0).json();
+    assert_eq!(
+        (&first["id"], &again["repeated"]),
+        (&again["id"], &true.into())
+    );
+}
+
+#[tokio::test]
+async fn acts_are_recorded_under_the_name_chosen() {
+    let place = Place::new();
+    let yes = [
+        "consent", "record", "--person", PERSON, "--scope", "utility", "--event", "refused",
+    ];
+    place
+        .run(&[&yes[..], &["--as", "ada"]].concat())
+        .await
+        .ended(0);
+    place.run(&yes).await.ended(0);
+    let person = place
+        .run(&["consent", "show", PERSON, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(person["history"][0]["actor"], "ada", "{person}");
+
+    let unknown = place
+        .run(&[&yes[..], &["--as", "bob"]].concat())
+        .await
+        .ended(2);
+    assert!(unknown.stderr.contains("It has: ada."), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_an_input_error_that_says_what_may_be_given() {
+    let place = Place::new();
+    let bad = place
+        .run(&[
+            "consent",
+            "record",
+            "--person",
+            PERSON,
+            "--scope",
+            "marketing",
+            "--event",
+            "agreed",
+        ])
+        .await
+        .ended(2);
+    assert!(
+        bad.stderr.contains("event") && bad.stderr.contains("granted"),
+        "{bad:?}"
+    );
+    let bad = place
+        .run(&[
+            "consent", "record", "--person", PERSON, "--scope", "sales", "--event", "granted",
+            "--json",
+        ])
+        .await
+        .ended(2);
+    let said: serde_json::Value = serde_json::from_str(&bad.stderr).expect("an error in JSON");
+    assert_eq!(said["problem"]["field"], "scope", "{bad:?}");
+    place
+        .run(&["consent", "record", "--person", PERSON])
+        .await
+        .ended(2);
+}
+
+#[tokio::test]
+async fn nobody_known_is_a_no() {
+    let place = Place::new();
+    let nobody = place
+        .run(&["consent", "show", "15550100999"])
+        .await
+        .ended(1);
+    assert!(nobody.stderr.contains("nobody"), "{nobody:?}");
+    place
+        .run(&["consent", "show", "not a number"])
+        .await
+        .ended(2);
+}
+
+/// A file of so many people, all of whom said yes, with evidence.
+fn yes_file(people: usize) -> String {
+    let mut file = "wa_id,scope,occurred_at,method,wording,business_name\n".to_owned();
+    for person in 0..people {
+        let _ = writeln!(
+            file,
+            "1555020{person:04},marketing,2026-01-02T03:04:05Z,website_form,\"Yes, send me offers\",Acme"
+        );
+    }
+    file
+}
+
+#[tokio::test]
+async fn an_import_counts_every_row_and_a_bad_one_stops_no_other() {
+    let place = Place::new();
+    place
+        .run(&[
+            "consent",
+            "record",
+            "--person",
+            "15550200001",
+            "--scope",
+            "marketing",
+            "--event",
+            "withdrawn",
+        ])
+        .await
+        .ended(0);
+    let file = place.write(
+        "people.csv",
+        &format!("{}not a number,marketing,,,,\n", yes_file(3)),
+    );
+
+    let dry = place
+        .run(&["consent", "import", &file, "--dry-run", "--json"])
+        .await
+        .ended(1)
+        .json();
+    assert_eq!(
+        (&dry["rows"], &dry["recorded"], &dry["bad"]),
+        (&4.into(), &3.into(), &1.into()),
+        "{dry}"
+    );
+    place
+        .run(&["consent", "show", "15550200000"])
+        .await
+        .ended(1);
+
+    let results = place.folder().join("results.csv");
+    let results_arg = results.to_str().expect("UTF-8");
+    let said = place
+        .run(&["consent", "import", &file, "--results", results_arg])
+        .await
+        .ended(1);
+    assert!(
+        said.stdout
+            .contains("4 rows: 3 recorded, 0 recorded before, 1 bad."),
+        "{said:?}"
+    );
+    assert!(said.stdout.contains("Line 5: "), "{said:?}");
+    assert!(said.stdout.contains("the no stays"), "{said:?}");
+    let rows = std::fs::read_to_string(&results).expect("the result file");
+    assert_eq!(rows.lines().count(), 5, "{rows}");
+    assert!(
+        rows.lines()
+            .nth(4)
+            .is_some_and(|row| row.starts_with("5,bad,")),
+        "{rows}"
+    );
+
+    let again = place
+        .run(&["consent", "import", &file, "--json"])
+        .await
+        .ended(1)
+        .json();
+    assert_eq!(
+        (&again["recorded"], &again["repeated"]),
+        (&0.into(), &3.into()),
+        "{again}"
+    );
+    let stopped = place
+        .run(&["consent", "show", "15550200001", "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        stopped["head"]["marketing"]["standing"], "refused",
+        "{stopped}"
+    );
+}
+
+#[tokio::test]
+async fn a_large_import_keeps_its_line_numbers() {
+    let place = Place::new();
+    let people = 6_000;
+    let file = place.write(
+        "people.csv",
+        &format!("{}nobody,marketing,,,,\n", yes_file(people)),
+    );
+    let done = place
+        .run(&["consent", "import", &file, "--json"])
+        .await
+        .ended(1)
+        .json();
+    assert_eq!(
+        (&done["recorded"], &done["bad"]),
+        (&people.into(), &1.into())
+    );
+    let bad = done["results"]
+        .as_array()
+        .and_then(|rows| rows.last())
+        .expect("rows");
+    assert_eq!(bad["line"], people + 2, "{bad}");
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_taken_in_are_input_errors() {
+    let place = Place::new();
+    place
+        .run(&["consent", "import", "there-is-no-such-file.csv"])
+        .await
+        .ended(2);
+    let empty = place.write("empty.csv", "");
+    place.run(&["consent", "import", &empty]).await.ended(2);
+    let nameless = place.write("nameless.csv", "a,b\n1,2\n");
+    let said = place.run(&["consent", "import", &nameless]).await.ended(2);
+    assert!(said.stderr.contains("wa_id"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_export_comes_back_in() {
+    let place = Place::new();
+    let file = place.write("people.csv", &yes_file(2_500));
+    place.run(&["consent", "import", &file]).await.ended(0);
+    record_yes(&place, PERSON, "utility").await.ended(0);
+
+    let lines = place.run(&["consent", "export"]).await.ended(0);
+    assert_eq!(lines.stdout.lines().count(), 2_501);
+    let first: serde_json::Value =
+        serde_json::from_str(lines.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (&first["scope"], &first["event"]),
+        (&"marketing".into(), &"granted".into()),
+        "{first}"
+    );
+
+    let csv = place.folder().join("export.csv");
+    let csv = csv.to_str().expect("UTF-8");
+    let said = place
+        .run(&["consent", "export", "--format", "csv", "--output", csv])
+        .await
+        .ended(0);
+    assert!(said.stdout.is_empty(), "{said:?}");
+    let elsewhere = Place::new();
+    let taken = elsewhere
+        .run(&["consent", "import", csv, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(taken["recorded"], 2_501, "{}", taken["rows"]);
+}

@@ -1,0 +1,5 @@
+//! The program from the outside: the real executable, its own ports and store, a simulated platform.
+
+mod cli;
+mod smoke;
+mod support;

@@ -1,0 +1,32 @@
+//! Measurements that print ratios: absolute numbers do not carry from one machine to another, ratios taken in one run do.
+
+use anyhow::{Result, bail};
+
+mod send;
+mod server;
+
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const BENCHES: [Bench; 1] = [Bench {
+    name: "send",
+    about: "CPU per gated, durably recorded send and sends per second, against nginx `proxy_pass`",
+    run: send::run,
+}];
+
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let Some((name, rest)) = args.split_first() else {
+        println!("cargo xtask bench <name>:");
+        for bench in &BENCHES {
+            println!("  {:<8} {}", bench.name, bench.about);
+        }
+        return Ok(());
+    };
+    match BENCHES.iter().find(|bench| bench.name == name.as_str()) {
+        Some(bench) => (bench.run)(rest),
+        None => bail!("there is no benchmark `{name}`; `cargo xtask bench` lists them"),
+    }
+}
