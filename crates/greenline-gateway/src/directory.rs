@@ -87,7 +87,9 @@ impl Principal {
     /// Whether they reach a business.
     #[must_use]
     pub fn reaches(&self, business: &str) -> bool {
-        self.businesses.as_ref().is_none_or(|list| list.iter().any(|id| id == business))
+        self.businesses
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|id| id == business))
     }
 }
 
@@ -126,7 +128,9 @@ impl Directory {
                 may: token.may,
                 businesses: token.businesses.clone().map(Into::into),
             };
-            directory.principals.insert(key_hash(token.key.reveal()), principal);
+            directory
+                .principals
+                .insert(key_hash(token.key.reveal()), principal);
         }
         directory
     }
@@ -140,22 +144,34 @@ impl Directory {
             .iter()
             .map(|template| {
                 let topic = template.topic.as_deref().and_then(Scope::parse);
-                (template.name.as_str().into(), TemplateSetting { topic, ask: template.ask })
+                (
+                    template.name.as_str().into(),
+                    TemplateSetting {
+                        topic,
+                        ask: template.ask,
+                    },
+                )
             })
             .collect();
-        let names = std::iter::once(&business.name).chain(&business.former_names).cloned().collect();
+        let names = std::iter::once(&business.name)
+            .chain(&business.former_names)
+            .cloned()
+            .collect();
         self.by_id.insert(business.id.as_str().into(), ix);
         self.businesses.push(Arc::new(Business {
             ix,
             config: business.clone(),
-            rules: Rules { window_templates_are_replies: business.window_templates_are_replies },
+            rules: Rules {
+                window_templates_are_replies: business.window_templates_are_replies,
+            },
             templates,
             shares_token: config.business.iter().filter(same_token).count() > 1,
             names,
             authorization: bearer(business.access_token.reveal()),
         }));
         if !business.portfolio_id.is_empty() {
-            self.portfolios.insert(business.portfolio_id.as_str().into(), ix);
+            self.portfolios
+                .insert(business.portfolio_id.as_str().into(), ix);
         }
         for number in &business.number {
             self.accounts.insert(number.waba_id.as_str().into(), ix);
@@ -171,7 +187,11 @@ impl Directory {
         }
         for app in &business.app {
             let keeps_token = app.key.is_empty();
-            let hash = if keeps_token { hex_hash(&app.token_sha256) } else { Some(key_hash(app.key.reveal())) };
+            let hash = if keeps_token {
+                hex_hash(&app.token_sha256)
+            } else {
+                Some(key_hash(app.key.reveal()))
+            };
             let Some(hash) = hash else { continue };
             self.apps.insert(
                 hash,
@@ -268,7 +288,9 @@ pub fn key_hash(key: &str) -> KeyHash {
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| !token.is_empty())?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .ok()
+        .filter(|_| !token.is_empty())?;
     value.set_sensitive(true);
     Some(value)
 }

@@ -18,9 +18,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::app::Shared;
 use crate::directory::App;
-use crate::{media, pass};
 use crate::pipeline::{self, Outbound};
 use crate::refusal::Refusal;
+use crate::{media, pass};
 
 const METHOD_OVERRIDE: &str = "x-http-method-override";
 
@@ -63,7 +63,11 @@ impl From<Refusal> for Answered {
     fn from(refusal: Refusal) -> Self {
         let body = Bytes::from(refusal.json());
         let (parts, _) = refusal.into_response().into_parts();
-        Self { status: parts.status, headers: parts.headers, body }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 }
 
@@ -84,10 +88,13 @@ async fn serve(app: &Shared, request: Request<Body>) -> Result<Response<Body>, R
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     let client = identify(app, &parts.headers, query)?;
-    if let (&Method::GET, Some(token)) = (&parts.method, parts.uri.path().strip_prefix(media::PREFIX)) {
+    if let (&Method::GET, Some(token)) =
+        (&parts.method, parts.uri.path().strip_prefix(media::PREFIX))
+    {
         return media::fetch(app, &client, token, &parts.headers).await;
     }
-    let named = path::classify(parts.uri.path()).map_err(|error| Refusal::unreadable(error.to_string()))?;
+    let named =
+        path::classify(parts.uri.path()).map_err(|error| Refusal::unreadable(error.to_string()))?;
     check_owner(app, client.business, &named.edge, query)?;
     let streams = matches!(
         named.edge,
@@ -107,18 +114,24 @@ async fn serve(app: &Shared, request: Request<Body>) -> Result<Response<Body>, R
         body: body.clone(),
     };
     match &named.edge {
-        Edge::Batch if parts.method == Method::POST => batch(app, &client, &call).await.map(Answered::into_response),
+        Edge::Batch if parts.method == Method::POST => batch(app, &client, &call)
+            .await
+            .map(Answered::into_response),
         _ => dispatch(app, &client, &named, &call).await,
     }
 }
 
 /// Who is calling: the key comes as a Bearer token, or as `access_token` in the query.
 fn identify(app: &Shared, headers: &HeaderMap, query: &str) -> Result<Arc<App>, Refusal> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        let known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth");
-        known.then(|| key.trim())
-    });
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            let known =
+                scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth");
+            known.then(|| key.trim())
+        });
     let found = match bearer {
         Some(key) => app.directory.app(key),
         None => form_urlencoded::parse(query.as_bytes())
@@ -129,14 +142,21 @@ fn identify(app: &Shared, headers: &HeaderMap, query: &str) -> Result<Arc<App>, 
 }
 
 /// An app reaches only its own business: every id that the path or `ids` names is checked.
-fn check_owner(app: &Shared, business: BusinessIx, edge: &Edge<'_>, query: &str) -> Result<(), Refusal> {
+fn check_owner(
+    app: &Shared,
+    business: BusinessIx,
+    edge: &Edge<'_>,
+    query: &str,
+) -> Result<(), Refusal> {
     let several = path::ids(query).map_err(|error| Refusal::unreadable(error.to_string()))?;
     let ids = several.iter().map(String::as_str).chain(edge.id());
     for id in ids {
         match app.directory.owner(id) {
             Some(owner) if owner != business => return Err(not_yours(id)),
             Some(_) => {}
-            None if app.directory.business(business).shares_token && !pass::is_learned(app, business, id) => {
+            None if app.directory.business(business).shares_token
+                && !pass::is_learned(app, business, id) =>
+            {
                 return Err(not_yours(id));
             }
             None => {}
@@ -146,7 +166,9 @@ fn check_owner(app: &Shared, business: BusinessIx, edge: &Edge<'_>, query: &str)
 }
 
 fn not_yours(id: &str) -> Refusal {
-    Refusal::unreadable(format!("the object `{id}` does not belong to this app's business"))
+    Refusal::unreadable(format!(
+        "the object `{id}` does not belong to this app's business"
+    ))
 }
 
 /// Routes a call whose body is in memory.
@@ -157,7 +179,9 @@ async fn dispatch(
     call: &Call<'_>,
 ) -> Result<Response<Body>, Refusal> {
     match required(app, client.business, named, call)? {
-        Access::Gated => gated(app, client, named, call).await.map(Answered::into_response),
+        Access::Gated => gated(app, client, named, call)
+            .await
+            .map(Answered::into_response),
         access => {
             check_access(client, named, access)?;
             pass::forward(app, client, named, call).await
@@ -166,11 +190,23 @@ async fn dispatch(
 }
 
 /// What the call needs, by the strictest method it might be carried out with.
-fn required(app: &Shared, business: BusinessIx, named: &GraphPath<'_>, call: &Call<'_>) -> Result<Access, Refusal> {
-    let header = call.headers.get(METHOD_OVERRIDE).map(|value| value.to_str().unwrap_or("unreadable"));
+fn required(
+    app: &Shared,
+    business: BusinessIx,
+    named: &GraphPath<'_>,
+    call: &Call<'_>,
+) -> Result<Access, Refusal> {
+    let header = call
+        .headers
+        .get(METHOD_OVERRIDE)
+        .map(|value| value.to_str().unwrap_or("unreadable"));
     let methods = path::methods(&call.method, call.query, header, call.content)
         .map_err(|error| Refusal::unreadable(error.to_string()))?;
-    Ok(methods.iter().map(|method| access(app, business, method, &named.edge)).max().unwrap_or(Access::WriteUnlisted))
+    Ok(methods
+        .iter()
+        .map(|method| access(app, business, method, &named.edge))
+        .max()
+        .unwrap_or(Access::WriteUnlisted))
 }
 
 fn access(app: &Shared, business: BusinessIx, method: &Method, edge: &Edge<'_>) -> Access {
@@ -221,16 +257,23 @@ async fn gated(
         .directory
         .number(number)
         .filter(|number| number.business == client.business)
-        .ok_or_else(|| Refusal::unreadable(format!("the number `{number}` is not configured for this app's business")))?;
+        .ok_or_else(|| {
+            Refusal::unreadable(format!(
+                "the number `{number}` is not configured for this app's business"
+            ))
+        })?;
     pipeline::send(app, client, number, &outbound, call).await
 }
 
 /// Each item of a batch is judged as if it had come alone, in order.
 async fn batch(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answered, Refusal> {
-    let batch = batch::parse(call.query, call.content).map_err(|error| Refusal::unreadable(error.to_string()))?;
+    let batch = batch::parse(call.query, call.content)
+        .map_err(|error| Refusal::unreadable(error.to_string()))?;
     let mut answers = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
-        let answered = item_alone(app, client, item, call.headers).await.unwrap_or_else(Answered::from);
+        let answered = item_alone(app, client, item, call.headers)
+            .await
+            .unwrap_or_else(Answered::from);
         answers.push(answered);
     }
     let rows: Vec<Option<BatchAnswer<'_>>> = answers
@@ -241,15 +284,24 @@ async fn batch(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answe
                 headers: answered
                     .headers
                     .iter()
-                    .filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())))
+                    .filter_map(|(name, value)| {
+                        Some((name.as_str().into(), value.to_str().ok()?.into()))
+                    })
                     .collect(),
                 body: String::from_utf8_lossy(&answered.body),
             })
         })
         .collect();
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
-    Ok(Answered { status: StatusCode::OK, headers, body: batch::answer(&rows, batch.include_headers).into() })
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=UTF-8"),
+    );
+    Ok(Answered {
+        status: StatusCode::OK,
+        headers,
+        body: batch::answer(&rows, batch.include_headers).into(),
+    })
 }
 
 async fn item_alone(
@@ -259,12 +311,16 @@ async fn item_alone(
     outer: &HeaderMap,
 ) -> Result<Answered, Refusal> {
     if item.attached_files {
-        return Err(Refusal::unreadable("attached files in a batch cannot be judged; upload them on their own"));
+        return Err(Refusal::unreadable(
+            "attached files in a batch cannot be judged; upload them on their own",
+        ));
     }
     let path = item.path();
     let named = path::classify(&path).map_err(|error| Refusal::unreadable(error.to_string()))?;
     if matches!(named.edge, Edge::Batch) {
-        return Err(Refusal::unreadable("a batch within a batch cannot be judged"));
+        return Err(Refusal::unreadable(
+            "a batch within a batch cannot be judged",
+        ));
     }
     check_owner(app, client.business, &named.edge, item.query())?;
     let mut headers = outer.clone();
@@ -282,12 +338,19 @@ async fn item_alone(
         query: item.query(),
         headers: &headers,
         content: item.content(),
-        body: item.body.as_deref().map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_bytes())),
+        body: item
+            .body
+            .as_deref()
+            .map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_bytes())),
     };
     let response = Box::pin(dispatch(app, client, &named, &call)).await?;
     let (parts, body) = response.into_parts();
     let body = read_body(body, app.config.limits.answer_bytes_max).await?;
-    Ok(Answered { status: parts.status, headers: parts.headers, body })
+    Ok(Answered {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    })
 }
 
 /// Uploads and other bodies that are not judged, handed on as they come.
@@ -299,7 +362,10 @@ async fn stream_through(
     body: Body,
 ) -> Result<Response<Body>, Refusal> {
     let query = parts.uri.query().unwrap_or_default();
-    let header = parts.headers.get(METHOD_OVERRIDE).map(|value| value.to_str().unwrap_or("unreadable"));
+    let header = parts
+        .headers
+        .get(METHOD_OVERRIDE)
+        .map(|value| value.to_str().unwrap_or("unreadable"));
     let methods = path::methods(&parts.method, query, header, send::Body::Empty)
         .map_err(|error| Refusal::unreadable(error.to_string()))?;
     let needed = methods
@@ -308,7 +374,9 @@ async fn stream_through(
         .max()
         .unwrap_or(Access::WriteUnlisted);
     if needed == Access::Gated {
-        return Err(Refusal::unreadable("this call must be sent as JSON or as a form"));
+        return Err(Refusal::unreadable(
+            "this call must be sent as JSON or as a form",
+        ));
     }
     check_access(client, named, needed)?;
     pass::stream(app, client, named, parts, body).await
@@ -319,7 +387,11 @@ fn is_form_or_json(headers: &HeaderMap) -> bool {
 }
 
 fn content_type(headers: &HeaderMap) -> ContentType {
-    ContentType::of(headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()))
+    ContentType::of(
+        headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok()),
+    )
 }
 
 /// A body's kind; a multipart form without files is read as a form.
@@ -334,7 +406,8 @@ impl Content {
         Ok(match content_type(headers) {
             ContentType::Form => Self::Form,
             ContentType::Multipart(boundary) => Self::Rewritten(
-                form::from_multipart(&boundary, body).map_err(|error| Refusal::unreadable(error.to_string()))?,
+                form::from_multipart(&boundary, body)
+                    .map_err(|error| Refusal::unreadable(error.to_string()))?,
             ),
             // No content type, or one we do not know: read as JSON, the strictest reading there is.
             ContentType::Json | ContentType::Other => Self::Json,

@@ -17,7 +17,8 @@ use crate::upstream::Outgoing;
 /// The Graph version of our own calls.
 pub const API_VERSION: &str = "v23.0";
 /// Fields read of a number (QL-07).
-const NUMBER_FIELDS: &str = "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status";
+const NUMBER_FIELDS: &str =
+    "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status";
 /// Fields read of a template.
 const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components";
 /// Templates asked for in one page.
@@ -31,8 +32,14 @@ pub(crate) fn own_headers(app: &App, business: BusinessIx) -> HeaderMap {
     if let Some(token) = &app.directory.business(business).authorization {
         headers.insert(header::AUTHORIZATION, token.clone());
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("greenline/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("greenline/", env!("CARGO_PKG_VERSION"))),
+    );
     headers
 }
 
@@ -40,9 +47,17 @@ async fn get(app: &App, business: BusinessIx, target: &str) -> Result<Bytes, Str
     let mut request = Request::new(Outgoing::empty());
     *request.uri_mut() = target.parse().map_err(|error| format!("{error}"))?;
     *request.headers_mut() = own_headers(app, business);
-    let response = app.upstream.call(request, None).await.map_err(|error| error.to_string())?;
+    let response = app
+        .upstream
+        .call(request, None)
+        .await
+        .map_err(|error| error.to_string())?;
     let status = response.status();
-    let body = response.into_body().read(app.config.limits.answer_bytes_max).await.map_err(|error| error.to_string())?;
+    let body = response
+        .into_body()
+        .read(app.config.limits.answer_bytes_max)
+        .await
+        .map_err(|error| error.to_string())?;
     if status.is_success() {
         return Ok(body);
     }
@@ -51,16 +66,24 @@ async fn get(app: &App, business: BusinessIx, target: &str) -> Result<Bytes, Str
 }
 
 fn answer_code(body: &[u8]) -> String {
-    greenline_wire::error::read(body).map_or_else(String::new, |error| format!(", code {}", error.code))
+    greenline_wire::error::read(body)
+        .map_or_else(String::new, |error| format!(", code {}", error.code))
 }
 
 /// Looks one template up, all its languages.
 ///
 /// # Errors
 /// Why the platform or the ledger did not answer.
-pub async fn template(app: &App, business: BusinessIx, waba_id: &str, name: &str) -> Result<(), String> {
+pub async fn template(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    name: &str,
+) -> Result<(), String> {
     let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    let target = format!("/{API_VERSION}/{waba_id}/message_templates?name={name}&fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}");
+    let target = format!(
+        "/{API_VERSION}/{waba_id}/message_templates?name={name}&fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}"
+    );
     let body = get(app, business, &target).await?;
     let templates = answer::read_templates(&body).ok_or("the answer is not a template list")?;
     keep_templates(app, business, waba_id, &templates).await
@@ -68,13 +91,17 @@ pub async fn template(app: &App, business: BusinessIx, waba_id: &str, name: &str
 
 /// Reads an account's whole list.
 async fn templates(app: &App, business: BusinessIx, waba_id: &str) -> Result<(), String> {
-    let base = format!("/{API_VERSION}/{waba_id}/message_templates?fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}");
+    let base = format!(
+        "/{API_VERSION}/{waba_id}/message_templates?fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}"
+    );
     let mut target = base.clone();
     for _ in 0..TEMPLATE_PAGES_MAX {
         let body = get(app, business, &target).await?;
         let page = answer::read_templates(&body).ok_or("the answer is not a template list")?;
         keep_templates(app, business, waba_id, &page).await?;
-        let Some(after) = page.after else { return Ok(()) };
+        let Some(after) = page.after else {
+            return Ok(());
+        };
         let after: String = form_urlencoded::byte_serialize(after.as_bytes()).collect();
         target = format!("{base}&after={after}");
     }
@@ -106,13 +133,23 @@ pub async fn keep_templates(
         })
     };
     // A row without a category says nothing that a decision could rest on.
-    let rows = templates.rows.iter().filter(|template| template.category.is_some());
+    let rows = templates
+        .rows
+        .iter()
+        .filter(|template| template.category.is_some());
     let effects: Vec<Effect> = rows.filter_map(named).collect();
     if effects.is_empty() {
         return Ok(());
     }
-    app.ledger.learn(business, effects).await.map_err(|error| error.to_string())?;
-    for template in templates.rows.iter().filter(|template| template.category.is_some()) {
+    app.ledger
+        .learn(business, effects)
+        .await
+        .map_err(|error| error.to_string())?;
+    for template in templates
+        .rows
+        .iter()
+        .filter(|template| template.category.is_some())
+    {
         if let Some(language) = &template.language {
             app.templates.add(waba_id, &template.name, language);
         }
@@ -131,7 +168,12 @@ pub fn category(text: &str) -> Category {
 }
 
 async fn number(app: &App, business: BusinessIx, number: &str) -> Result<(), String> {
-    let body = get(app, business, &format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}")).await?;
+    let body = get(
+        app,
+        business,
+        &format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}"),
+    )
+    .await?;
     let fields = answer::read_number(&body).ok_or("the answer is not a number's fields")?;
     keep_number(app, business, number, &fields).await
 }
@@ -140,7 +182,12 @@ async fn number(app: &App, business: BusinessIx, number: &str) -> Result<(), Str
 ///
 /// # Errors
 /// The ledger's.
-pub async fn keep_number(app: &App, business: BusinessIx, number: &str, fields: &NumberFields<'_>) -> Result<(), String> {
+pub async fn keep_number(
+    app: &App,
+    business: BusinessIx,
+    number: &str,
+    fields: &NumberFields<'_>,
+) -> Result<(), String> {
     if fields.status.is_none() && fields.quality_rating.is_none() {
         return Ok(());
     }
@@ -150,7 +197,10 @@ pub async fn keep_number(app: &App, business: BusinessIx, number: &str, fields: 
         rating: fields.quality_rating.as_deref().map(Into::into),
         at_ms: app.clock.now_ms(),
     };
-    app.ledger.learn(business, vec![effect]).await.map_err(|error| error.to_string())
+    app.ledger
+        .learn(business, vec![effect])
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// Tells the memory of templates what the ledger holds from before.
@@ -159,9 +209,14 @@ pub async fn keep_number(app: &App, business: BusinessIx, number: &str, fields: 
 /// The ledger's.
 pub async fn remember_templates(app: &App) -> Result<(), String> {
     for business in app.directory.businesses() {
-        let known = app.ledger.templates(business.ix, None).await.map_err(|error| error.to_string())?;
+        let known = app
+            .ledger
+            .templates(business.ix, None)
+            .await
+            .map_err(|error| error.to_string())?;
         for template in known {
-            app.templates.add(&template.waba_id, &template.name, &template.language);
+            app.templates
+                .add(&template.waba_id, &template.name, &template.language);
         }
     }
     Ok(())
@@ -185,7 +240,12 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
 
 async fn read_everything(app: &App) {
     for known in app.directory.numbers() {
-        if app.directory.business(known.business).authorization.is_none() {
+        if app
+            .directory
+            .business(known.business)
+            .authorization
+            .is_none()
+        {
             continue;
         }
         if let Err(why) = number(app, known.business, &known.id).await {

@@ -50,7 +50,8 @@ fn key(business: &Business) -> Vec<u8> {
 
 /// Replaces `url` in the answer to a media look-up. `None` where there is none, or nothing to replace.
 pub(crate) fn lead_back(business: &Business, body: &[u8], gateway: &str) -> Option<Bytes> {
-    let mut answer: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let mut answer: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).ok()?;
     if !answer.contains_key("mime_type") {
         return None;
     }
@@ -70,10 +71,17 @@ fn address(business: &Business, token: &str) -> Option<String> {
 }
 
 /// Reads media for an app.
-pub(crate) async fn fetch(app: &Shared, client: &App, token: &str, sent: &HeaderMap) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn fetch(
+    app: &Shared,
+    client: &App,
+    token: &str,
+    sent: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
     let business = app.directory.business(client.business);
-    let url = address(business, token).ok_or_else(|| Refusal::unreadable("this media address was not made here"))?;
-    let (base, target) = split(&url).ok_or_else(|| Refusal::unreadable("this media address cannot be read"))?;
+    let url = address(business, token)
+        .ok_or_else(|| Refusal::unreadable("this media address was not made here"))?;
+    let (base, target) =
+        split(&url).ok_or_else(|| Refusal::unreadable("this media address cannot be read"))?;
     let upstream = &app.config.upstream;
     let bounds = Bounds {
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
@@ -87,9 +95,14 @@ pub(crate) async fn fetch(app: &Shared, client: &App, token: &str, sent: &Header
     };
     let origin = app.media.at(base, bounds).map_err(unreachable)?;
     let mut request = Request::new(Outgoing::empty());
-    *request.uri_mut() = target.parse().map_err(|error| unreachable(format!("{error}")))?;
+    *request.uri_mut() = target
+        .parse()
+        .map_err(|error| unreachable(format!("{error}")))?;
     *request.headers_mut() = pass::headers(app, client, sent);
-    let response = origin.call(request, None).await.map_err(|error| unreachable(error.to_string()))?;
+    let response = origin
+        .call(request, None)
+        .await
+        .map_err(|error| unreachable(error.to_string()))?;
     let (mut parts, body) = response.into_parts();
     pass::drop_connection_headers(&mut parts.headers);
     Ok(Response::from_parts(parts, Body::new(body)))
@@ -110,29 +123,50 @@ mod tests {
 
     fn directory() -> Directory {
         let text = "[[business]]\nid = \"a\"\nname = \"A\"\naccess_token = \"one\"\n[[business]]\nid = \"b\"\nname = \"B\"\naccess_token = \"two\"\n";
-        let config = config::parse(text, "test", std::path::Path::new("."), std::iter::empty()).unwrap();
+        let config =
+            config::parse(text, "test", std::path::Path::new("."), std::iter::empty()).unwrap();
         Directory::new(&config)
     }
 
     #[test]
     fn an_address_leads_back_and_only_its_own_business_can_use_it() {
         let directory = directory();
-        let (ours, theirs) = (directory.business_by_id("a").unwrap(), directory.business_by_id("b").unwrap());
+        let (ours, theirs) = (
+            directory.business_by_id("a").unwrap(),
+            directory.business_by_id("b").unwrap(),
+        );
         let body = br#"{"messaging_product":"whatsapp","url":"https:\/\/media.example\/v?mid=7&x=1","mime_type":"image/png","id":"9"}"#;
         let rewritten = lead_back(ours, body, "http://gateway").unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&rewritten).unwrap();
-        let token = answer["url"].as_str().unwrap().strip_prefix("http://gateway/greenline-media/").unwrap();
-        assert_eq!(address(ours, token).as_deref(), Some("https://media.example/v?mid=7&x=1"));
+        let token = answer["url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://gateway/greenline-media/")
+            .unwrap();
+        assert_eq!(
+            address(ours, token).as_deref(),
+            Some("https://media.example/v?mid=7&x=1")
+        );
         assert_eq!(address(theirs, token), None);
         assert_eq!(address(ours, &token.replace('.', ".0")), None);
-        assert_eq!(split("https://media.example/v?mid=7"), Some(("https://media.example", "/v?mid=7")));
+        assert_eq!(
+            split("https://media.example/v?mid=7"),
+            Some(("https://media.example", "/v?mid=7"))
+        );
     }
 
     #[test]
     fn other_answers_stay_as_they_are() {
         let directory = directory();
         let ours = directory.business_by_id("a").unwrap();
-        assert_eq!(lead_back(ours, br#"{"id":"1","url":"https://site.example"}"#, "http://gateway"), None);
+        assert_eq!(
+            lead_back(
+                ours,
+                br#"{"id":"1","url":"https://site.example"}"#,
+                "http://gateway"
+            ),
+            None
+        );
         assert_eq!(lead_back(ours, b"not json", "http://gateway"), None);
     }
 }

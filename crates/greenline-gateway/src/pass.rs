@@ -17,9 +17,9 @@ use http_body_util::Limited;
 use crate::app::Shared;
 use crate::directory::App;
 use crate::graph::{Answered, Call};
-use crate::{learn, media};
 use crate::refusal::Refusal;
 use crate::upstream::{Answer, CallError, Outgoing};
+use crate::{learn, media};
 
 /// Headers that belong to one connection, or that are set anew.
 const NOT_FORWARDED: [header::HeaderName; 11] = [
@@ -59,11 +59,17 @@ pub(crate) fn target(path: &str, query: &str) -> String {
         return path.to_owned();
     }
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+    if kept.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    }
 }
 
 fn is_token(pair: &str) -> bool {
-    form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| name == "access_token")
+    form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .is_some_and(|(name, _)| name == "access_token")
 }
 
 /// Headers for the platform: the client's, with the token that counts.
@@ -78,7 +84,10 @@ pub(crate) fn headers(app: &Shared, client: &App, sent: &HeaderMap) -> HeaderMap
     let token = if client.keeps_token {
         sent.get(header::AUTHORIZATION).cloned()
     } else {
-        app.directory.business(client.business).authorization.clone()
+        app.directory
+            .business(client.business)
+            .authorization
+            .clone()
     };
     if let Some(token) = token {
         headers.insert(header::AUTHORIZATION, token);
@@ -95,7 +104,11 @@ pub(crate) fn answer_headers(mut headers: HeaderMap) -> HeaderMap {
 
 /// Removes what belongs to one connection.
 pub(crate) fn drop_connection_headers(headers: &mut HeaderMap) {
-    for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE] {
+    for name in [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
         headers.remove(name);
     }
     headers.remove("keep-alive");
@@ -108,18 +121,42 @@ pub(crate) async fn forward(
     named: &GraphPath<'_>,
     call: &Call<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    let request = request(app, client, &call.method, call.path, call.query, call.headers, Outgoing::full(call.body.clone()));
+    let request = request(
+        app,
+        client,
+        &call.method,
+        call.path,
+        call.query,
+        call.headers,
+        Outgoing::full(call.body.clone()),
+    );
     let response = ask_platform(app, request).await?;
     let gateway = gateway_base(app, call.headers);
     hand_back(app, client, named, response, &gateway).await
 }
 
 /// Passes a call and keeps its answer in memory; for calls within a thread that reach nobody new.
-pub(crate) async fn buffered(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answered, Refusal> {
-    let request = request(app, client, &call.method, call.path, call.query, call.headers, Outgoing::full(call.body.clone()));
+pub(crate) async fn buffered(
+    app: &Shared,
+    client: &Arc<App>,
+    call: &Call<'_>,
+) -> Result<Answered, Refusal> {
+    let request = request(
+        app,
+        client,
+        &call.method,
+        call.path,
+        call.query,
+        call.headers,
+        Outgoing::full(call.body.clone()),
+    );
     let (parts, body) = ask_platform(app, request).await?.into_parts();
     let body = read(app, body).await?;
-    Ok(Answered { status: parts.status, headers: answer_headers(parts.headers), body })
+    Ok(Answered {
+        status: parts.status,
+        headers: answer_headers(parts.headers),
+        body,
+    })
 }
 
 /// Passes a call whose body is streamed.
@@ -131,16 +168,34 @@ pub(crate) async fn stream(
     body: Body,
 ) -> Result<Response<Body>, Refusal> {
     let bytes_max = app.config.limits.pass_body_bytes_max;
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > bytes_max) {
         return Err(Refusal::too_long(bytes_max));
     }
-    let empty = length.is_none_or(|length| length == 0) && !parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let body = if empty { Outgoing::empty() } else { Outgoing::Stream(Body::new(Limited::new(body, bytes_max))) };
+    let empty = length.is_none_or(|length| length == 0)
+        && !parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let body = if empty {
+        Outgoing::empty()
+    } else {
+        Outgoing::Stream(Body::new(Limited::new(body, bytes_max)))
+    };
     let query = parts.uri.query().unwrap_or_default();
-    let mut request = request(app, client, &parts.method, parts.uri.path(), query, &parts.headers, body);
+    let mut request = request(
+        app,
+        client,
+        &parts.method,
+        parts.uri.path(),
+        query,
+        &parts.headers,
+        body,
+    );
     if let Some(length) = length.filter(|length| *length > 0) {
-        request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        request
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let response = ask_platform(app, request).await?;
     let gateway = gateway_base(app, &parts.headers);
@@ -165,14 +220,19 @@ fn request(
     request
 }
 
-async fn ask_platform(app: &Shared, request: Request<Outgoing>) -> Result<Response<Answer>, Refusal> {
+async fn ask_platform(
+    app: &Shared,
+    request: Request<Outgoing>,
+) -> Result<Response<Answer>, Refusal> {
     app.metrics.passed.add();
     app.upstream.call(request, None).await.map_err(|error| {
         app.metrics.upstream_failures.add();
         tracing::warn!(%error, "a call could not be passed to the platform");
         match error {
             CallError::Unknown(_) => Refusal::unavailable("the platform did not answer", None),
-            CallError::NotSent(_) | CallError::Late => Refusal::unavailable("the platform cannot be reached", None),
+            CallError::NotSent(_) | CallError::Late => {
+                Refusal::unavailable("the platform cannot be reached", None)
+            }
         }
     })
 }
@@ -191,7 +251,10 @@ async fn hand_back(
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|kind| kind.contains("json") || kind.contains("javascript"));
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let bounded = length.is_none_or(|length| length <= app.config.limits.answer_bytes_max);
     if !(json && bounded) {
         drop_connection_headers(&mut parts.headers);
@@ -216,23 +279,31 @@ async fn hand_back(
 async fn read(app: &Shared, body: Answer) -> Result<Bytes, Refusal> {
     body.read(app.config.limits.answer_bytes_max)
         .await
-        .map_err(|error| Refusal::unavailable(format!("the platform's answer could not be read: {error}"), None))
+        .map_err(|error| {
+            Refusal::unavailable(
+                format!("the platform's answer could not be read: {error}"),
+                None,
+            )
+        })
 }
 
 /// Templates, numbers and media are learned as they pass.
 async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8]) {
     let learned = match edge {
-        Edge::NodeEdge { id, edge } if edge == "message_templates" => match answer::read_templates(body) {
-            Some(templates) => {
-                for template in &templates.rows {
-                    if let Some(template_id) = &template.id {
-                        app.templates.own_id(business, template_id, NodeKind::Template);
+        Edge::NodeEdge { id, edge } if edge == "message_templates" => {
+            match answer::read_templates(body) {
+                Some(templates) => {
+                    for template in &templates.rows {
+                        if let Some(template_id) = &template.id {
+                            app.templates
+                                .own_id(business, template_id, NodeKind::Template);
+                        }
                     }
+                    learn::keep_templates(app, business, id, &templates).await
                 }
-                learn::keep_templates(app, business, id, &templates).await
+                None => Ok(()),
             }
-            None => Ok(()),
-        },
+        }
         Edge::NodeEdge { edge, .. } if edge == "media" => {
             if let Some(media) = answer::read_media(body) {
                 app.templates.own_id(business, &media.id, NodeKind::Media);
@@ -242,16 +313,22 @@ async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8])
         Edge::NodeEdge { edge, .. } if edge == "phone_numbers" => {
             let mut result = Ok(());
             for fields in answer::read_numbers(body) {
-                if let Some(id) = fields.id.as_deref().filter(|id| app.directory.owner(id) == Some(business)) {
+                if let Some(id) = fields
+                    .id
+                    .as_deref()
+                    .filter(|id| app.directory.owner(id) == Some(business))
+                {
                     result = result.and(learn::keep_number(app, business, id, &fields).await);
                 }
             }
             result
         }
-        Edge::Node { id } if app.directory.number(id).is_some() => match answer::read_number(body) {
-            Some(fields) => learn::keep_number(app, business, id, &fields).await,
-            None => Ok(()),
-        },
+        Edge::Node { id } if app.directory.number(id).is_some() => {
+            match answer::read_number(body) {
+                Some(fields) => learn::keep_number(app, business, id, &fields).await,
+                None => Ok(()),
+            }
+        }
         _ => Ok(()),
     };
     if let Err(why) = learned {

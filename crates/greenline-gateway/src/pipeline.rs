@@ -67,7 +67,9 @@ struct Forward {
 
 impl Forward {
     fn request(&self, stamp: Option<&str>) -> Request<Outgoing> {
-        let body = stamp.and_then(|id| stamped(&self.body, id)).unwrap_or_else(|| self.body.clone());
+        let body = stamp
+            .and_then(|id| stamped(&self.body, id))
+            .unwrap_or_else(|| self.body.clone());
         let mut request = Request::new(Outgoing::full(body));
         *request.method_mut() = self.method.clone();
         if let Ok(target) = self.target.parse() {
@@ -92,10 +94,12 @@ pub(crate) async fn send(
     if let Some(template) = &judged.template {
         look_up(app, client.business, number, template).await;
     }
-    let permit = Arc::clone(&number.permits).try_acquire_owned().map_err(|_| {
-        app.metrics.sends_throttled.add();
-        Refusal::throttled()
-    })?;
+    let permit = Arc::clone(&number.permits)
+        .try_acquire_owned()
+        .map_err(|_| {
+            app.metrics.sends_throttled.add();
+            Refusal::throttled()
+        })?;
     let business = app.directory.business(client.business);
     let stamp = business.config.biz_opaque_callback_data && judged.stampable;
     let parcel = Parcel {
@@ -106,7 +110,14 @@ pub(crate) async fn send(
             headers: pass::headers(app, client, call.headers),
             body: call.body.clone(),
         },
-        ask: ask(app, client.business, &client.name, number, judged, &call.body),
+        ask: ask(
+            app,
+            client.business,
+            &client.name,
+            number,
+            judged,
+            &call.body,
+        ),
         stamp,
         _permit: permit,
     };
@@ -126,7 +137,11 @@ async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered
     for _ in 0..DECISIONS_MAX {
         parcel.ask.now_ms = app.clock.now_ms();
         parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
-        let admitted = app.ledger.admit(parcel.ask.clone()).await.map_err(|error| store_down(app, &error))?;
+        let admitted = app
+            .ledger
+            .admit(parcel.ask.clone())
+            .await
+            .map_err(|error| store_down(app, &error))?;
         let id = ids::decision(admitted.id);
         let Some(flight) = admitted.flight else {
             app.metrics.sends_refused.add();
@@ -140,13 +155,18 @@ async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered
         let reasons = names(&admitted.decision);
         let request = parcel.request.request(parcel.stamp.then_some(id.as_str()));
         match app.upstream.call(request, Some(flight.dispatch_by())).await {
-            Ok(response) => return answer(app, &parcel, admitted.id, flight, response, &reasons).await,
+            Ok(response) => {
+                return answer(app, &parcel, admitted.id, flight, response, &reasons).await;
+            }
             Err(CallError::Late) => app.ledger.settle(admitted.id, Outcome::NotSent),
             Err(CallError::NotSent(why)) => {
                 app.ledger.settle(admitted.id, Outcome::NotSent);
                 app.metrics.upstream_failures.add();
                 tracing::warn!(decision.id = %id, %why, "a send did not reach the platform");
-                return Err(Refusal::unavailable("the platform cannot be reached; the message was not sent", Some(id)));
+                return Err(Refusal::unavailable(
+                    "the platform cannot be reached; the message was not sent",
+                    Some(id),
+                ));
             }
             Err(CallError::Unknown(why)) => {
                 app.ledger.settle(admitted.id, Outcome::Unknown);
@@ -156,7 +176,10 @@ async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered
             }
         }
     }
-    Err(Refusal::unavailable("the message could not be handed over in time; it was not sent", None))
+    Err(Refusal::unavailable(
+        "the message could not be handed over in time; it was not sent",
+        None,
+    ))
 }
 
 /// Settles the decision by the platform's answer and hands that on untouched.
@@ -187,18 +210,30 @@ async fn answer(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    Ok(Answered { status: parts.status, headers, body })
+    Ok(Answered {
+        status: parts.status,
+        headers,
+        body,
+    })
 }
 
 fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
     if status.is_success() {
         let message_ids = greenline_wire::answer::read_send(body)
-            .map(|answer| answer.messages.into_iter().map(|message| message.id.into()).collect())
+            .map(|answer| {
+                answer
+                    .messages
+                    .into_iter()
+                    .map(|message| message.id.into())
+                    .collect()
+            })
             .unwrap_or_default();
         return Outcome::Accepted { message_ids };
     }
     let code = greenline_wire::error::read(body).and_then(|error| u32::try_from(error.code).ok());
-    Outcome::Rejected { code: code.unwrap_or(u32::from(status.as_u16())) }
+    Outcome::Rejected {
+        code: code.unwrap_or(u32::from(status.as_u16())),
+    }
 }
 
 /// 131050 is the platform's own word on a stop, however it comes.
@@ -237,23 +272,42 @@ struct Judged {
     stampable: bool,
 }
 
-fn judged(app: &Shared, number: &Number, outbound: &Outbound<'_>) -> Result<Option<Judged>, Refusal> {
+fn judged(
+    app: &Shared,
+    number: &Number,
+    outbound: &Outbound<'_>,
+) -> Result<Option<Judged>, Refusal> {
     match outbound {
         Outbound::Call(CallRequest::Other(_)) => Ok(None),
         Outbound::Call(CallRequest::Connect { to, recipient, .. }) => {
             let to = to.iter().chain(recipient).map(|text| Addressee::of(text));
-            Ok(Some(Judged { to: people(to)?, intent: Intent::Call, template: None, stampable: false }))
+            Ok(Some(Judged {
+                to: people(to)?,
+                intent: Intent::Call,
+                template: None,
+                stampable: false,
+            }))
         }
         Outbound::Message(send) => judged_message(app, number, send),
     }
 }
 
-fn judged_message(app: &Shared, number: &Number, send: &Send<'_>) -> Result<Option<Judged>, Refusal> {
+fn judged_message(
+    app: &Shared,
+    number: &Number,
+    send: &Send<'_>,
+) -> Result<Option<Judged>, Refusal> {
     let (intent, template) = match &send.kind {
         SendKind::MarkRead { .. } => return Ok(None),
-        SendKind::FreeForm { .. } | SendKind::CallPermissionRequest | SendKind::Reaction => (Intent::FreeForm, None),
+        SendKind::FreeForm { .. } | SendKind::CallPermissionRequest | SendKind::Reaction => {
+            (Intent::FreeForm, None)
+        }
         SendKind::Template { name, language } => {
-            let setting = app.directory.business(number.business).templates.get(&**name);
+            let setting = app
+                .directory
+                .business(number.business)
+                .templates
+                .get(&**name);
             let template = TemplateRef {
                 waba_id: Arc::clone(&number.waba_id),
                 name: (&**name).into(),
@@ -265,10 +319,17 @@ fn judged_message(app: &Shared, number: &Number, send: &Send<'_>) -> Result<Opti
         }
     };
     let stampable = send.biz_opaque_callback_data.is_none();
-    Ok(Some(Judged { to: people(send.addressees())?, intent, template, stampable }))
+    Ok(Some(Judged {
+        to: people(send.addressees())?,
+        intent,
+        template,
+        stampable,
+    }))
 }
 
-fn people<'a>(addressees: impl Iterator<Item = Addressee<'a>>) -> Result<SmallVec<[Identifier; 1]>, Refusal> {
+fn people<'a>(
+    addressees: impl Iterator<Item = Addressee<'a>>,
+) -> Result<SmallVec<[Identifier; 1]>, Refusal> {
     let mut people = SmallVec::new();
     for addressee in addressees {
         people.push(match addressee {
@@ -286,12 +347,21 @@ fn people<'a>(addressees: impl Iterator<Item = Addressee<'a>>) -> Result<SmallVe
         });
     }
     if people.is_empty() {
-        return Err(Refusal::unreadable("neither `to` nor `recipient` names a person"));
+        return Err(Refusal::unreadable(
+            "neither `to` nor `recipient` names a person",
+        ));
     }
     Ok(people)
 }
 
-fn ask(app: &Shared, business: BusinessIx, name: &Arc<str>, number: &Number, judged: Judged, body: &[u8]) -> Ask {
+fn ask(
+    app: &Shared,
+    business: BusinessIx,
+    name: &Arc<str>,
+    number: &Number,
+    judged: Judged,
+    body: &[u8],
+) -> Ask {
     let digest: [u8; 32] = Sha256::digest(body).into();
     let mut body_hash = [0; 16];
     body_hash.copy_from_slice(&digest[..16]);
@@ -315,7 +385,9 @@ fn ask(app: &Shared, business: BusinessIx, name: &Arc<str>, number: &Number, jud
 /// A template that the account's list does not name is looked up once more before it is judged.
 async fn look_up(app: &Shared, business: BusinessIx, number: &Number, template: &TemplateRef) {
     let now = app.clock.instant();
-    if app.templates.must_look_up(&number.waba_id, &template.name, &template.language, now)
+    if app
+        .templates
+        .must_look_up(&number.waba_id, &template.name, &template.language, now)
         && let Err(why) = learn::template(app, business, &number.waba_id, &template.name).await
     {
         tracing::warn!(number.id = %number.id, %why, "a template could not be looked up; it is judged as marketing");
@@ -325,7 +397,10 @@ async fn look_up(app: &Shared, business: BusinessIx, number: &Number, template: 
 fn store_down(app: &Shared, error: &LedgerError) -> Refusal {
     app.metrics.store_failures.add();
     tracing::error!(%error, "the store could not record a decision");
-    Refusal::unavailable("Greenline's store is not available; the message was not sent", None)
+    Refusal::unavailable(
+        "Greenline's store is not available; the message was not sent",
+        None,
+    )
 }
 
 /// Puts the decision's id into a JSON body that has no `biz_opaque_callback_data`.
@@ -369,11 +444,31 @@ pub enum OwnSendResult {
 
 /// Sends a message of our own through the same decision and the same path as any other.
 pub async fn send_own(app: &Shared, own: SendOwn) -> OwnSendResult {
-    let Some(number) = app.directory.number(&own.number).cloned() else { return OwnSendResult::Refused };
-    let Ok(permit) = Arc::clone(&number.permits).acquire_owned().await else { return OwnSendResult::Unavailable };
-    let intent = if own.confirms.is_some() { Intent::Confirmation } else { Intent::FreeForm };
-    let judged = Judged { to: SmallVec::from_iter([own.to]), intent, template: None, stampable: false };
-    let mut ask = ask(app, own.business, &Arc::from("greenline"), &number, judged, &own.body);
+    let Some(number) = app.directory.number(&own.number).cloned() else {
+        return OwnSendResult::Refused;
+    };
+    let Ok(permit) = Arc::clone(&number.permits).acquire_owned().await else {
+        return OwnSendResult::Unavailable;
+    };
+    let intent = if own.confirms.is_some() {
+        Intent::Confirmation
+    } else {
+        Intent::FreeForm
+    };
+    let judged = Judged {
+        to: SmallVec::from_iter([own.to]),
+        intent,
+        template: None,
+        stampable: false,
+    };
+    let mut ask = ask(
+        app,
+        own.business,
+        &Arc::from("greenline"),
+        &number,
+        judged,
+        &own.body,
+    );
     ask.confirms = own.confirms;
     let parcel = Parcel {
         business: own.business,
@@ -411,8 +506,13 @@ pub async fn preview(
         .number(number_id)
         .filter(|number| number.business == business)
         .cloned()
-        .ok_or_else(|| Refusal::unreadable(format!("the number `{number_id}` is not configured for this business")))?;
-    let send = greenline_wire::send::parse_json(body).map_err(|error| Refusal::unreadable(error.to_string()))?;
+        .ok_or_else(|| {
+            Refusal::unreadable(format!(
+                "the number `{number_id}` is not configured for this business"
+            ))
+        })?;
+    let send = greenline_wire::send::parse_json(body)
+        .map_err(|error| Refusal::unreadable(error.to_string()))?;
     let judged = judged(app, &number, &Outbound::Message(send))?
         .ok_or_else(|| Refusal::unreadable("this reaches nobody, so there is nothing to decide"))?;
     if let Some(template) = &judged.template {
@@ -420,6 +520,8 @@ pub async fn preview(
     }
     let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
     ask.now_ms = at_ms.unwrap_or(ask.now_ms);
-    app.ledger.preview(ask).await.map_err(|error| store_down(app, &error))
+    app.ledger
+        .preview(ask)
+        .await
+        .map_err(|error| store_down(app, &error))
 }
-

@@ -65,14 +65,30 @@ pub struct Refusal {
 
 impl Refusal {
     fn plain(code: u32, http: u16, details: impl Into<String>) -> Self {
-        Self { code, http, details: details.into(), decision: None, reasons: String::new(), retry_after_s: None }
+        Self {
+            code,
+            http,
+            details: details.into(),
+            decision: None,
+            reasons: String::new(),
+            retry_after_s: None,
+        }
     }
 
     /// A recorded decision says no.
     #[must_use]
     pub fn decided(decision: &Decision, id: String) -> Self {
-        let (code, http) = decision.first().map_or((131_000, 400), |reason| code(reason.rule));
-        Self { code, http, details: details(decision), decision: Some(id), reasons: names(decision), retry_after_s: None }
+        let (code, http) = decision
+            .first()
+            .map_or((131_000, 400), |reason| code(reason.rule));
+        Self {
+            code,
+            http,
+            details: details(decision),
+            decision: Some(id),
+            reasons: names(decision),
+            retry_after_s: None,
+        }
     }
 
     /// The request can't be read.
@@ -84,13 +100,21 @@ impl Refusal {
     /// The key is not one of ours.
     #[must_use]
     pub fn bad_key() -> Self {
-        Self::plain(190, 401, "the access token is not the key of an app configured in Greenline")
+        Self::plain(
+            190,
+            401,
+            "the access token is not the key of an app configured in Greenline",
+        )
     }
 
     /// The number's own bound is reached.
     #[must_use]
     pub fn throttled() -> Self {
-        let mut refusal = Self::plain(130_429, 429, "too many sends of this number are under way; try again shortly");
+        let mut refusal = Self::plain(
+            130_429,
+            429,
+            "too many sends of this number are under way; try again shortly",
+        );
         refusal.retry_after_s = Some(THROTTLE_RETRY_AFTER_S);
         refusal
     }
@@ -98,7 +122,10 @@ impl Refusal {
     /// Store or platform down, certainly not sent.
     #[must_use]
     pub fn unavailable(details: impl Into<String>, decision: Option<String>) -> Self {
-        Self { decision, ..Self::plain(131_016, 503, details) }
+        Self {
+            decision,
+            ..Self::plain(131_016, 503, details)
+        }
     }
 
     /// It may have gone out.
@@ -106,13 +133,20 @@ impl Refusal {
     pub fn unknown_outcome(decision: String) -> Self {
         let details = "the platform did not answer in time; the message may have been sent, so do not send it again until \
                        its status is known";
-        Self { decision: Some(decision), ..Self::plain(131_000, 400, details) }
+        Self {
+            decision: Some(decision),
+            ..Self::plain(131_000, 400, details)
+        }
     }
 
     /// The body is too long.
     #[must_use]
     pub fn too_long(bytes_max: usize) -> Self {
-        Self::plain(100, 413, format!("the body is longer than {bytes_max} bytes"))
+        Self::plain(
+            100,
+            413,
+            format!("the body is longer than {bytes_max} bytes"),
+        )
     }
 
     /// The error object's bytes.
@@ -128,11 +162,17 @@ impl Refusal {
         let mut response = Response::new(Body::from(self.json()));
         *response.status_mut() = StatusCode::from_u16(self.http).unwrap_or(StatusCode::BAD_REQUEST);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=UTF-8"),
+        );
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        let named = [(HEADER_DECISION, self.decision.unwrap_or_default()), (HEADER_REASONS, self.reasons)];
+        let named = [
+            (HEADER_DECISION, self.decision.unwrap_or_default()),
+            (HEADER_REASONS, self.reasons),
+        ];
         for (name, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
@@ -158,14 +198,26 @@ pub fn names(decision: &Decision) -> String {
 /// Every refusing reason in words, with its sources and what to do.
 fn details(decision: &Decision) -> String {
     let mut text = String::new();
-    let refusing = decision.reasons.iter().filter(|reason| reason.rule.card().severity != Severity::Note);
+    let refusing = decision
+        .reasons
+        .iter()
+        .filter(|reason| reason.rule.card().severity != Severity::Note);
     for (place, reason) in refusing.enumerate() {
         let card = reason.rule.card();
         if place > 0 {
             text.push(' ');
         }
-        let _ = write!(text, "{} [{}; {}]", card.text, card.id, card.sources.join(", "));
-        if let Some(until) = reason.until_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()) {
+        let _ = write!(
+            text,
+            "{} [{}; {}]",
+            card.text,
+            card.id,
+            card.sources.join(", ")
+        );
+        if let Some(until) = reason
+            .until_ms
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        {
             let _ = write!(text, " Until {until:.0}.");
         }
         if place == 0 {

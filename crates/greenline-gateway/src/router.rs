@@ -9,7 +9,10 @@ use crate::{admin, webhooks};
 /// The public listener: what Meta and people reach.
 pub fn public(app: Shared) -> Router {
     Router::new()
-        .route("/webhooks/meta/{business}", get(webhooks::handshake).post(webhooks::receive))
+        .route(
+            "/webhooks/meta/{business}",
+            get(webhooks::handshake).post(webhooks::receive),
+        )
         .with_state(app)
 }
 
@@ -21,9 +24,22 @@ pub fn private(app: Shared) -> Router {
 /// Whether a path on the private listener is ours to answer.
 #[must_use]
 pub fn is_own(path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
     matches!(
         first,
-        "v1" | "docs" | "healthz" | "readyz" | "metrics" | "decisions" | "people" | "guide" | "assets" | "favicon.ico" | "relay"
+        "v1" | "docs"
+            | "healthz"
+            | "readyz"
+            | "metrics"
+            | "decisions"
+            | "people"
+            | "guide"
+            | "assets"
+            | "favicon.ico"
+            | "relay"
     )
 }

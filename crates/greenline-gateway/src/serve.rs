@@ -54,12 +54,16 @@ pub enum StartError {
 /// # Errors
 /// The store's.
 pub fn open_ledger(config: &Config) -> Result<Ledger, StartError> {
-    let path = config
-        .store
-        .url
-        .strip_prefix("sqlite:")
-        .ok_or_else(|| StartError::Config(format!("store.url `{}` must be sqlite:PATH", config.store.url)))?;
-    Ok(Ledger::open_sqlite(std::path::Path::new(path), setup(config))?)
+    let path = config.store.url.strip_prefix("sqlite:").ok_or_else(|| {
+        StartError::Config(format!(
+            "store.url `{}` must be sqlite:PATH",
+            config.store.url
+        ))
+    })?;
+    Ok(Ledger::open_sqlite(
+        std::path::Path::new(path),
+        setup(config),
+    )?)
 }
 
 /// What the ledger needs to know of the configuration.
@@ -69,7 +73,9 @@ pub fn setup(config: &Config) -> Setup {
         businesses: config
             .business
             .iter()
-            .map(|business| greenline_ledger::BusinessSetup { id: business.id.clone() })
+            .map(|business| greenline_ledger::BusinessSetup {
+                id: business.id.clone(),
+            })
             .collect(),
         decide: greenline_policy::decide::decide,
         queue_max: config.store.queue_max,
@@ -82,7 +88,10 @@ pub fn setup(config: &Config) -> Setup {
 /// # Errors
 /// What the configuration gets wrong.
 pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, StartError> {
-    if let Some(finding) = crate::config::check(&config).into_iter().find(|finding| finding.fatal) {
+    if let Some(finding) = crate::config::check(&config)
+        .into_iter()
+        .find(|finding| finding.fatal)
+    {
         return Err(StartError::Config(finding.text));
     }
     let bounds = Bounds {
@@ -142,7 +151,10 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
     let public = listen(app.config.listen.public).await?;
     let private = listen(app.config.listen.private).await?;
     let at = |listener: &TcpListener, wanted: SocketAddr| listener.local_addr().unwrap_or(wanted);
-    let (public_at, private_at) = (at(&public, app.config.listen.public), at(&private, app.config.listen.private));
+    let (public_at, private_at) = (
+        at(&public, app.config.listen.public),
+        at(&private, app.config.listen.private),
+    );
     if let Err(why) = learn::remember_templates(&app).await {
         tracing::warn!(%why, "templates on record could not be read");
     }
@@ -150,9 +162,12 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
     let public_router = router::public(Arc::clone(&app));
     let private_router = router::private(Arc::clone(&app));
     let tasks = vec![
-        tokio::spawn(accept(Arc::clone(&app), public, stopped.clone(), move |request| {
-            answer_own(public_router.clone(), request)
-        })),
+        tokio::spawn(accept(
+            Arc::clone(&app),
+            public,
+            stopped.clone(),
+            move |request| answer_own(public_router.clone(), request),
+        )),
         tokio::spawn(accept(Arc::clone(&app), private, stopped.clone(), {
             let app = Arc::clone(&app);
             move |request| answer_private(Arc::clone(&app), private_router.clone(), request)
@@ -162,18 +177,28 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         tokio::spawn(replies::run(Arc::clone(&app), stopped)),
     ];
     tracing::info!(listen.public = %public_at, listen.private = %private_at, "listening");
-    Ok(Running { public: public_at, private: private_at, app, stop, tasks })
+    Ok(Running {
+        public: public_at,
+        private: private_at,
+        app,
+        stop,
+        tasks,
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
 }
 
 /// The private listener: our own endpoints, and everything else as Graph calls.
 async fn answer_private(app: Shared, router: Router, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path();
     // `GET /` is the status page unless it reads several nodes; a posted `/` is a Graph batch.
-    let page = path == "/" && request.method() == Method::GET && request.uri().query().is_none_or(|q| !q.contains("ids="));
+    let page = path == "/"
+        && request.method() == Method::GET
+        && request.uri().query().is_none_or(|q| !q.contains("ids="));
     if page || router::is_own(path) {
         return answer_own(router, request).await;
     }
@@ -187,8 +212,12 @@ async fn answer_own(router: Router, request: Request<Incoming>) -> Response<Body
     }
 }
 
-async fn accept<F, R>(app: Shared, listener: TcpListener, mut stopped: watch::Receiver<bool>, answer: F)
-where
+async fn accept<F, R>(
+    app: Shared,
+    listener: TcpListener,
+    mut stopped: watch::Receiver<bool>,
+    answer: F,
+) where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -196,7 +225,9 @@ where
     let timeout = Duration::from_millis(app.config.limits.client_timeout_ms);
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            break;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopped.changed() => break,
@@ -230,7 +261,10 @@ where
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("requests were still under way at the end of the drain");
     }
 }

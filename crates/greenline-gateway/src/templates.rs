@@ -24,9 +24,12 @@ type Key = (Box<str>, Box<str>, Box<str>);
 #[derive(Debug, Default)]
 pub struct Templates(Mutex<Known>);
 
+/// Languages by a template's name.
+type Names = FxHashMap<Box<str>, Vec<Box<str>>>;
+
 #[derive(Debug, Default)]
 struct Known {
-    listed: FxHashMap<Box<str>, FxHashMap<Box<str>, Vec<Box<str>>>>,
+    listed: FxHashMap<Box<str>, Names>,
     missed: FxHashMap<Key, Instant>,
     ids: FxHashMap<Box<str>, (BusinessIx, NodeKind)>,
 }
@@ -34,7 +37,10 @@ struct Known {
 impl Templates {
     /// Remembers that an id belongs to a business.
     pub fn own_id(&self, business: BusinessIx, id: &str, kind: NodeKind) {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if known.ids.len() >= IDS_MAX {
             known.ids.clear();
         }
@@ -44,21 +50,42 @@ impl Templates {
     /// Whether an id was learned as this business's.
     #[must_use]
     pub fn owns_id(&self, business: BusinessIx, id: &str) -> bool {
-        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.ids.get(id).is_some_and(|(owner, _)| *owner == business)
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        known
+            .ids
+            .get(id)
+            .is_some_and(|(owner, _)| *owner == business)
     }
 
     /// What an id of this business stands for.
     #[must_use]
     pub fn kind_of(&self, business: BusinessIx, id: &str) -> NodeKind {
-        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.ids.get(id).filter(|(owner, _)| *owner == business).map_or(NodeKind::Unknown, |(_, kind)| *kind)
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        known
+            .ids
+            .get(id)
+            .filter(|(owner, _)| *owner == business)
+            .map_or(NodeKind::Unknown, |(_, kind)| *kind)
     }
 
     /// Marks a template as known to the ledger.
     pub fn add(&self, waba_id: &str, name: &str, language: &str) {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let languages = known.listed.entry(waba_id.into()).or_default().entry(name.into()).or_default();
+        let mut known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let languages = known
+            .listed
+            .entry(waba_id.into())
+            .or_default()
+            .entry(name.into())
+            .or_default();
         if !languages.iter().any(|known| &**known == language) {
             languages.push(language.into());
         }
@@ -67,7 +94,10 @@ impl Templates {
     /// Whether a template must be looked up before it is decided about. Answers `true` once per
     /// minute and template, so that a flood of misspelt names is not a flood of look-ups.
     pub fn must_look_up(&self, waba_id: &str, name: &str, language: &str, now: Instant) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let listed = known
             .listed
             .get(waba_id)
@@ -79,7 +109,10 @@ impl Templates {
         if known.missed.len() >= MISSES_MAX {
             known.missed.clear();
         }
-        match known.missed.entry((waba_id.into(), name.into(), language.into())) {
+        match known
+            .missed
+            .entry((waba_id.into(), name.into(), language.into()))
+        {
             Entry::Occupied(entry) if now.duration_since(*entry.get()) < MISS_TTL => false,
             entry => {
                 entry.insert_entry(now);

@@ -65,7 +65,9 @@ pub struct Origin {
 
 impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Origin").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("Origin")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +85,10 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    #[expect(clippy::disallowed_methods, reason = "idle time of a socket is real time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "idle time of a socket is real time"
+    )]
     fn put(&self, mut conn: Conn) {
         conn.idle_since = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +97,6 @@ impl Pool {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "idle time of a socket is real time")]
     fn take(&self, idle_for: Duration) -> Option<Conn> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(conn) = idle.pop() {
@@ -115,29 +119,44 @@ impl Origin {
     /// # Errors
     /// Says what is wrong with the address.
     pub fn new(url: &str, bounds: Bounds) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is not an address: {error}"))?;
-        let authority = uri.authority().ok_or_else(|| format!("`{url}` names no host"))?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| format!("`{url}` is not an address: {error}"))?;
+        let authority = uri
+            .authority()
+            .ok_or_else(|| format!("`{url}` names no host"))?;
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
             _ => return Err(format!("`{url}` is neither http nor https")),
         };
         let tls = if secure {
-            let name = ServerName::try_from(host.clone()).map_err(|error| format!("`{host}`: {error}"))?;
+            let name =
+                ServerName::try_from(host.clone()).map_err(|error| format!("`{host}`: {error}"))?;
             Some((tls_connector()?, name))
         } else {
             None
         };
-        let host_header = HeaderValue::from_str(authority.as_str()).map_err(|error| error.to_string())?;
+        let host_header =
+            HeaderValue::from_str(authority.as_str()).map_err(|error| error.to_string())?;
         Ok(Self {
             base: url.trim_end_matches('/').to_owned(),
             host,
-            port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            port: authority
+                .port_u16()
+                .unwrap_or(if secure { 443 } else { 80 }),
             host_header,
             tls,
             bounds,
-            pool: Arc::new(Pool { idle: Mutex::new(Vec::new()), idle_max: bounds.idle_max }),
+            pool: Arc::new(Pool {
+                idle: Mutex::new(Vec::new()),
+                idle_max: bounds.idle_max,
+            }),
         })
     }
 
@@ -158,11 +177,15 @@ impl Origin {
         mut request: Request<Outgoing>,
         dispatch_by: Option<Instant>,
     ) -> Result<Response<Answer>, CallError> {
-        request.headers_mut().insert(header::HOST, self.host_header.clone());
+        request
+            .headers_mut()
+            .insert(header::HOST, self.host_header.clone());
         for _ in 0..STALE_RETRIES_MAX {
             let mut conn = self.connection(dispatch_by).await?;
             conn.gate.arm(dispatch_by);
-            let sent = tokio::time::timeout(self.bounds.timeout, conn.sender.try_send_request(request)).await;
+            let sent =
+                tokio::time::timeout(self.bounds.timeout, conn.sender.try_send_request(request))
+                    .await;
             let mut failed = match sent {
                 Err(_) => return Err(CallError::Unknown("no answer in time".to_owned())),
                 Ok(Ok(answer)) => {
@@ -173,7 +196,9 @@ impl Origin {
             };
             match failed.take_message() {
                 Some(unsent) => request = unsent,
-                None if conn.gate.has_begun() => return Err(CallError::Unknown(chain(failed.error()))),
+                None if conn.gate.has_begun() => {
+                    return Err(CallError::Unknown(chain(failed.error())));
+                }
                 None if dispatch_by.is_some_and(is_past) => return Err(CallError::Late),
                 None => return Err(CallError::NotSent(chain(failed.error()))),
             }
@@ -189,40 +214,63 @@ impl Origin {
         }
         let opening = tokio::time::timeout(self.bounds.connect_timeout, self.open());
         let opened = match dispatch_by {
-            Some(by) => tokio::time::timeout_at(by.into(), opening).await.map_err(|_| CallError::Late)?,
+            Some(by) => tokio::time::timeout_at(by.into(), opening)
+                .await
+                .map_err(|_| CallError::Late)?,
             None => opening.await,
         };
-        opened.map_err(|_| CallError::NotSent("no connection in time".to_owned()))?.map_err(CallError::NotSent)
+        opened
+            .map_err(|_| CallError::NotSent("no connection in time".to_owned()))?
+            .map_err(CallError::NotSent)
     }
 
     async fn open(&self) -> Result<Conn, String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| error.to_string())?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| error.to_string())?;
         match &self.tls {
             None => open_over(stream).await,
             Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await.map_err(|error| error.to_string())?;
+                let stream = connector
+                    .connect(name.clone(), stream)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 open_over(stream).await
             }
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the gate's base is compared with real instants")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the gate's base is compared with real instants"
+)]
 async fn open_over<S>(stream: S) -> Result<Conn, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let now = Instant::now();
     let gate = Gate::new(now);
-    let io = TokioIo::new(Gated { stream, gate: Arc::clone(&gate) });
-    let (sender, driver) = http1::handshake(io).await.map_err(|error| error.to_string())?;
+    let io = TokioIo::new(Gated {
+        stream,
+        gate: Arc::clone(&gate),
+    });
+    let (sender, driver) = http1::handshake(io)
+        .await
+        .map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         if let Err(error) = driver.await {
             tracing::debug!(error = %chain(&error), "connection ended");
         }
     });
-    Ok(Conn { sender, gate, idle_since: now })
+    Ok(Conn {
+        sender,
+        gate,
+        idle_since: now,
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "deadlines are real time")]

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
 use greenline_policy::decide::{
-    Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
+    Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus,
+    Verdict,
 };
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::LedgerError;
 use crate::state::facts::{Addressee, Judged};
-use crate::types::{DecisionId, DecisionRecord, Evidence, Mode, OwnReply, PersonId, RecordedPerson};
+use crate::types::{
+    DecisionId, DecisionRecord, Evidence, Mode, OwnReply, PersonId, RecordedPerson,
+};
 
 pub(crate) mod rows;
 
@@ -32,17 +35,31 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// A standing: its name, the event, its time, its strength.
 #[derive(Serialize, Deserialize)]
-struct StandingCode<'a>(#[serde(borrow)] Cow<'a, str>, u64, Option<i64>, #[serde(borrow)] Option<Cow<'a, str>>);
+struct StandingCode<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    u64,
+    Option<i64>,
+    #[serde(borrow)] Option<Cow<'a, str>>,
+);
 
 impl StandingCode<'static> {
     fn of(standing: Standing) -> Option<Self> {
         let code = |name, event: EventId, at_ms, strength: Option<Strength>| {
-            Some(Self(Cow::Borrowed(name), event.0, at_ms, strength.map(|strength| Cow::Borrowed(strength.as_str()))))
+            Some(Self(
+                Cow::Borrowed(name),
+                event.0,
+                at_ms,
+                strength.map(|strength| Cow::Borrowed(strength.as_str())),
+            ))
         };
         match standing {
             Standing::Unknown => None,
             Standing::Refused { event, at_ms } => code("refused", event, Some(at_ms), None),
-            Standing::Covered { event, at_ms, strength } => code("covered", event, Some(at_ms), Some(strength)),
+            Standing::Covered {
+                event,
+                at_ms,
+                strength,
+            } => code("covered", event, Some(at_ms), Some(strength)),
             Standing::Claimed { event } => code("claimed", event, None, None),
             Standing::Unconfirmed { event } => code("unconfirmed", event, None, None),
             Standing::Expired { event } => code("expired", event, None, None),
@@ -51,14 +68,26 @@ impl StandingCode<'static> {
 }
 
 fn standing(code: Option<&StandingCode<'_>>) -> Result<Standing, Unread> {
-    let Some(StandingCode(name, event, at_ms, strength)) = code else { return Ok(Standing::Unknown) };
+    let Some(StandingCode(name, event, at_ms, strength)) = code else {
+        return Ok(Standing::Unknown);
+    };
     let event = EventId(*event);
     let at = || at_ms.ok_or("a standing without its time");
     Ok(match &**name {
-        "refused" => Standing::Refused { event, at_ms: at()? },
+        "refused" => Standing::Refused {
+            event,
+            at_ms: at()?,
+        },
         "covered" => {
-            let strength = strength.as_deref().and_then(Strength::parse).ok_or("a standing without its strength")?;
-            Standing::Covered { event, at_ms: at()?, strength }
+            let strength = strength
+                .as_deref()
+                .and_then(Strength::parse)
+                .ok_or("a standing without its strength")?;
+            Standing::Covered {
+                event,
+                at_ms: at()?,
+                strength,
+            }
         }
         "claimed" => Standing::Claimed { event },
         "unconfirmed" => Standing::Unconfirmed { event },
@@ -84,7 +113,11 @@ impl HeadCode<'static> {
         let named = |pair: Option<(EventId, i64)>| pair.map(|(event, at_ms)| (event.0, at_ms));
         Self {
             base: head.base.map(StandingCode::of),
-            topics: head.topics.iter().map(|(scope, s)| (Cow::Owned(scope.to_string()), StandingCode::of(*s))).collect(),
+            topics: head
+                .topics
+                .iter()
+                .map(|(scope, s)| (Cow::Owned(scope.to_string()), StandingCode::of(*s)))
+                .collect(),
             native_stop: named(head.native_stop),
             freeform_closed: named(head.freeform_closed),
         }
@@ -99,20 +132,32 @@ fn head(code: &HeadCode<'_>) -> Result<Head, Unread> {
     let topics = code
         .topics
         .iter()
-        .map(|(scope, code)| Ok((Scope::parse(scope).ok_or("a topic of no known form")?, standing(code.as_ref())?)))
+        .map(|(scope, code)| {
+            Ok((
+                Scope::parse(scope).ok_or("a topic of no known form")?,
+                standing(code.as_ref())?,
+            ))
+        })
         .collect::<Result<_, Unread>>()?;
     let named = |pair: Option<(u64, i64)>| pair.map(|(event, at_ms)| (EventId(event), at_ms));
-    Ok(Head { base, topics, native_stop: named(code.native_stop), freeform_closed: named(code.freeform_closed) })
+    Ok(Head {
+        base,
+        topics,
+        native_stop: named(code.native_stop),
+        freeform_closed: named(code.freeform_closed),
+    })
 }
 
 /// A head as it is stored.
 pub(crate) fn encode_head(head: &Head) -> Result<String, LedgerError> {
-    serde_json::to_string(&HeadCode::of(head)).map_err(|_| LedgerError::Bug("a head that does not serialise"))
+    serde_json::to_string(&HeadCode::of(head))
+        .map_err(|_| LedgerError::Bug("a head that does not serialise"))
 }
 
 /// Reads a stored head.
 pub(crate) fn decode_head(text: &str) -> Result<Head, LedgerError> {
-    let code: HeadCode<'_> = serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a head"))?;
+    let code: HeadCode<'_> =
+        serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a head"))?;
     head(&code).map_err(LedgerError::unreadable)
 }
 
@@ -185,9 +230,13 @@ struct Reasons<'a>(&'a [Reason]);
 
 impl Serialize for Reasons<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.0.iter().map(|r| ReasonCode(Cow::Borrowed(r.rule.id()), r.event.map(|event| event.0), r.until_ms)),
-        )
+        serializer.collect_seq(self.0.iter().map(|r| {
+            ReasonCode(
+                Cow::Borrowed(r.rule.id()),
+                r.event.map(|event| event.0),
+                r.until_ms,
+            )
+        }))
     }
 }
 
@@ -215,7 +264,10 @@ impl<'a> TemplateCode<'a> {
         Self {
             known: facts.known,
             category: Cow::Borrowed(facts.category.as_str()),
-            topic: facts.topic.as_ref().map(|topic| Cow::Owned(topic.to_string())),
+            topic: facts
+                .topic
+                .as_ref()
+                .map(|topic| Cow::Owned(topic.to_string())),
             status: status.map(Cow::Borrowed),
             is_ask: facts.is_ask,
         }
@@ -267,15 +319,26 @@ pub(crate) fn restriction_name(kind: RestrictionKind) -> &'static str {
 
 /// Reads [`restriction_name`].
 pub(crate) fn restriction_kind(name: &str) -> Option<RestrictionKind> {
-    use RestrictionKind::{BusinessInitiated, Calling, CustomerInitiated, Other, Unknown, UtilityTemplates};
-    [BusinessInitiated, CustomerInitiated, UtilityTemplates, Calling, Other, Unknown]
-        .into_iter()
-        .find(|kind| restriction_name(*kind) == name)
+    use RestrictionKind::{
+        BusinessInitiated, Calling, CustomerInitiated, Other, Unknown, UtilityTemplates,
+    };
+    [
+        BusinessInitiated,
+        CustomerInitiated,
+        UtilityTemplates,
+        Calling,
+        Other,
+        Unknown,
+    ]
+    .into_iter()
+    .find(|kind| restriction_name(*kind) == name)
 }
 
 /// Reads the name of a ban state.
 pub(crate) fn ban_of(name: &str) -> Option<Ban> {
-    [Ban::None, Ban::Scheduled, Ban::Disabled].into_iter().find(|ban| ban.as_str() == name)
+    [Ban::None, Ban::Scheduled, Ban::Disabled]
+        .into_iter()
+        .find(|ban| ban.as_str() == name)
 }
 
 /// Reads the name that [`NumberStatus::as_str`] gives.
@@ -300,13 +363,24 @@ impl NumberCode<'_> {
     fn read(&self) -> Result<NumberFacts, Unread> {
         let restriction = |(kind, until_ms): &(Cow<'_, str>, Option<i64>)| {
             let kind = restriction_kind(kind).ok_or("a restriction of no known name")?;
-            Ok(Restriction { kind, until_ms: *until_ms })
+            Ok(Restriction {
+                kind,
+                until_ms: *until_ms,
+            })
         };
         Ok(NumberFacts {
             status: number_status(&self.status).ok_or("a number status of no known name")?,
-            ban: self.ban.as_deref().map_or(Some(Ban::None), ban_of).ok_or("a ban state of no known name")?,
+            ban: self
+                .ban
+                .as_deref()
+                .map_or(Some(Ban::None), ban_of)
+                .ok_or("a ban state of no known name")?,
             locked: self.locked,
-            restrictions: self.restrictions.iter().map(restriction).collect::<Result<_, Unread>>()?,
+            restrictions: self
+                .restrictions
+                .iter()
+                .map(restriction)
+                .collect::<Result<_, Unread>>()?,
         })
     }
 }
@@ -347,10 +421,15 @@ fn intent_name(intent: Intent) -> &'static str {
 }
 
 fn intent_of(name: &str) -> Result<Intent, Unread> {
-    [Intent::FreeForm, Intent::Template, Intent::Call, Intent::Confirmation]
-        .into_iter()
-        .find(|intent| intent_name(*intent) == name)
-        .ok_or("an intent of no known name")
+    [
+        Intent::FreeForm,
+        Intent::Template,
+        Intent::Call,
+        Intent::Confirmation,
+    ]
+    .into_iter()
+    .find(|intent| intent_name(*intent) == name)
+    .ok_or("an intent of no known name")
 }
 
 fn hex<'a>(hash: &[u8; 16], into: &'a mut [u8; 32]) -> &'a str {
@@ -365,12 +444,23 @@ fn hex<'a>(hash: &[u8; 16], into: &'a mut [u8; 32]) -> &'a str {
 fn hash_of(text: &str) -> Result<[u8; 16], Unread> {
     let unread = "a hash of no known form";
     let value = u128::from_str_radix(text, 16).map_err(|_| unread)?;
-    if text.len() == 32 { Ok(value.to_be_bytes()) } else { Err(unread) }
+    if text.len() == 32 {
+        Ok(value.to_be_bytes())
+    } else {
+        Err(unread)
+    }
 }
 
 /// Writes a decision record after what `into` holds.
 pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<(), LedgerError> {
-    let Judged { ask, people, found, template, number, decision } = judged;
+    let Judged {
+        ask,
+        people,
+        found,
+        template,
+        number,
+        decision,
+    } = judged;
     let mut digits = [0; 32];
     let code = RecordCode {
         v: VERSION,
@@ -378,7 +468,10 @@ pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<(
         app: Cow::Borrowed(&ask.app),
         pack: Cow::Borrowed(PACK),
         intent: Cow::Borrowed(intent_name(ask.intent)),
-        template: ask.template.as_ref().map(|asked| (Cow::Borrowed(&*asked.name), Cow::Borrowed(&*asked.language))),
+        template: ask
+            .template
+            .as_ref()
+            .map(|asked| (Cow::Borrowed(&*asked.name), Cow::Borrowed(&*asked.language))),
         template_facts: template.map(TemplateCode::of),
         number_facts: (!is_default(*number)).then(|| NumberCode::of(number)),
         people: People(&ask.to, found, people),
@@ -389,26 +482,45 @@ pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<(
         verdict: Cow::Borrowed(decision.verdict.as_str()),
         reasons: Reasons(&decision.reasons),
     };
-    serde_json::to_writer(into, &code).map_err(|_| LedgerError::Bug("a decision that does not serialise"))
+    serde_json::to_writer(into, &code)
+        .map_err(|_| LedgerError::Bug("a decision that does not serialise"))
 }
 
 type StoredRecord<'a> = RecordCode<'a, Vec<PersonCode<'a>>, Vec<ReasonCode<'a>>>;
 
 /// Reads a decision record. Outcome and status are kept elsewhere and left empty.
-pub(crate) fn decode_record(id: DecisionId, business: &str, at_ms: i64, text: &str) -> Result<DecisionRecord, LedgerError> {
-    let code: StoredRecord<'_> = serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a decision record"))?;
+pub(crate) fn decode_record(
+    id: DecisionId,
+    business: &str,
+    at_ms: i64,
+    text: &str,
+) -> Result<DecisionRecord, LedgerError> {
+    let code: StoredRecord<'_> =
+        serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a decision record"))?;
     if code.v != VERSION {
-        return Err(LedgerError::unreadable("a decision record of an unknown version"));
+        return Err(LedgerError::unreadable(
+            "a decision record of an unknown version",
+        ));
     }
     record(id, business, at_ms, &code).map_err(LedgerError::unreadable)
 }
 
-fn record(id: DecisionId, business: &str, at_ms: i64, code: &StoredRecord<'_>) -> Result<DecisionRecord, Unread> {
+fn record(
+    id: DecisionId,
+    business: &str,
+    at_ms: i64,
+    code: &StoredRecord<'_>,
+) -> Result<DecisionRecord, Unread> {
     let person = |code: &PersonCode<'_>| {
         Ok(RecordedPerson {
             person: code.person.map(PersonId),
             identifier: code.identifier.read()?,
-            head: code.head.as_ref().map(head).transpose()?.unwrap_or_default(),
+            head: code
+                .head
+                .as_ref()
+                .map(head)
+                .transpose()?
+                .unwrap_or_default(),
             wrote_at_ms: code.wrote_at_ms,
             call_permission_until_ms: code.call_permission_until_ms,
             unsettled_until_ms: code.unsettled_until_ms,
@@ -416,9 +528,15 @@ fn record(id: DecisionId, business: &str, at_ms: i64, code: &StoredRecord<'_>) -
     };
     let reason = |ReasonCode(rule, event, until_ms): &ReasonCode<'_>| {
         let rule = Rule::parse(rule).ok_or("a rule of no known name")?;
-        Ok(Reason { rule, event: event.map(EventId), until_ms: *until_ms })
+        Ok(Reason {
+            rule,
+            event: event.map(EventId),
+            until_ms: *until_ms,
+        })
     };
-    let verdict = [Verdict::Allow, Verdict::Refuse].into_iter().find(|verdict| verdict.as_str() == code.verdict);
+    let verdict = [Verdict::Allow, Verdict::Refuse]
+        .into_iter()
+        .find(|verdict| verdict.as_str() == code.verdict);
     Ok(DecisionRecord {
         id,
         business: business.into(),
@@ -427,17 +545,39 @@ fn record(id: DecisionId, business: &str, at_ms: i64, code: &StoredRecord<'_>) -
         at_ms,
         pack: (&*code.pack).into(),
         intent: intent_of(&code.intent)?,
-        template: code.template.as_ref().map(|(name, language)| ((&**name).into(), (&**language).into())),
-        template_facts: code.template_facts.as_ref().map(TemplateCode::read).transpose()?,
-        number_facts: code.number_facts.as_ref().map(NumberCode::read).transpose()?.unwrap_or_default(),
-        people: code.people.iter().map(person).collect::<Result<_, Unread>>()?,
-        rules: Rules { window_templates_are_replies: code.window_templates_are_replies },
+        template: code
+            .template
+            .as_ref()
+            .map(|(name, language)| ((&**name).into(), (&**language).into())),
+        template_facts: code
+            .template_facts
+            .as_ref()
+            .map(TemplateCode::read)
+            .transpose()?,
+        number_facts: code
+            .number_facts
+            .as_ref()
+            .map(NumberCode::read)
+            .transpose()?
+            .unwrap_or_default(),
+        people: code
+            .people
+            .iter()
+            .map(person)
+            .collect::<Result<_, Unread>>()?,
+        rules: Rules {
+            window_templates_are_replies: code.window_templates_are_replies,
+        },
         observed: code.observed,
         confirms: code.confirms.map(EventId),
         body_hash: hash_of(&code.body_hash)?,
         decision: Decision {
             verdict: verdict.ok_or("a verdict of no known name")?,
-            reasons: code.reasons.iter().map(reason).collect::<Result<_, Unread>>()?,
+            reasons: code
+                .reasons
+                .iter()
+                .map(reason)
+                .collect::<Result<_, Unread>>()?,
         },
         outcome: None,
         message_ids: Vec::new(),

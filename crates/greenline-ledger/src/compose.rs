@@ -5,7 +5,9 @@
 //! stricter reading is taken: the label of a side is the time it came to be known as the group's first
 //! person, so that two sides never count as linked earlier than they were.
 
-use greenline_policy::consent::{Event, EventId, EventKind, Head, History, Side, Standing, Strength, fold};
+use greenline_policy::consent::{
+    Event, EventId, EventKind, Head, History, Side, Standing, Strength, fold,
+};
 use greenline_policy::identity::{Identifier, Spelling};
 use greenline_policy::scope::Scope;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -61,8 +63,14 @@ pub(crate) struct PersonRows {
 impl PersonRows {
     /// What puts people in order: who was known first.
     fn precedence(&self) -> (i64, Option<&Identifier>) {
-        let first = self.identifiers.iter().find(|row| row.linked_at_ms.is_none());
-        (first.map_or(i64::MAX, |row| row.known_ms), first.map(|row| &row.canonical))
+        let first = self
+            .identifiers
+            .iter()
+            .find(|row| row.linked_at_ms.is_none());
+        (
+            first.map_or(i64::MAX, |row| row.known_ms),
+            first.map(|row| &row.canonical),
+        )
     }
 }
 
@@ -85,7 +93,13 @@ impl GroupRows {
     /// Since when each person is known to be the first one.
     fn labels(&self) -> FxHashMap<PersonId, i64> {
         let mut labels = FxHashMap::default();
-        let Some(root) = self.people.iter().min_by(|a, b| a.precedence().cmp(&b.precedence())) else { return labels };
+        let Some(root) = self
+            .people
+            .iter()
+            .min_by(|a, b| a.precedence().cmp(&b.precedence()))
+        else {
+            return labels;
+        };
         labels.insert(root.id, i64::MIN);
         let mut links = self.links.clone();
         links.sort_unstable_by_key(|(_, _, at_ms)| *at_ms);
@@ -104,14 +118,34 @@ impl GroupRows {
     }
 
     fn side(&self, row: &IdentifierRow, label_ms: i64) -> Side {
-        let inner = self.inner_moves.iter().filter(|(left, _)| *left == row.canonical).map(|(_, at_ms)| *at_ms);
-        let gone_ms = row.gone_at_ms.into_iter().chain(inner).chain(self.carried_at_ms).min();
+        let inner = self
+            .inner_moves
+            .iter()
+            .filter(|(left, _)| *left == row.canonical)
+            .map(|(_, at_ms)| *at_ms);
+        let gone_ms = row
+            .gone_at_ms
+            .into_iter()
+            .chain(inner)
+            .chain(self.carried_at_ms)
+            .min();
         // Seen from where the people went, what happened to the old number later is not their affair.
-        let concerns = |left_ms: &i64| self.carried_at_ms.is_none_or(|carried_ms| *left_ms < carried_ms);
-        let left_ms = self.left_at_ms.iter().copied().chain(row.left_at_ms).filter(concerns).max();
+        let concerns = |left_ms: &i64| {
+            self.carried_at_ms
+                .is_none_or(|carried_ms| *left_ms < carried_ms)
+        };
+        let left_ms = self
+            .left_at_ms
+            .iter()
+            .copied()
+            .chain(row.left_at_ms)
+            .filter(concerns)
+            .max();
         let linked_ms = label_ms.max(row.linked_at_ms.unwrap_or(i64::MIN));
         Side {
-            linked_at_ms: self.carried_at_ms.map_or(linked_ms, |carried_ms| carried_ms.max(linked_ms)),
+            linked_at_ms: self
+                .carried_at_ms
+                .map_or(linked_ms, |carried_ms| carried_ms.max(linked_ms)),
             left_at_ms: left_ms,
             carried_at_ms: gone_ms,
         }
@@ -134,7 +168,11 @@ pub(crate) fn history(groups: &[GroupRows]) -> Option<History> {
         }
     }
     let mut events = Vec::new();
-    for row in groups.iter().flat_map(|group| &group.people).flat_map(|person| &person.events) {
+    for row in groups
+        .iter()
+        .flat_map(|group| &group.people)
+        .flat_map(|person| &person.events)
+    {
         let (canonical, spelling) = row.identifier.canonical();
         let event = Event {
             id: row.id,
@@ -162,8 +200,14 @@ pub(crate) fn heads(groups: &[GroupRows], history: &History) -> [Option<Box<Head
     if history.events.is_empty() {
         return [None, None];
     }
-    let own = groups.first().into_iter().flat_map(|group| &group.people).flat_map(|person| &person.identifiers);
-    let doubtful = own.into_iter().any(|row| has_doubtful_spelling(&row.canonical));
+    let own = groups
+        .first()
+        .into_iter()
+        .flat_map(|group| &group.people)
+        .flat_map(|person| &person.identifiers);
+    let doubtful = own
+        .into_iter()
+        .any(|row| has_doubtful_spelling(&row.canonical));
     [
         Some(Box::new(fold(history, Spelling::Mobile))),
         doubtful.then(|| Box::new(fold(history, Spelling::MaybeLandline))),
@@ -173,7 +217,10 @@ pub(crate) fn heads(groups: &[GroupRows], history: &History) -> [Option<Box<Head
 /// Scopes of yeses that were carried from before a move and that the person's writing at `at_ms`
 /// confirms. Yeses of a number that people moved away from stay as they are: a stranger may hold it.
 pub(crate) fn confirmable(history: &History, head: &Head, at_ms: i64) -> Vec<Scope> {
-    let standings = head.base.iter().chain(head.topics.iter().map(|(_, standing)| standing));
+    let standings = head
+        .base
+        .iter()
+        .chain(head.topics.iter().map(|(_, standing)| standing));
     let unconfirmed: FxHashSet<EventId> = standings
         .filter_map(|standing| match standing {
             Standing::Unconfirmed { event } => Some(*event),
@@ -185,9 +232,18 @@ pub(crate) fn confirmable(history: &History, head: &Head, at_ms: i64) -> Vec<Sco
         .iter()
         .filter(|event| unconfirmed.contains(&event.id))
         .filter(|event| {
-            let side = history.sides.get(event.side).copied().unwrap_or(Side::FIRST);
-            let left = side.left_at_ms.is_some_and(|left_ms| event.at_ms <= left_ms);
-            !left && side.carried_at_ms.is_some_and(|carried_ms| at_ms > carried_ms)
+            let side = history
+                .sides
+                .get(event.side)
+                .copied()
+                .unwrap_or(Side::FIRST);
+            let left = side
+                .left_at_ms
+                .is_some_and(|left_ms| event.at_ms <= left_ms);
+            !left
+                && side
+                    .carried_at_ms
+                    .is_some_and(|carried_ms| at_ms > carried_ms)
         })
         .map(|event| event.scope.clone())
         .collect();

@@ -37,14 +37,19 @@ impl Faults {
     /// Commits tried so far.
     #[must_use]
     pub fn commits(&self) -> u64 {
-        self.0.as_ref().map_or(0, |plan| plan.commits.load(Ordering::SeqCst))
+        self.0
+            .as_ref()
+            .map_or(0, |plan| plan.commits.load(Ordering::SeqCst))
     }
 
     pub(crate) fn watch(&self, connection: &mut Connection) -> Result<(), LedgerError> {
-        let Some(plan) = self.0.clone() else { return Ok(()) };
+        let Some(plan) = self.0.clone() else {
+            return Ok(());
+        };
         connection.commit_hook(Some(move || {
             let commit = plan.commits.fetch_add(1, Ordering::SeqCst) + 1;
-            (plan.fail_from.load(Ordering::SeqCst)..=plan.fail_to.load(Ordering::SeqCst)).contains(&commit)
+            (plan.fail_from.load(Ordering::SeqCst)..=plan.fail_to.load(Ordering::SeqCst))
+                .contains(&commit)
         }))?;
         Ok(())
     }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::Notify;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 
 #[derive(Debug)]
 struct State {
@@ -29,7 +29,11 @@ impl Flight {
     /// A flight that may begin to go out until `dispatch_by`.
     #[must_use]
     pub fn new(dispatch_by: Instant) -> Self {
-        Self(Arc::new(State { over: AtomicBool::new(false), notify: Notify::new(), dispatch_by }))
+        Self(Arc::new(State {
+            over: AtomicBool::new(false),
+            notify: Notify::new(),
+            dispatch_by,
+        }))
     }
 
     /// A watch on this flight.

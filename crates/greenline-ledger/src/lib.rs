@@ -14,7 +14,6 @@ pub mod error;
 pub mod fault;
 pub mod flight;
 mod ids;
-mod memory;
 mod queue;
 mod request;
 mod sqlite;
@@ -30,12 +29,12 @@ use greenline_policy::identity::Identifier;
 
 pub use error::LedgerError;
 use fault::Faults;
-use memory::Twin;
 use request::{Answer, Request};
 use sqlite::{Store, verbs};
 use types::{
-    Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply, Effect, Ingested, Lane,
-    NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+    Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
+    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone,
+    StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -71,7 +70,6 @@ pub struct Ledger {
 /// Chosen once, when the ledger is opened.
 #[derive(Clone, Debug)]
 enum Backend {
-    Memory(Arc<Twin>),
     Sqlite(Arc<Store>),
 }
 
@@ -103,9 +101,16 @@ impl Ledger {
     /// # Errors
     /// As [`Self::open_sqlite`].
     #[doc(hidden)]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "opening takes the set-up over, whichever store it is"
+    )]
     pub fn open_sqlite_with(path: &Path, setup: Setup, faults: &Faults) -> Result<Self> {
         let store = Store::open(path, &setup, faults)?;
-        Ok(Self { backend: Backend::Sqlite(Arc::new(store)), decide: setup.decide })
+        Ok(Self {
+            backend: Backend::Sqlite(Arc::new(store)),
+            decide: setup.decide,
+        })
     }
 
     /// Opens the store at `path` for reading only, also while another process writes to it. Every
@@ -113,21 +118,20 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Self::open_sqlite`]; `NotFound` when there is no store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "opening takes the set-up over, whichever store it is"
+    )]
     pub fn open_reader(path: &Path, setup: Setup) -> Result<Self> {
         let store = Store::open_reader(path, &setup)?;
-        Ok(Self { backend: Backend::Sqlite(Arc::new(store)), decide: setup.decide })
-    }
-
-    /// A ledger in memory: plain, slow, gone when dropped.
-    #[must_use]
-    pub fn open_memory(setup: Setup) -> Self {
-        let decide = setup.decide;
-        Self { backend: Backend::Memory(Arc::new(Twin::new(setup))), decide }
+        Ok(Self {
+            backend: Backend::Sqlite(Arc::new(store)),
+            decide: setup.decide,
+        })
     }
 
     async fn ask(&self, request: Request) -> Result<Answer> {
         match &self.backend {
-            Backend::Memory(twin) => twin.answer(request),
             Backend::Sqlite(store) => store.ask(request).await,
         }
     }
@@ -152,7 +156,6 @@ impl Ledger {
     /// written again if that fails.
     pub fn settle(&self, id: DecisionId, outcome: Outcome) {
         match &self.backend {
-            Backend::Memory(twin) => twin.settle(id, outcome),
             Backend::Sqlite(store) => store.settle(id, outcome),
         }
     }
@@ -194,9 +197,12 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
-    pub async fn person(&self, business: BusinessIx, identifier: &Identifier) -> Result<Option<PersonView>> {
+    pub async fn person(
+        &self,
+        business: BusinessIx,
+        identifier: &Identifier,
+    ) -> Result<Option<PersonView>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.person(business, identifier),
             Backend::Sqlite(store) => verbs::person(store, business, identifier).await,
         }
     }
@@ -207,7 +213,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.decision(id),
             Backend::Sqlite(store) => verbs::decision(store, id).await,
         }
     }
@@ -223,7 +228,6 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<DecisionRecord>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.decisions(business, before, limit),
             Backend::Sqlite(store) => verbs::decisions(store, business, before, limit).await,
         }
     }
@@ -234,7 +238,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn stops(&self, business: BusinessIx, limit: usize) -> Result<Vec<StoredEvent>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.stops(business, limit),
             Backend::Sqlite(store) => verbs::stops(store, business, limit).await,
         }
     }
@@ -243,9 +246,13 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
-    pub async fn export(&self, business: BusinessIx, after: Option<EventId>, limit: usize) -> Result<Vec<StoredEvent>> {
+    pub async fn export(
+        &self,
+        business: BusinessIx,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.export(business, after, limit),
             Backend::Sqlite(store) => verbs::export(store, business, after, limit).await,
         }
     }
@@ -256,7 +263,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.numbers(business),
             Backend::Sqlite(store) => verbs::numbers(store, business).await,
         }
     }
@@ -265,9 +271,12 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
-    pub async fn templates(&self, business: BusinessIx, waba_id: Option<&str>) -> Result<Vec<TemplateView>> {
+    pub async fn templates(
+        &self,
+        business: BusinessIx,
+        waba_id: Option<&str>,
+    ) -> Result<Vec<TemplateView>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.templates(business, waba_id),
             Backend::Sqlite(store) => verbs::templates(store, business, waba_id).await,
         }
     }
@@ -284,8 +293,9 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<TimelineEntry>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.timeline(business, subject, before, limit),
-            Backend::Sqlite(store) => verbs::timeline(store, business, subject, before, limit).await,
+            Backend::Sqlite(store) => {
+                verbs::timeline(store, business, subject, before, limit).await
+            }
         }
     }
 
@@ -295,7 +305,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn counts(&self, business: BusinessIx, now_ms: i64) -> Result<Counts> {
         match &self.backend {
-            Backend::Memory(twin) => twin.counts(business, now_ms),
             Backend::Sqlite(store) => verbs::counts(store, business, now_ms).await,
         }
     }
@@ -307,7 +316,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn relay_due(&self, now_ms: i64, lane: Lane, limit: usize) -> Result<Vec<Relay>> {
         match &self.backend {
-            Backend::Memory(twin) => twin.relay_due(now_ms, lane, limit),
             Backend::Sqlite(store) => verbs::relay_due(store, now_ms, lane, limit).await,
         }
     }
@@ -317,12 +325,16 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` when it could not be written.
     pub async fn relay_done(&self, done: Vec<RelayDone>) -> Result<()> {
-        let claims: Vec<(i64, Arc<str>)> = done.iter().map(|done| (done.inbox_seq, Arc::clone(&done.app))).collect();
+        let claims: Vec<(i64, Arc<str>)> = done
+            .iter()
+            .map(|done| (done.inbox_seq, Arc::clone(&done.app)))
+            .collect();
         let answer = self.ask(Request::RelayDone(done)).await;
-        if let Backend::Sqlite(store) = &self.backend {
-            // Also when it was not written: it is then due again, and so tried again.
-            claims.iter().for_each(|(inbox_seq, app)| store.readers.release(*inbox_seq, app));
-        }
+        let Backend::Sqlite(store) = &self.backend;
+        // Also when it was not written: it is then due again, and so tried again.
+        claims
+            .iter()
+            .for_each(|(inbox_seq, app)| store.readers.release(*inbox_seq, app));
         expect_answer!(answer?, Answer::Done => ())
     }
 
@@ -330,7 +342,12 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` when it could not be written.
-    pub async fn relay_replay(&self, business: BusinessIx, app: Option<&str>, now_ms: i64) -> Result<u64> {
+    pub async fn relay_replay(
+        &self,
+        business: BusinessIx,
+        app: Option<&str>,
+        now_ms: i64,
+    ) -> Result<u64> {
         expect_answer!(self.ask(Request::RelayReplay(business, app.map(Into::into), now_ms)).await?, Answer::Count(replayed) => replayed)
     }
 
@@ -366,7 +383,6 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read at all.
     pub async fn verify(&self) -> Result<Verification> {
         match &self.backend {
-            Backend::Memory(_) => Ok(Verification::default()),
             Backend::Sqlite(store) => verbs::verify(store, self.decide).await,
         }
     }
@@ -374,7 +390,6 @@ impl Ledger {
     /// Writes what is queued and stops the writer. Later requests are answered `Unavailable`.
     pub async fn close(&self) {
         match &self.backend {
-            Backend::Memory(twin) => twin.close(),
             Backend::Sqlite(store) => verbs::close(store).await,
         }
     }

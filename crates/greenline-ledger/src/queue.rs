@@ -50,7 +50,10 @@ impl Queue {
             waiting: Mutex::default(),
             rung: Condvar::new(),
             sends_max: queue_max.max(1),
-            all_max: queue_max.max(1).saturating_add(queue_max / 4).saturating_add(64),
+            all_max: queue_max
+                .max(1)
+                .saturating_add(queue_max / 4)
+                .saturating_add(64),
             batch_max: batch_max.max(1),
         }
     }
@@ -61,7 +64,11 @@ impl Queue {
 
     /// Adds a request, or refuses it at once.
     pub(crate) fn push(&self, job: Job) -> Result<(), LedgerError> {
-        let room = if matches!(job.request, Request::Admit(_) | Request::Preview(_)) { self.sends_max } else { self.all_max };
+        let room = if matches!(job.request, Request::Admit(_) | Request::Preview(_)) {
+            self.sends_max
+        } else {
+            self.all_max
+        };
         let mut waiting = self.lock();
         if waiting.closing || waiting.closed {
             return Err(LedgerError::busy("the ledger is closing"));
@@ -78,7 +85,10 @@ impl Queue {
     pub(crate) fn settle(&self, id: DecisionId, outcome: Outcome) {
         let mut waiting = self.lock();
         if waiting.closed {
-            tracing::warn!(decision.seq = id.seq, "an outcome came after the ledger closed; it counts as unknown");
+            tracing::warn!(
+                decision.seq = id.seq,
+                "an outcome came after the ledger closed; it counts as unknown"
+            );
             return;
         }
         let first = waiting.settles.is_empty();
@@ -101,7 +111,10 @@ impl Queue {
     pub(crate) fn put_back(&self, mut settles: Vec<(DecisionId, Outcome)>) {
         let mut waiting = self.lock();
         if waiting.closing {
-            tracing::warn!(settles = settles.len(), "outcomes could not be written before closing; they count as unknown");
+            tracing::warn!(
+                settles = settles.len(),
+                "outcomes could not be written before closing; they count as unknown"
+            );
             return;
         }
         settles.append(&mut waiting.settles);
@@ -139,7 +152,10 @@ impl Queue {
             }
             waiting.writer_sleeps = true;
             if waiting.settles.is_empty() {
-                waiting = self.rung.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                waiting = self
+                    .rung
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner);
             } else {
                 let (guard, timeout) = self
                     .rung

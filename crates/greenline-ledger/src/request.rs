@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use crate::error::LedgerError;
 use crate::types::{
-    Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect, Ingested, NewEvent,
-    RelayDone,
+    Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect,
+    Ingested, NewEvent, RelayDone,
 };
 
 /// What only the writer can do.
@@ -83,15 +83,23 @@ pub(crate) struct Rest(Vec<(oneshot::Sender<Note>, Result<Answer, LedgerError>)>
 impl Drop for Rest {
     fn drop(&mut self) {
         for (caller, answer) in self.0.drain(..) {
-            let _ = caller.send(Note { answer, rest: Self::default() });
+            let _ = caller.send(Note {
+                answer,
+                rest: Self::default(),
+            });
         }
     }
 }
 
 /// Gives a batch its answers.
 pub(crate) fn answer_all(mut answers: Vec<(oneshot::Sender<Note>, Result<Answer, LedgerError>)>) {
-    let Some((first, answer)) = answers.pop() else { return };
-    let _ = first.send(Note { answer, rest: Rest(answers) });
+    let Some((first, answer)) = answers.pop() else {
+        return;
+    };
+    let _ = first.send(Note {
+        answer,
+        rest: Rest(answers),
+    });
 }
 
 /// A request with the way back to its caller.

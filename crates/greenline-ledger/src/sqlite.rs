@@ -60,7 +60,12 @@ impl Store {
         let mut connection = connect::writer(path)?;
         connect::migrate(&mut connection)?;
         let state = load::state(&connection, &setup.businesses, true)?;
-        let businesses = state.businesses.iter().take(setup.businesses.len()).map(|business| business.row).collect();
+        let businesses = state
+            .businesses
+            .iter()
+            .take(setup.businesses.len())
+            .map(|business| business.row)
+            .collect();
         faults.watch(&mut connection)?;
         let checkpointer = Checkpointer::start(path)?;
         let queue = Arc::new(Queue::new(setup.queue_max, setup.batch_max));
@@ -69,7 +74,12 @@ impl Store {
         Ok(Self {
             readers: Readers::open(path)?,
             businesses,
-            writing: Some(Writing { queue, writer: Mutex::new(Some(handle)), _checkpointer: checkpointer, _lock: lock }),
+            writing: Some(Writing {
+                queue,
+                writer: Mutex::new(Some(handle)),
+                _checkpointer: checkpointer,
+                _lock: lock,
+            }),
         })
     }
 
@@ -79,14 +89,30 @@ impl Store {
             return Err(LedgerError::NotFound("the store"));
         }
         let readers = Readers::open(path)?;
-        let businesses = readers.with(|connection| connect::check_version(connection).and_then(|()| load::businesses(connection)))?;
-        let row = |id: &str| businesses.iter().find(|(_, known)| &**known == id).map_or(-1, |(row, _)| *row);
-        Ok(Self { readers, businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(), writing: None })
+        let businesses = readers.with(|connection| {
+            connect::check_version(connection).and_then(|()| load::businesses(connection))
+        })?;
+        let row = |id: &str| {
+            businesses
+                .iter()
+                .find(|(_, known)| &**known == id)
+                .map_or(-1, |(row, _)| *row)
+        };
+        Ok(Self {
+            readers,
+            businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(),
+            writing: None,
+        })
     }
 
     /// The row of a business.
     pub(crate) fn business(&self, ix: BusinessIx) -> Result<i64, LedgerError> {
-        self.businesses.get(ix.0 as usize).copied().ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+        self.businesses
+            .get(ix.0 as usize)
+            .copied()
+            .ok_or(LedgerError::Bug(
+                "a business that the ledger was not set up with",
+            ))
     }
 
     /// The place of a business, from its row.
@@ -97,7 +123,10 @@ impl Store {
 
     /// Asks the writer.
     pub(crate) async fn ask(&self, request: Request) -> Result<Answer, LedgerError> {
-        let writing = self.writing.as_ref().ok_or(LedgerError::Conflict("this store is open for reading only"))?;
+        let writing = self
+            .writing
+            .as_ref()
+            .ok_or(LedgerError::Conflict("this store is open for reading only"))?;
         let (caller, answer) = oneshot::channel();
         writing.queue.push(Job { request, caller })?;
         match answer.await {
@@ -117,7 +146,11 @@ impl Store {
     pub(crate) fn close(&self) {
         let Some(writing) = &self.writing else { return };
         writing.queue.close();
-        let handle = writing.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let handle = writing
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if handle.is_some_and(|handle| handle.join().is_err()) {
             tracing::error!("the ledger's writer ended in a panic");
         }

@@ -62,12 +62,18 @@ pub(crate) struct State {
 impl State {
     /// The business at a place of the configuration.
     pub(crate) fn business(&self, ix: BusinessIx) -> Result<&Business, LedgerError> {
-        self.businesses.get(ix.0 as usize).ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+        self.businesses.get(ix.0 as usize).ok_or(LedgerError::Bug(
+            "a business that the ledger was not set up with",
+        ))
     }
 
     /// As [`Self::business`], to change it.
     pub(crate) fn business_mut(&mut self, ix: BusinessIx) -> Result<&mut Business, LedgerError> {
-        self.businesses.get_mut(ix.0 as usize).ok_or(LedgerError::Bug("a business that the ledger was not set up with"))
+        self.businesses
+            .get_mut(ix.0 as usize)
+            .ok_or(LedgerError::Bug(
+                "a business that the ledger was not set up with",
+            ))
     }
 
     /// The next decision's number: never below the clock, never twice.

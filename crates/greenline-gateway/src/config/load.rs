@@ -30,20 +30,28 @@ pub enum ConfigError {
     },
 }
 
-fn invalid(origin: impl Into<String>, message: impl ToString) -> ConfigError {
-    ConfigError::Invalid { origin: origin.into(), message: message.to_string().trim().to_owned() }
+fn invalid(origin: impl Into<String>, message: impl std::fmt::Display) -> ConfigError {
+    ConfigError::Invalid {
+        origin: origin.into(),
+        message: message.to_string().trim().to_owned(),
+    }
 }
 
 /// Loads defaults, the file (if any) and the environment's variables.
 ///
 /// # Errors
 /// [`ConfigError`] says which file or setting is wrong.
-pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+pub fn load(
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
     let (text, origin) = match file {
         None => (String::new(), "defaults".to_owned()),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
             (text, path.display().to_string())
         }
     };
@@ -61,8 +69,12 @@ pub fn parse(
     folder: &Path,
     env: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let mut all: Table = DEFAULTS.parse().map_err(|error| invalid("defaults", error))?;
-    let own: Table = text.parse().map_err(|error: toml::de::Error| invalid(origin, error))?;
+    let mut all: Table = DEFAULTS
+        .parse()
+        .map_err(|error| invalid("defaults", error))?;
+    let own: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| invalid(origin, error))?;
     lay_over(&mut all, own);
     for (name, value) in env {
         if let Some(path) = name.strip_prefix(ENV_PREFIX) {
@@ -72,7 +84,8 @@ pub fn parse(
     }
     let mut all = Value::Table(all);
     read_secret_files(&mut all, folder)?;
-    all.try_into().map_err(|error: toml::de::Error| invalid(origin, error))
+    all.try_into()
+        .map_err(|error: toml::de::Error| invalid(origin, error))
 }
 
 /// Tables merge; anything else replaces.
@@ -92,14 +105,18 @@ fn set(table: &mut Table, path: &[String], text: String) -> Result<(), String> {
     let mut here = table;
     let mut parents = parents.iter().peekable();
     while let Some(name) = parents.next() {
-        let next = here.entry(name.clone()).or_insert_with(|| Value::Table(Table::new()));
+        let next = here
+            .entry(name.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
         here = match next {
             Value::Table(table) => table,
             Value::Array(list) => {
                 let at: usize = parents
                     .next()
                     .and_then(|index| index.parse().ok())
-                    .ok_or_else(|| format!("`{name}` is a list: name the place, such as {name}__0__…"))?;
+                    .ok_or_else(|| {
+                        format!("`{name}` is a list: name the place, such as {name}__0__…")
+                    })?;
                 match list.get_mut(at) {
                     Some(Value::Table(table)) => table,
                     _ => return Err(format!("`{name}` has no entry {at}")),
@@ -109,9 +126,19 @@ fn set(table: &mut Table, path: &[String], text: String) -> Result<(), String> {
         };
     }
     let value = match here.get(last) {
-        Some(Value::Integer(_)) => text.parse().map(Value::Integer).map_err(|_| format!("`{last}` must be a number"))?,
-        Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).map_err(|_| format!("`{last}` must be true or false"))?,
-        Some(Value::Array(_)) => Value::Array(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
+        Some(Value::Integer(_)) => text
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| format!("`{last}` must be a number"))?,
+        Some(Value::Boolean(_)) => text
+            .parse()
+            .map(Value::Boolean)
+            .map_err(|_| format!("`{last}` must be true or false"))?,
+        Some(Value::Array(_)) => Value::Array(
+            text.split(',')
+                .map(|item| Value::String(item.trim().to_owned()))
+                .collect(),
+        ),
         _ => match text.as_str() {
             "true" => Value::Boolean(true),
             "false" => Value::Boolean(false),
@@ -125,20 +152,31 @@ fn set(table: &mut Table, path: &[String], text: String) -> Result<(), String> {
 /// Replaces `name_file = "path"` by `name = <the file's text, trimmed>`.
 fn read_secret_files(value: &mut Value, folder: &Path) -> Result<(), ConfigError> {
     match value {
-        Value::Array(list) => list.iter_mut().try_for_each(|item| read_secret_files(item, folder)),
+        Value::Array(list) => list
+            .iter_mut()
+            .try_for_each(|item| read_secret_files(item, folder)),
         Value::Table(table) => {
             let files: Vec<(String, String)> = table
                 .iter()
-                .filter_map(|(name, value)| Some((name.strip_suffix("_file")?.to_owned(), value.as_str()?.to_owned())))
+                .filter_map(|(name, value)| {
+                    Some((
+                        name.strip_suffix("_file")?.to_owned(),
+                        value.as_str()?.to_owned(),
+                    ))
+                })
                 .collect();
             for (name, file) in files {
                 let path = folder.join(&file);
-                let text =
-                    std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+                let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+                    path: path.clone(),
+                    source,
+                })?;
                 table.remove(&format!("{name}_file"));
                 table.insert(name, Value::String(text.trim().to_owned()));
             }
-            table.iter_mut().try_for_each(|(_, value)| read_secret_files(value, folder))
+            table
+                .iter_mut()
+                .try_for_each(|(_, value)| read_secret_files(value, folder))
         }
         _ => Ok(()),
     }

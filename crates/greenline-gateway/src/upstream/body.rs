@@ -56,7 +56,9 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Full(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Stream(body) => body.size_hint(),
         }
     }
@@ -71,7 +73,10 @@ pub struct Answer {
 
 impl Answer {
     pub(super) fn new(incoming: Incoming, conn: Conn, pool: Arc<Pool>) -> Self {
-        let mut answer = Self { incoming, conn: Some((conn, pool)) };
+        let mut answer = Self {
+            incoming,
+            conn: Some((conn, pool)),
+        };
         answer.give_back_at_end();
         answer
     }

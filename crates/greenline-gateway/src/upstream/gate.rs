@@ -26,7 +26,11 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(base: Instant) -> Arc<Self> {
-        Arc::new(Self { base, shut_at_ns: AtomicU64::new(OPEN), begun: AtomicBool::new(false) })
+        Arc::new(Self {
+            base,
+            shut_at_ns: AtomicU64::new(OPEN),
+            begun: AtomicBool::new(false),
+        })
     }
 
     /// Readies the connection for its next request.
@@ -43,14 +47,17 @@ impl Gate {
         self.begun.load(Ordering::Acquire)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the last look at the clock before a write must be a real one")]
+    // The last look at the clock before a write must be a real one.
     fn pass(&self) -> io::Result<()> {
         if self.begun.load(Ordering::Acquire) {
             return Ok(());
         }
         let shut_at_ns = self.shut_at_ns.load(Ordering::Acquire);
         if shut_at_ns != OPEN && self.base.elapsed().as_nanos() >= u128::from(shut_at_ns) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "past the dispatch deadline"));
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "past the dispatch deadline",
+            ));
         }
         self.begun.store(true, Ordering::Release);
         Ok(())
@@ -65,13 +72,21 @@ pub(super) struct Gated<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gated<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.gate.pass()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

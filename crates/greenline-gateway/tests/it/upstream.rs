@@ -31,7 +31,9 @@ async fn far_end(acts: Vec<Act>) -> (String, mpsc::UnboundedReceiver<usize>) {
     let (seen, arrivals) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         for (place, act) in acts.into_iter().enumerate() {
-            let Ok((stream, _)) = listener.accept().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                return;
+            };
             tokio::spawn(serve(stream, place, act, seen.clone()));
         }
     });
@@ -75,7 +77,13 @@ fn post() -> Request<Outgoing> {
 }
 
 async fn call(origin: &Origin, by: Option<Instant>) -> Result<Bytes, CallError> {
-    Ok(origin.call(post(), by).await?.into_body().read(1024).await.unwrap())
+    Ok(origin
+        .call(post(), by)
+        .await?
+        .into_body()
+        .read(1024)
+        .await
+        .unwrap())
 }
 
 fn soon() -> Option<Instant> {
@@ -100,7 +108,10 @@ async fn past_the_deadline_nothing_is_written() {
     assert_eq!(arrivals.recv().await, Some(0));
     // On the connection that is open already, and on one that would have to be opened.
     for _ in 0..2 {
-        assert!(matches!(call(&origin, Some(Instant::now())).await, Err(CallError::Late)));
+        assert!(matches!(
+            call(&origin, Some(Instant::now())).await,
+            Err(CallError::Late)
+        ));
     }
     assert!(arrivals.try_recv().is_err());
 }
@@ -111,7 +122,10 @@ async fn nobody_listening_is_not_sent() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let origin = Origin::new(&url, bounds()).unwrap();
-    assert!(matches!(call(&origin, soon()).await, Err(CallError::NotSent(_))));
+    assert!(matches!(
+        call(&origin, soon()).await,
+        Err(CallError::NotSent(_))
+    ));
 }
 
 #[tokio::test]
@@ -119,7 +133,10 @@ async fn read_and_closed_or_silent_is_unknown_and_not_repeated() {
     for act in [Act::ReadAndClose, Act::Silent] {
         let (url, mut arrivals) = far_end(vec![act, Act::Answer]).await;
         let origin = Origin::new(&url, bounds()).unwrap();
-        assert!(matches!(call(&origin, soon()).await, Err(CallError::Unknown(_))));
+        assert!(matches!(
+            call(&origin, soon()).await,
+            Err(CallError::Unknown(_))
+        ));
         assert_eq!(arrivals.recv().await, Some(0));
         assert!(arrivals.try_recv().is_err());
     }

@@ -46,7 +46,8 @@ pub(crate) fn encode_evidence(evidence: &Evidence) -> Result<String, LedgerError
 
 /// Reads stored evidence.
 pub(crate) fn decode_evidence(text: &str) -> Result<Evidence, LedgerError> {
-    let code: EvidenceCode<'_> = serde_json::from_str(text).map_err(|_| LedgerError::unreadable("evidence"))?;
+    let code: EvidenceCode<'_> =
+        serde_json::from_str(text).map_err(|_| LedgerError::unreadable("evidence"))?;
     Ok(Evidence {
         method: code.method.into(),
         wording: code.wording.into(),
@@ -63,9 +64,16 @@ pub(crate) fn decode_evidence(text: &str) -> Result<Evidence, LedgerError> {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 enum ReplyCode<'a> {
-    StopConfirmed { language: Cow<'a, str>, reach: Cow<'a, str> },
-    StopQuestion { language: Cow<'a, str> },
-    StartConfirmed { language: Cow<'a, str> },
+    StopConfirmed {
+        language: Cow<'a, str>,
+        reach: Cow<'a, str>,
+    },
+    StopQuestion {
+        language: Cow<'a, str>,
+    },
+    StartConfirmed {
+        language: Cow<'a, str>,
+    },
 }
 
 /// The name under which a message gets at most one reply of a kind.
@@ -80,24 +88,35 @@ pub(crate) fn reply_kind(reply: &OwnReply) -> &'static str {
 /// An own reply as it is stored.
 pub(crate) fn encode_reply(reply: &OwnReply) -> Result<String, LedgerError> {
     let code = match reply {
-        OwnReply::StopConfirmed { language, reach } => {
-            ReplyCode::StopConfirmed { language: Cow::Borrowed(language), reach: Cow::Borrowed(reach) }
-        }
-        OwnReply::StopQuestion { language } => ReplyCode::StopQuestion { language: Cow::Borrowed(language) },
-        OwnReply::StartConfirmed { language } => ReplyCode::StartConfirmed { language: Cow::Borrowed(language) },
+        OwnReply::StopConfirmed { language, reach } => ReplyCode::StopConfirmed {
+            language: Cow::Borrowed(language),
+            reach: Cow::Borrowed(reach),
+        },
+        OwnReply::StopQuestion { language } => ReplyCode::StopQuestion {
+            language: Cow::Borrowed(language),
+        },
+        OwnReply::StartConfirmed { language } => ReplyCode::StartConfirmed {
+            language: Cow::Borrowed(language),
+        },
     };
     serde_json::to_string(&code).map_err(|_| LedgerError::Bug("a reply that does not serialise"))
 }
 
 /// Reads a stored own reply.
 pub(crate) fn decode_reply(text: &str) -> Result<OwnReply, LedgerError> {
-    let code: ReplyCode<'_> = serde_json::from_str(text).map_err(|_| LedgerError::unreadable("an own reply"))?;
+    let code: ReplyCode<'_> =
+        serde_json::from_str(text).map_err(|_| LedgerError::unreadable("an own reply"))?;
     Ok(match code {
-        ReplyCode::StopConfirmed { language, reach } => {
-            OwnReply::StopConfirmed { language: language.into(), reach: reach.into() }
-        }
-        ReplyCode::StopQuestion { language } => OwnReply::StopQuestion { language: language.into() },
-        ReplyCode::StartConfirmed { language } => OwnReply::StartConfirmed { language: language.into() },
+        ReplyCode::StopConfirmed { language, reach } => OwnReply::StopConfirmed {
+            language: language.into(),
+            reach: reach.into(),
+        },
+        ReplyCode::StopQuestion { language } => OwnReply::StopQuestion {
+            language: language.into(),
+        },
+        ReplyCode::StartConfirmed { language } => OwnReply::StartConfirmed {
+            language: language.into(),
+        },
     })
 }
 
@@ -106,8 +125,11 @@ pub(crate) fn encode_headers(headers: &[(Box<str>, Box<str>)]) -> Result<String,
     serde_json::to_string(headers).map_err(|_| LedgerError::Bug("headers that do not serialise"))
 }
 
+/// Headers in order, name and value.
+type Headers = Vec<(Box<str>, Box<str>)>;
+
 /// Reads stored headers.
-pub(crate) fn decode_headers(text: &str) -> Result<Vec<(Box<str>, Box<str>)>, LedgerError> {
+pub(crate) fn decode_headers(text: &str) -> Result<Headers, LedgerError> {
     serde_json::from_str(text).map_err(|_| LedgerError::unreadable("headers of a delivery"))
 }
 

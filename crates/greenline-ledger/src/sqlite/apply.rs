@@ -16,7 +16,8 @@ use crate::state::facts::Addressees;
 use crate::state::journal::Change;
 use crate::state::unsettled::UNSETTLED_MS;
 use crate::types::{
-    Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone, RelayResult,
+    Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
+    RelayResult,
 };
 
 impl Hand<'_> {
@@ -30,26 +31,44 @@ impl Hand<'_> {
         }
         let record = &mut *self.record;
         record.clear();
-        let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| encode_record(judged, record))?;
+        let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
+            encode_record(judged, record)
+        })?;
         encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
         if goes {
             self.make_known(ask, &mut found)?;
         }
         let person = found.first().and_then(|addressee| addressee.person);
-        let id = DecisionId { shard: State::shard_of(person), seq: self.state.next_seq(ask.now_ms) };
-        self.insert(ask, id, person.map(person_column), verdict_column(decision.verdict, goes))?;
+        let id = DecisionId {
+            shard: State::shard_of(person),
+            seq: self.state.next_seq(ask.now_ms),
+        };
+        self.insert(
+            ask,
+            id,
+            person.map(person_column),
+            verdict_column(decision.verdict, goes),
+        )?;
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
         if let Some(flight) = &flight {
             for slot in found.iter().filter_map(|addressee| addressee.slot) {
                 self.state.take_off(slot, flight.watch());
             }
         }
-        Ok(Admitted { id, decision, flight })
+        Ok(Admitted {
+            id,
+            decision,
+            flight,
+        })
     }
 
     fn make_known(&mut self, ask: &Ask, found: &mut Addressees) -> Result<(), LedgerError> {
-        for (addressee, identifier) in found.iter_mut().zip(&ask.to).filter(|(addressee, _)| addressee.slot.is_none()) {
+        for (addressee, identifier) in found
+            .iter_mut()
+            .zip(&ask.to)
+            .filter(|(addressee, _)| addressee.slot.is_none())
+        {
             let slot = self.person(ask.business, identifier, ask.now_ms)?;
             addressee.slot = Some(slot);
             addressee.person = Some(self.person_of(ask.business, &addressee.canonical, slot)?);
@@ -57,12 +76,27 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn insert(&mut self, ask: &Ask, id: DecisionId, person: Option<i64>, verdict: i64) -> Result<(), LedgerError> {
+    fn insert(
+        &mut self,
+        ask: &Ask,
+        id: DecisionId,
+        person: Option<i64>,
+        verdict: i64,
+    ) -> Result<(), LedgerError> {
         let row = self.state.business(ask.business)?.row;
         let record = std::mem::take(self.record);
         self.written += record.len() + 64;
-        let text = std::str::from_utf8(&record).map_err(|_| LedgerError::Bug("a record that is not text"))?;
-        let columns = params![seq_column(id.seq), row, id.shard.0, person, ask.now_ms, verdict, text];
+        let text = std::str::from_utf8(&record)
+            .map_err(|_| LedgerError::Bug("a record that is not text"))?;
+        let columns = params![
+            seq_column(id.seq),
+            row,
+            id.shard.0,
+            person,
+            ask.now_ms,
+            verdict,
+            text
+        ];
         let inserted = self.insert_decision()?.execute(columns);
         *self.record = record;
         inserted?;
@@ -74,10 +108,16 @@ impl Hand<'_> {
         let found = self.state.addressees(ask)?;
         let record = &mut *self.record;
         record.clear();
-        let (_, encoded) = self.state.judge(ask, &found, self.decide, |judged| encode_record(judged, record))?;
+        let (_, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
+            encode_record(judged, record)
+        })?;
         encoded?;
-        let id = DecisionId { shard: State::shard_of(found.first().and_then(|addressee| addressee.person)), seq: 0 };
-        let text = std::str::from_utf8(self.record).map_err(|_| LedgerError::Bug("a record that is not text"))?;
+        let id = DecisionId {
+            shard: State::shard_of(found.first().and_then(|addressee| addressee.person)),
+            seq: 0,
+        };
+        let text = std::str::from_utf8(self.record)
+            .map_err(|_| LedgerError::Bug("a record that is not text"))?;
         decode_record(id, &self.state.business(ask.business)?.id, ask.now_ms, text)
     }
 
@@ -89,8 +129,16 @@ impl Hand<'_> {
             [_, more @ ..] if !more.is_empty() => Some(encode_list(more.iter().map(|id| &**id))?),
             _ => None,
         };
-        let columns = params![seq_column(id.seq), name, code, ids.first().map(|id| &**id), more];
-        self.connection.prepare_cached(sql::UPSERT_SEND)?.execute(columns)?;
+        let columns = params![
+            seq_column(id.seq),
+            name,
+            code,
+            ids.first().map(|id| &**id),
+            more
+        ];
+        self.connection
+            .prepare_cached(sql::UPSERT_SEND)?
+            .execute(columns)?;
         if *outcome == Outcome::Unknown {
             self.unsettle(id)?;
         } else {
@@ -104,12 +152,23 @@ impl Hand<'_> {
 
     fn unsettle(&mut self, id: DecisionId) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(sql::RECORD)?;
-        let found: Option<(i64, String)> =
-            statement.query_row([seq_column(id.seq)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((at_ms, text)) = found else { return Ok(()) };
+        let found: Option<(i64, String)> = statement
+            .query_row([seq_column(id.seq)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((at_ms, text)) = found else {
+            return Ok(());
+        };
         let record = decode_record(id, "", at_ms, &text)?;
-        let people: SmallVec<_> = record.people.iter().filter_map(|person| person.person).collect();
-        self.state.unsettle(id.seq, (people, record.body_hash), at_ms.saturating_add(UNSETTLED_MS));
+        let people: SmallVec<_> = record
+            .people
+            .iter()
+            .filter_map(|person| person.person)
+            .collect();
+        self.state.unsettle(
+            id.seq,
+            (people, record.body_hash),
+            at_ms.saturating_add(UNSETTLED_MS),
+        );
         Ok(())
     }
 
@@ -119,12 +178,19 @@ impl Hand<'_> {
             return Ok(());
         }
         let mut statement = self.connection.prepare_cached(sql::FIND_STRAY)?;
-        let found: Option<(String, i64, Option<u32>)> =
-            statement.query_row([message_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        let found: Option<(String, i64, Option<u32>)> = statement
+            .query_row([message_id], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
         if let Some((status, at_ms, code)) = found {
             let columns = params![seq_column(id.seq), status, at_ms, code];
-            self.connection.prepare_cached(sql::SET_SEND_STATUS)?.execute(columns)?;
-            self.connection.prepare_cached(sql::DELETE_STRAY)?.execute([message_id])?;
+            self.connection
+                .prepare_cached(sql::SET_SEND_STATUS)?
+                .execute(columns)?;
+            self.connection
+                .prepare_cached(sql::DELETE_STRAY)?
+                .execute([message_id])?;
         }
         self.forget_stray(message_id.into());
         Ok(())
@@ -137,28 +203,48 @@ impl Hand<'_> {
 
     /// Notes how relay attempts ended.
     pub(crate) fn relay_done(&mut self, done: &[RelayDone]) -> Result<(), LedgerError> {
-        for RelayDone { inbox_seq, app, result, .. } in done {
+        for RelayDone {
+            inbox_seq,
+            app,
+            result,
+            ..
+        } in done
+        {
             match result {
-                RelayResult::Delivered => {
-                    self.connection.prepare_cached(sql::RELAY_DELIVERED)?.execute(params![inbox_seq, &**app])?
-                }
-                RelayResult::RetryAt(due_ms) => {
-                    self.connection.prepare_cached(sql::RELAY_RETRY)?.execute(params![inbox_seq, &**app, due_ms])?
-                }
-                RelayResult::Parked => {
-                    self.connection.prepare_cached(sql::RELAY_PARK)?.execute(params![inbox_seq, &**app])?
-                }
+                RelayResult::Delivered => self
+                    .connection
+                    .prepare_cached(sql::RELAY_DELIVERED)?
+                    .execute(params![inbox_seq, &**app])?,
+                RelayResult::RetryAt(due_ms) => self
+                    .connection
+                    .prepare_cached(sql::RELAY_RETRY)?
+                    .execute(params![inbox_seq, &**app, due_ms])?,
+                RelayResult::Parked => self
+                    .connection
+                    .prepare_cached(sql::RELAY_PARK)?
+                    .execute(params![inbox_seq, &**app])?,
             };
         }
         Ok(())
     }
 
     /// Makes parked deliveries due again.
-    pub(crate) fn relay_replay(&mut self, business: BusinessIx, app: Option<&str>, now_ms: i64) -> Result<u64, LedgerError> {
+    pub(crate) fn relay_replay(
+        &mut self,
+        business: BusinessIx,
+        app: Option<&str>,
+        now_ms: i64,
+    ) -> Result<u64, LedgerError> {
         let row = self.state.business(business)?.row;
         let changed = match app {
-            Some(app) => self.connection.prepare_cached(sql::RELAY_REPLAY)?.execute(params![row, app, now_ms])?,
-            None => self.connection.prepare_cached(sql::RELAY_REPLAY_ALL)?.execute(params![row, now_ms])?,
+            Some(app) => self
+                .connection
+                .prepare_cached(sql::RELAY_REPLAY)?
+                .execute(params![row, app, now_ms])?,
+            None => self
+                .connection
+                .prepare_cached(sql::RELAY_REPLAY_ALL)?
+                .execute(params![row, now_ms])?,
         };
         Ok(changed as u64)
     }
@@ -167,8 +253,13 @@ impl Hand<'_> {
     /// redelivery is still known.
     pub(crate) fn inbox_prune(&mut self, before_ms: i64) -> Result<u64, LedgerError> {
         const HASHES_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-        let emptied = self.connection.prepare_cached(sql::EMPTY_INBOX)?.execute([before_ms])?;
-        self.connection.prepare_cached(sql::PRUNE_INBOX)?.execute([before_ms.saturating_sub(HASHES_MS)])?;
+        let emptied = self
+            .connection
+            .prepare_cached(sql::EMPTY_INBOX)?
+            .execute([before_ms])?;
+        self.connection
+            .prepare_cached(sql::PRUNE_INBOX)?
+            .execute([before_ms.saturating_sub(HASHES_MS)])?;
         let strays: Vec<Box<str>> = {
             let mut statement = self.connection.prepare_cached(sql::PRUNE_STRAYS)?;
             let rows = statement.query_map([before_ms], |row| row.get(0))?;
@@ -187,7 +278,14 @@ impl Hand<'_> {
         let mut rows = statement.query([count_column(limit)])?;
         while let Some(row) = rows.next()? {
             let business: i64 = row.get(1)?;
-            let Some(at) = self.state.businesses.iter().position(|known| known.row == business) else { continue };
+            let Some(at) = self
+                .state
+                .businesses
+                .iter()
+                .position(|known| known.row == business)
+            else {
+                continue;
+            };
             let confirms: Option<i64> = row.get(5)?;
             due.push(DueReply {
                 id: row.get(0)?,
@@ -201,15 +299,25 @@ impl Hand<'_> {
             });
         }
         for reply in &due {
-            self.connection.prepare_cached(sql::MARK_REPLY)?.execute([reply.id])?;
+            self.connection
+                .prepare_cached(sql::MARK_REPLY)?
+                .execute([reply.id])?;
         }
         Ok(due)
     }
 
     /// Notes that an own reply is over.
-    pub(crate) fn reply_done(&mut self, id: i64, decision: Option<DecisionId>) -> Result<(), LedgerError> {
+    pub(crate) fn reply_done(
+        &mut self,
+        id: i64,
+        decision: Option<DecisionId>,
+    ) -> Result<(), LedgerError> {
         let decision = decision.map(|id| seq_column(id.seq));
-        match self.connection.prepare_cached(sql::FINISH_REPLY)?.execute(params![id, decision])? {
+        match self
+            .connection
+            .prepare_cached(sql::FINISH_REPLY)?
+            .execute(params![id, decision])?
+        {
             0 => Err(LedgerError::NotFound("the reply")),
             _ => Ok(()),
         }

@@ -38,7 +38,9 @@ impl Bell {
         if self.bytes >= EVERY_BYTES {
             match self.to.try_send(()) {
                 // One ring that is still unheard is as good as two.
-                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => self.bytes = 0,
+                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {
+                    self.bytes = 0;
+                }
             }
         }
     }
@@ -53,7 +55,10 @@ impl Checkpointer {
             .name("ledger-checkpoint".to_owned())
             .spawn(move || run(&connection, &rung))
             .map_err(|error| LedgerError::Unavailable(std::sync::Arc::new(error)))?;
-        Ok(Self { bell: Some(bell), thread: Some(thread) })
+        Ok(Self {
+            bell: Some(bell),
+            thread: Some(thread),
+        })
     }
 
     /// The writer's end.

@@ -22,13 +22,22 @@ impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error() {
             // A commit that a hook refused did not happen; it may the next time.
-            Some(ffi::Error { extended_code: ffi::SQLITE_CONSTRAINT_COMMITHOOK, .. }) => {
+            Some(ffi::Error {
+                extended_code: ffi::SQLITE_CONSTRAINT_COMMITHOOK,
+                ..
+            }) => {
                 return Self::Unavailable(Arc::new(error));
             }
-            Some(ffi::Error { code: ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, .. }) => {
+            Some(ffi::Error {
+                code: ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase,
+                ..
+            }) => {
                 return Self::Corrupt(Arc::new(error));
             }
-            Some(ffi::Error { code: ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse | ErrorCode::Unknown, .. }) => {
+            Some(ffi::Error {
+                code: ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse | ErrorCode::Unknown,
+                ..
+            }) => {
                 tracing::error!(%error, "the store refused a statement");
                 return Self::Bug("the store refused a statement");
             }
@@ -56,17 +65,27 @@ fn unavailable(error: std::io::Error) -> LedgerError {
 pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = OpenOptions::new().create(true).write(true).truncate(false).open(PathBuf::from(name)).map_err(unavailable)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(PathBuf::from(name))
+        .map_err(unavailable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::busy("another process writes to this store")),
+        Err(TryLockError::WouldBlock) => {
+            Err(LedgerError::busy("another process writes to this store"))
+        }
         Err(TryLockError::Error(error)) => Err(unavailable(error)),
     }
 }
 
 /// The connection that writes. Its commits are durable one by one, and it never checkpoints.
 pub(super) fn writer(path: &Path) -> Result<Connection, LedgerError> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let connection = open(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    )?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536;",
     )?;
@@ -103,7 +122,9 @@ fn version(connection: &Connection) -> Result<usize, LedgerError> {
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     let had = version(connection)?;
     if had > MIGRATIONS.len() {
-        return Err(LedgerError::Conflict("the store was written by a newer release"));
+        return Err(LedgerError::Conflict(
+            "the store was written by a newer release",
+        ));
     }
     for (number, migration) in (1..).zip(MIGRATIONS).skip(had) {
         let transaction = connection.transaction()?;
@@ -118,7 +139,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
 pub(super) fn check_version(connection: &Connection) -> Result<(), LedgerError> {
     match version(connection)? {
         had if had == MIGRATIONS.len() => Ok(()),
-        had if had > MIGRATIONS.len() => Err(LedgerError::Conflict("the store was written by a newer release")),
-        _ => Err(LedgerError::Conflict("the store was written by an older release and must be migrated")),
+        had if had > MIGRATIONS.len() => Err(LedgerError::Conflict(
+            "the store was written by a newer release",
+        )),
+        _ => Err(LedgerError::Conflict(
+            "the store was written by an older release and must be migrated",
+        )),
     }
 }

@@ -18,7 +18,9 @@ use crate::flight::Watch;
 use crate::state::journal::Change;
 use crate::state::people::Slot;
 use crate::state::platform::{PlatformChange, newer, restrict};
-use crate::types::{Actor, Appended, BusinessIx, Delivery, Effect, Evidence, Ingested, NewEvent, OwnReply};
+use crate::types::{
+    Actor, Appended, BusinessIx, Delivery, Effect, Evidence, Ingested, NewEvent, OwnReply,
+};
 
 /// What a run of effects led to.
 #[derive(Debug, Default)]
@@ -34,7 +36,9 @@ pub(crate) struct Led {
 impl Hand<'_> {
     /// Appends an event, or finds that it was appended before.
     pub(crate) fn append(&mut self, event: &NewEvent) -> Result<Appended, LedgerError> {
-        let Some(first) = event.person.first() else { return Err(LedgerError::Bug("an event of nobody")) };
+        let Some(first) = event.person.first() else {
+            return Err(LedgerError::Bug("an event of nobody"));
+        };
         let spelling = spelling(first);
         let repeated = match &event.dedup {
             Some(key) => self.repeated(event.business, key)?,
@@ -46,7 +50,9 @@ impl Hand<'_> {
         };
         let Some(slot) = slot else {
             // The key was used for someone else's event.
-            return Err(LedgerError::Conflict("the key was used before, for another person"));
+            return Err(LedgerError::Conflict(
+                "the key was used before, for another person",
+            ));
         };
         let id = match repeated {
             Some(id) => id,
@@ -56,35 +62,52 @@ impl Hand<'_> {
         if event.kind.closes() {
             self.flights_from(slot, &mut flights);
         }
-        Ok(Appended { id, repeated: repeated.is_some(), head: self.state.head(slot, spelling).clone(), flights })
+        Ok(Appended {
+            id,
+            repeated: repeated.is_some(),
+            head: self.state.head(slot, spelling).clone(),
+            flights,
+        })
     }
 
-    fn insert_event(&mut self, event: &NewEvent, first: &Identifier, slot: Slot) -> Result<EventId, LedgerError> {
+    fn insert_event(
+        &mut self,
+        event: &NewEvent,
+        first: &Identifier,
+        slot: Slot,
+    ) -> Result<EventId, LedgerError> {
         let person = self.person_of(event.business, &first.canonical().0, slot)?;
         let row = self.state.business(event.business)?.row;
         let key = params![person.shard().0, person_column(person)];
-        let version: i64 = self.connection.prepare_cached(sql::NEXT_VERSION)?.query_row(key, |row| row.get(0))?;
+        let version: i64 = self
+            .connection
+            .prepare_cached(sql::NEXT_VERSION)?
+            .query_row(key, |row| row.get(0))?;
         let id = EventId(self.state.next_event());
-        self.connection.prepare_cached(sql::INSERT_EVENT)?.execute(params![
-            seq_column(id.0),
-            row,
-            person.shard().0,
-            person_column(person),
-            version,
-            event.kind.as_str(),
-            event.scope.to_string(),
-            event.at_ms,
-            event.stated_ms,
-            event.arrival_ms,
-            event.strength.as_str(),
-            event.in_thread,
-            identifiers_column(&event.person)?,
-            encode_evidence(&event.evidence)?,
-            &*event.actor.0,
-            event.dedup.as_deref(),
-        ])?;
+        self.connection
+            .prepare_cached(sql::INSERT_EVENT)?
+            .execute(params![
+                seq_column(id.0),
+                row,
+                person.shard().0,
+                person_column(person),
+                version,
+                event.kind.as_str(),
+                event.scope.to_string(),
+                event.at_ms,
+                event.stated_ms,
+                event.arrival_ms,
+                event.strength.as_str(),
+                event.in_thread,
+                identifiers_column(&event.person)?,
+                encode_evidence(&event.evidence)?,
+                &*event.actor.0,
+                event.dedup.as_deref(),
+            ])?;
         if let Some(key) = &event.dedup {
-            self.connection.prepare_cached(sql::INSERT_DEDUP)?.execute(params![row, &**key, seq_column(id.0)])?;
+            self.connection
+                .prepare_cached(sql::INSERT_DEDUP)?
+                .execute(params![row, &**key, seq_column(id.0)])?;
         }
         self.refold_from(&[slot])?;
         Ok(id)
@@ -96,32 +119,49 @@ impl Hand<'_> {
         let hash = Sha256::digest(&delivery.body);
         let lane = lane_column(delivery.lane);
         let headers = encode_headers(&delivery.headers)?;
-        let inserted = self.connection.prepare_cached(sql::INSERT_INBOX)?.execute(params![
-            row,
-            hash.as_slice(),
-            delivery.received_ms,
-            lane,
-            headers,
-            &*delivery.body
-        ])?;
+        let inserted = self
+            .connection
+            .prepare_cached(sql::INSERT_INBOX)?
+            .execute(params![
+                row,
+                hash.as_slice(),
+                delivery.received_ms,
+                lane,
+                headers,
+                &*delivery.body
+            ])?;
         if inserted == 0 {
             let mut flights = Vec::new();
             self.flights_again(delivery, &mut flights)?;
-            return Ok(Ingested { duplicate: true, flights, replies_due: false });
+            return Ok(Ingested {
+                duplicate: true,
+                flights,
+                replies_due: false,
+            });
         }
         let seq = self.connection.last_insert_rowid();
         for app in &delivery.relay_to {
             let columns = params![seq, &**app, row, lane, delivery.received_ms];
-            self.connection.prepare_cached(sql::INSERT_RELAY)?.execute(columns)?;
+            self.connection
+                .prepare_cached(sql::INSERT_RELAY)?
+                .execute(columns)?;
         }
         let mut led = Led::default();
         self.learn(delivery.business, &delivery.effects, &mut led)?;
-        Ok(Ingested { duplicate: false, flights: led.flights, replies_due: led.replies_due })
+        Ok(Ingested {
+            duplicate: false,
+            flights: led.flights,
+            replies_due: led.replies_due,
+        })
     }
 
     /// The first answer to these bytes may never have been given: whoever sends them again must wait
     /// for the same sends.
-    fn flights_again(&self, delivery: &Delivery, flights: &mut Vec<Watch>) -> Result<(), LedgerError> {
+    fn flights_again(
+        &self,
+        delivery: &Delivery,
+        flights: &mut Vec<Watch>,
+    ) -> Result<(), LedgerError> {
         for effect in &delivery.effects {
             let (business, identifiers): (BusinessIx, &[Identifier]) = match effect {
                 Effect::Consent(event) if event.kind.closes() => (event.business, &event.person),
@@ -138,30 +178,52 @@ impl Hand<'_> {
     }
 
     /// Applies effects in order.
-    pub(crate) fn learn(&mut self, business: BusinessIx, effects: &[Effect], led: &mut Led) -> Result<(), LedgerError> {
+    pub(crate) fn learn(
+        &mut self,
+        business: BusinessIx,
+        effects: &[Effect],
+        led: &mut Led,
+    ) -> Result<(), LedgerError> {
         for effect in effects {
             self.apply(business, effect, led)?;
         }
         Ok(())
     }
 
-    fn apply(&mut self, business: BusinessIx, effect: &Effect, led: &mut Led) -> Result<(), LedgerError> {
+    fn apply(
+        &mut self,
+        business: BusinessIx,
+        effect: &Effect,
+        led: &mut Led,
+    ) -> Result<(), LedgerError> {
         match effect {
             Effect::Consent(event) => {
                 let appended = self.append(event)?;
                 if event.kind.is_no() {
-                    led.noes.push((event.evidence.message_id.clone(), appended.id));
+                    led.noes
+                        .push((event.evidence.message_id.clone(), appended.id));
                 }
                 led.flights.extend(appended.flights);
             }
             Effect::Known { person, at_ms } => {
                 self.link(business, person, *at_ms)?;
             }
-            Effect::Wrote { person, number, at_ms, message_id, free_until_ms } => {
+            Effect::Wrote {
+                person,
+                number,
+                at_ms,
+                message_id,
+                free_until_ms,
+            } => {
                 self.wrote(business, person, number, *at_ms, *free_until_ms)?;
                 self.confirm(business, person, *at_ms, message_id)?;
             }
-            Effect::CallPermission { person, number, at_ms, until_ms } => {
+            Effect::CallPermission {
+                person,
+                number,
+                at_ms,
+                until_ms,
+            } => {
                 self.call_permission(business, person, number, *at_ms, *until_ms)?;
             }
             Effect::Moved { from, to, at_ms } => {
@@ -171,17 +233,54 @@ impl Hand<'_> {
                     self.flights_from(slot, &mut led.flights);
                 }
             }
-            Effect::Status { message_id, status, at_ms, code } => self.status(message_id, status, *at_ms, *code)?,
-            Effect::Timeline { subject, subject_id, origin, event, at_ms, body } => {
+            Effect::Status {
+                message_id,
+                status,
+                at_ms,
+                code,
+            } => self.status(message_id, status, *at_ms, *code)?,
+            Effect::Timeline {
+                subject,
+                subject_id,
+                origin,
+                event,
+                at_ms,
+                body,
+            } => {
                 let row = self.state.business(business)?.row;
-                let columns = params![row, *subject, &**subject_id, &**origin, &**event, at_ms, &**body];
-                self.connection.prepare_cached(sql::INSERT_TIMELINE)?.execute(columns)?;
+                let columns = params![
+                    row,
+                    *subject,
+                    &**subject_id,
+                    &**origin,
+                    &**event,
+                    at_ms,
+                    &**body
+                ];
+                self.connection
+                    .prepare_cached(sql::INSERT_TIMELINE)?
+                    .execute(columns)?;
             }
-            Effect::Reply { to, number, reply, message_id, at_ms } => {
-                let confirms = led.noes.iter().filter(|(carrier, _)| carrier == message_id).map(|(_, id)| *id).max();
-                led.replies_due |= self.reply(business, to, number, reply, confirms, message_id, *at_ms)?;
+            Effect::Reply {
+                to,
+                number,
+                reply,
+                message_id,
+                at_ms,
+            } => {
+                let confirms = led
+                    .noes
+                    .iter()
+                    .filter(|(carrier, _)| carrier == message_id)
+                    .map(|(_, id)| *id)
+                    .max();
+                led.replies_due |=
+                    self.reply(business, to, number, reply, confirms, message_id, *at_ms)?;
             }
-            Effect::Template { .. } | Effect::Number { .. } | Effect::Restricted { .. } | Effect::Banned { .. } => {
+            Effect::Template { .. }
+            | Effect::Number { .. }
+            | Effect::Restricted { .. }
+            | Effect::Banned { .. } => {
                 self.platform(business, effect)?;
             }
         }
@@ -197,10 +296,20 @@ impl Hand<'_> {
         free_until_ms: Option<i64>,
     ) -> Result<(), LedgerError> {
         let (slot, id) = self.writer_of(business, person, at_ms)?;
-        let columns = params![id.shard().0, person_column(id), number, at_ms, free_until_ms];
-        self.connection.prepare_cached(sql::PUT_WINDOW)?.execute(columns)?;
+        let columns = params![
+            id.shard().0,
+            person_column(id),
+            number,
+            at_ms,
+            free_until_ms
+        ];
+        self.connection
+            .prepare_cached(sql::PUT_WINDOW)?
+            .execute(columns)?;
         let row = self.state.business(business)?.row;
-        self.connection.prepare_cached(sql::PUT_LAST_INBOUND)?.execute(params![row, number, at_ms])?;
+        self.connection
+            .prepare_cached(sql::PUT_LAST_INBOUND)?
+            .execute(params![row, number, at_ms])?;
         let place = self.state.business_mut(business)?.platform.place(number);
         let window = self.state.group_mut(slot).window_mut(place);
         window.wrote_at_ms = window.wrote_at_ms.max(Some(at_ms));
@@ -213,18 +322,33 @@ impl Hand<'_> {
         person: &[Identifier],
         at_ms: i64,
     ) -> Result<(Slot, crate::types::PersonId), LedgerError> {
-        let Some(first) = person.first() else { return Err(LedgerError::Bug("something written by nobody")) };
+        let Some(first) = person.first() else {
+            return Err(LedgerError::Bug("something written by nobody"));
+        };
         let slot = self.link(business, person, at_ms)?;
         Ok((slot, self.person_of(business, &first.canonical().0, slot)?))
     }
 
     /// Yeses carried over from an old number are confirmed by the person's writing from the new one.
-    fn confirm(&mut self, business: BusinessIx, person: &[Identifier], at_ms: i64, message_id: &str) -> Result<(), LedgerError> {
-        let Some(first) = person.first() else { return Ok(()) };
+    fn confirm(
+        &mut self,
+        business: BusinessIx,
+        person: &[Identifier],
+        at_ms: i64,
+        message_id: &str,
+    ) -> Result<(), LedgerError> {
+        let Some(first) = person.first() else {
+            return Ok(());
+        };
         let (canonical, spelling) = first.canonical();
-        let Some(slot) = self.state.find(business, &canonical)? else { return Ok(()) };
+        let Some(slot) = self.state.find(business, &canonical)? else {
+            return Ok(());
+        };
         let head = self.state.head(slot, spelling);
-        let mut standings = head.base.iter().chain(head.topics.iter().map(|(_, standing)| standing));
+        let mut standings = head
+            .base
+            .iter()
+            .chain(head.topics.iter().map(|(_, standing)| standing));
         if !standings.any(|standing| matches!(standing, Standing::Unconfirmed { .. })) {
             return Ok(());
         }
@@ -247,29 +371,58 @@ impl Hand<'_> {
         let place = self.state.business_mut(business)?.platform.place(number);
         let window = self.state.group_mut(slot).window_mut(place);
         window.allow_calls(at_ms, until_ms);
-        let columns = params![id.shard().0, person_column(id), number, window.call_at_ms, window.call_until_ms];
-        self.connection.prepare_cached(sql::PUT_CALL_PERMISSION)?.execute(columns)?;
+        let columns = params![
+            id.shard().0,
+            person_column(id),
+            number,
+            window.call_at_ms,
+            window.call_until_ms
+        ];
+        self.connection
+            .prepare_cached(sql::PUT_CALL_PERMISSION)?
+            .execute(columns)?;
         Ok(())
     }
 
-    fn status(&mut self, message_id: &str, status: &str, at_ms: i64, code: Option<u32>) -> Result<(), LedgerError> {
+    fn status(
+        &mut self,
+        message_id: &str,
+        status: &str,
+        at_ms: i64,
+        code: Option<u32>,
+    ) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(sql::FIND_SEND_STATUS)?;
-        let known: Option<(i64, Option<String>, Option<i64>)> =
-            statement.query_row([message_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        let known: Option<(i64, Option<String>, Option<i64>)> = statement
+            .query_row([message_id], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
         if let Some((seq, before, before_ms)) = known {
             if is_later((at_ms, status), before_ms.zip(before.as_deref())) {
-                self.connection.prepare_cached(sql::SET_SEND_STATUS)?.execute(params![seq, status, at_ms, code])?;
+                self.connection
+                    .prepare_cached(sql::SET_SEND_STATUS)?
+                    .execute(params![seq, status, at_ms, code])?;
             }
             return Ok(());
         }
         let mut statement = self.connection.prepare_cached(sql::FIND_STRAY)?;
-        let before: Option<(i64, String)> =
-            statement.query_row([message_id], |row| Ok((row.get(1)?, row.get(0)?))).optional()?;
-        if is_later((at_ms, status), before.as_ref().map(|(at_ms, status)| (*at_ms, status.as_str()))) {
-            self.connection.prepare_cached(sql::PUT_STRAY)?.execute(params![message_id, status, at_ms, code])?;
+        let before: Option<(i64, String)> = statement
+            .query_row([message_id], |row| Ok((row.get(1)?, row.get(0)?)))
+            .optional()?;
+        if is_later(
+            (at_ms, status),
+            before
+                .as_ref()
+                .map(|(at_ms, status)| (*at_ms, status.as_str())),
+        ) {
+            self.connection
+                .prepare_cached(sql::PUT_STRAY)?
+                .execute(params![message_id, status, at_ms, code])?;
         }
         if self.state.strays.insert(message_id.into()) {
-            self.state.journal.note(Change::StrayAdded(message_id.into()));
+            self.state
+                .journal
+                .note(Change::StrayAdded(message_id.into()));
         }
         Ok(())
     }
@@ -297,61 +450,113 @@ impl Hand<'_> {
             message_id,
             at_ms
         ];
-        Ok(self.connection.prepare_cached(sql::INSERT_REPLY)?.execute(columns)? > 0)
+        Ok(self
+            .connection
+            .prepare_cached(sql::INSERT_REPLY)?
+            .execute(columns)?
+            > 0)
     }
 
     fn platform(&mut self, business: BusinessIx, effect: &Effect) -> Result<(), LedgerError> {
         let row = self.state.business(business)?.row;
         let platform = &mut self.state.business_mut(business)?.platform;
         let change: PlatformChange = match effect {
-            Effect::Template { waba_id, name, language, template_id, category, status, is_ask, at_ms } => {
-                let mut known = platform.template(waba_id, name, language).cloned().unwrap_or_default();
+            Effect::Template {
+                waba_id,
+                name,
+                language,
+                template_id,
+                category,
+                status,
+                is_ask,
+                at_ms,
+            } => {
+                let mut known = platform
+                    .template(waba_id, name, language)
+                    .cloned()
+                    .unwrap_or_default();
                 let is_newer = *at_ms >= known.at_ms;
                 newer(&mut known.template_id, template_id.as_ref(), is_newer);
                 newer(&mut known.category, category.as_ref(), is_newer);
                 newer(&mut known.status, status.as_ref(), is_newer);
                 newer(&mut known.is_ask, is_ask.as_ref(), is_newer);
                 known.at_ms = known.at_ms.max(*at_ms);
-                self.connection.prepare_cached(sql::PUT_TEMPLATE)?.execute(params![
-                    row,
-                    &**waba_id,
-                    &**name,
-                    &**language,
-                    known.template_id.as_deref(),
-                    known.category.map(greenline_policy::scope::Category::as_str),
-                    known.status.as_deref(),
-                    known.is_ask,
-                    known.at_ms
-                ])?;
+                self.connection
+                    .prepare_cached(sql::PUT_TEMPLATE)?
+                    .execute(params![
+                        row,
+                        &**waba_id,
+                        &**name,
+                        &**language,
+                        known.template_id.as_deref(),
+                        known
+                            .category
+                            .map(greenline_policy::scope::Category::as_str),
+                        known.status.as_deref(),
+                        known.is_ask,
+                        known.at_ms
+                    ])?;
                 platform.set_template(waba_id, name, language, known)
             }
-            Effect::Number { number, status, rating, at_ms } => {
+            Effect::Number {
+                number,
+                status,
+                rating,
+                at_ms,
+            } => {
                 let mut known = platform.number(number).cloned().unwrap_or_default();
                 let is_newer = known.at_ms.is_none_or(|known_ms| *at_ms >= known_ms);
                 newer(&mut known.status, status.as_ref(), is_newer);
                 newer(&mut known.rating, rating.as_ref(), is_newer);
                 known.at_ms = known.at_ms.max(Some(*at_ms));
-                let columns = params![row, &**number, known.status.as_deref(), known.rating.as_deref(), known.at_ms];
-                self.connection.prepare_cached(sql::PUT_NUMBER)?.execute(columns)?;
+                let columns = params![
+                    row,
+                    &**number,
+                    known.status.as_deref(),
+                    known.rating.as_deref(),
+                    known.at_ms
+                ];
+                self.connection
+                    .prepare_cached(sql::PUT_NUMBER)?
+                    .execute(columns)?;
                 platform.set_number(number, known)
             }
-            Effect::Restricted { waba_id, restrictions, at_ms } => {
+            Effect::Restricted {
+                waba_id,
+                restrictions,
+                at_ms,
+            } => {
                 let mut known = platform.account(waba_id).cloned().unwrap_or_default();
                 restrict(&mut known, restrictions, *at_ms);
                 for known in &known.restrictions {
                     let kind = restriction_name(known.kind);
-                    let columns = params![row, &**waba_id, &*known.named, kind, known.until_ms, known.at_ms];
-                    self.connection.prepare_cached(sql::PUT_RESTRICTION)?.execute(columns)?;
+                    let columns = params![
+                        row,
+                        &**waba_id,
+                        &*known.named,
+                        kind,
+                        known.until_ms,
+                        known.at_ms
+                    ];
+                    self.connection
+                        .prepare_cached(sql::PUT_RESTRICTION)?
+                        .execute(columns)?;
                 }
                 platform.set_account(waba_id, known)
             }
-            Effect::Banned { waba_id, ban, at_ms } => {
+            Effect::Banned {
+                waba_id,
+                ban,
+                at_ms,
+            } => {
                 let mut known = platform.account(waba_id).cloned().unwrap_or_default();
                 if known.ban_at_ms.is_none_or(|known_ms| *at_ms >= known_ms) {
                     (known.ban, known.ban_at_ms) = (*ban, Some(*at_ms));
                 }
                 let columns = params![row, &**waba_id, known.ban.as_str(), known.ban_at_ms];
-                self.connection.prepare_cached(sql::PUT_ACCOUNT)?.execute(columns)?;
+                self.connection
+                    .prepare_cached(sql::PUT_ACCOUNT)?
+                    .execute(columns)?;
                 platform.set_account(waba_id, known)
             }
             _ => return Ok(()),
@@ -365,7 +570,13 @@ fn spelling(identifier: &Identifier) -> Spelling {
     identifier.canonical().1
 }
 
-fn reconfirmed(business: BusinessIx, person: &[Identifier], scope: Scope, at_ms: i64, message_id: &str) -> NewEvent {
+fn reconfirmed(
+    business: BusinessIx,
+    person: &[Identifier],
+    scope: Scope,
+    at_ms: i64,
+    message_id: &str,
+) -> NewEvent {
     NewEvent {
         business,
         person: person.iter().cloned().collect(),
@@ -377,7 +588,11 @@ fn reconfirmed(business: BusinessIx, person: &[Identifier], scope: Scope, at_ms:
         arrival_ms: at_ms,
         strength: Strength::Evidenced,
         in_thread: true,
-        evidence: Evidence { method: "whatsapp_thread".into(), message_id: message_id.into(), ..Evidence::default() },
+        evidence: Evidence {
+            method: "whatsapp_thread".into(),
+            message_id: message_id.into(),
+            ..Evidence::default()
+        },
         actor: Actor("the person".into()),
     }
 }

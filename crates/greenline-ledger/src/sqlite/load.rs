@@ -29,10 +29,16 @@ pub(super) fn businesses(connection: &Connection) -> Result<Vec<(i64, Box<str>)>
 }
 
 /// Everything. `adding` writes businesses that the store has not seen; they are left out otherwise.
-pub(super) fn state(connection: &Connection, configured: &[BusinessSetup], adding: bool) -> Result<State, LedgerError> {
+pub(super) fn state(
+    connection: &Connection,
+    configured: &[BusinessSetup],
+    adding: bool,
+) -> Result<State, LedgerError> {
     if adding {
         for business in configured {
-            connection.prepare_cached(sql::INSERT_BUSINESS)?.execute([&business.id])?;
+            connection
+                .prepare_cached(sql::INSERT_BUSINESS)?
+                .execute([&business.id])?;
         }
     }
     let mut loading = Loading::new(connection, configured)?;
@@ -59,16 +65,38 @@ impl<'c> Loading<'c> {
         let mut state = State::default();
         for business in configured {
             let at = stored.iter().position(|(_, id)| **id == *business.id);
-            let (row, id) = at.map_or_else(|| (-1, business.id.as_str().into()), |at| stored.remove(at));
-            state.businesses.push(Business { row, id, ..Business::default() });
+            let (row, id) =
+                at.map_or_else(|| (-1, business.id.as_str().into()), |at| stored.remove(at));
+            state.businesses.push(Business {
+                row,
+                id,
+                ..Business::default()
+            });
         }
-        state.businesses.extend(stored.into_iter().map(|(row, id)| Business { row, id, ..Business::default() }));
-        let places = (0..).map(BusinessIx).zip(&state.businesses).map(|(ix, business)| (business.row, ix)).collect();
-        Ok(Self { connection, state, places })
+        state
+            .businesses
+            .extend(stored.into_iter().map(|(row, id)| Business {
+                row,
+                id,
+                ..Business::default()
+            }));
+        let places = (0..)
+            .map(BusinessIx)
+            .zip(&state.businesses)
+            .map(|(ix, business)| (business.row, ix))
+            .collect();
+        Ok(Self {
+            connection,
+            state,
+            places,
+        })
     }
 
     fn place(&self, row: i64) -> Result<BusinessIx, LedgerError> {
-        self.places.get(&row).copied().ok_or_else(|| LedgerError::unreadable("a row of an unknown business"))
+        self.places
+            .get(&row)
+            .copied()
+            .ok_or_else(|| LedgerError::unreadable("a row of an unknown business"))
     }
 
     fn identifiers(&mut self) -> Result<FxHashMap<PersonId, Slot>, LedgerError> {
@@ -92,18 +120,36 @@ impl<'c> Loading<'c> {
     }
 
     fn links(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
-        let slot = |id: PersonId| people.get(&id).copied().ok_or_else(|| LedgerError::unreadable("a link of nobody"));
+        let slot = |id: PersonId| {
+            people
+                .get(&id)
+                .copied()
+                .ok_or_else(|| LedgerError::unreadable("a link of nobody"))
+        };
         let mut statement = self.connection.prepare(sql::LOAD_LINKS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (one, other): (PersonId, PersonId) = (person(row.get(0)?), person(row.get(2)?));
             let (kind, at_ms): (i64, i64) = (row.get(1)?, row.get(3)?);
             if kind == 1 {
-                let slots = (self.state.follow(slot(one)?), self.state.follow(slot(other)?));
+                let slots = (
+                    self.state.follow(slot(one)?),
+                    self.state.follow(slot(other)?),
+                );
                 self.state.link((one, slots.0), (other, slots.1), at_ms);
             } else {
-                let left: Identifier = identifier(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
-                self.state.note_move(Move { from: one, left, to: other, at_ms }, slot(one)?, slot(other)?);
+                let left: Identifier =
+                    identifier(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?;
+                self.state.note_move(
+                    Move {
+                        from: one,
+                        left,
+                        to: other,
+                        at_ms,
+                    },
+                    slot(one)?,
+                    slot(other)?,
+                );
             }
             self.state.begin();
         }
@@ -114,7 +160,9 @@ impl<'c> Loading<'c> {
         let mut statement = self.connection.prepare(sql::LOAD_HEADS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let Some(slot) = people.get(&person(row.get(0)?)) else { continue };
+            let Some(slot) = people.get(&person(row.get(0)?)) else {
+                continue;
+            };
             let spelling = usize::from(row.get::<_, u8>(1)?);
             let head = decode_head(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
             let slot = self.state.follow(*slot);
@@ -130,7 +178,9 @@ impl<'c> Loading<'c> {
         let mut statement = self.connection.prepare(sql::LOAD_WINDOWS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let Some(slot) = people.get(&person(row.get(0)?)) else { continue };
+            let Some(slot) = people.get(&person(row.get(0)?)) else {
+                continue;
+            };
             let slot = self.state.follow(*slot);
             let business = self.state.group(slot).business;
             let number = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
@@ -141,7 +191,9 @@ impl<'c> Loading<'c> {
                 call_at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or(i64::MIN),
                 call_until_ms: row.get(4)?,
             };
-            self.state.groups[slot as usize].window_mut(place).absorb(&read);
+            self.state.groups[slot as usize]
+                .window_mut(place)
+                .absorb(&read);
         }
         Ok(())
     }
@@ -151,10 +203,18 @@ impl<'c> Loading<'c> {
         let mut statement = connection.prepare(sql::LOAD_NUMBERS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let read = NumberRow { status: row.get(2)?, rating: row.get(3)?, at_ms: row.get(4)? };
+            let read = NumberRow {
+                status: row.get(2)?,
+                rating: row.get(3)?,
+                at_ms: row.get(4)?,
+            };
             let number: Box<str> = row.get(1)?;
             let business = self.place(row.get(0)?)?;
-            let _ = self.state.business_mut(business)?.platform.set_number(&number, read);
+            let _ = self
+                .state
+                .business_mut(business)?
+                .platform
+                .set_number(&number, read);
         }
         let mut statement = connection.prepare(sql::LOAD_TEMPLATES)?;
         let mut rows = statement.query([])?;
@@ -166,9 +226,14 @@ impl<'c> Loading<'c> {
                 is_ask: row.get(7)?,
                 at_ms: row.get(8)?,
             };
-            let (waba_id, name, language): (Box<str>, Box<str>, Box<str>) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let (waba_id, name, language): (Box<str>, Box<str>, Box<str>) =
+                (row.get(1)?, row.get(2)?, row.get(3)?);
             let business = self.place(row.get(0)?)?;
-            let _ = self.state.business_mut(business)?.platform.set_template(&waba_id, &name, &language, read);
+            let _ = self
+                .state
+                .business_mut(business)?
+                .platform
+                .set_template(&waba_id, &name, &language, read);
         }
         self.accounts()
     }
@@ -187,13 +252,27 @@ impl<'c> Loading<'c> {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let kind: String = row.get(3)?;
-            let kind = restriction_kind(&kind).ok_or_else(|| LedgerError::unreadable("a restriction"))?;
-            let read = RestrictionRow { kind, named: row.get(2)?, until_ms: row.get(4)?, at_ms: row.get(5)? };
-            found.entry((row.get(0)?, row.get(1)?)).or_default().restrictions.push(read);
+            let kind =
+                restriction_kind(&kind).ok_or_else(|| LedgerError::unreadable("a restriction"))?;
+            let read = RestrictionRow {
+                kind,
+                named: row.get(2)?,
+                until_ms: row.get(4)?,
+                at_ms: row.get(5)?,
+            };
+            found
+                .entry((row.get(0)?, row.get(1)?))
+                .or_default()
+                .restrictions
+                .push(read);
         }
         for ((business, waba_id), account) in found {
             let business = self.place(business)?;
-            let _ = self.state.business_mut(business)?.platform.set_account(&waba_id, account);
+            let _ = self
+                .state
+                .business_mut(business)?
+                .platform
+                .set_account(&waba_id, account);
         }
         Ok(())
     }
@@ -201,7 +280,10 @@ impl<'c> Loading<'c> {
     /// Sends that went on in the last minutes and of which nobody said what became of them may have
     /// gone out.
     fn unsettled(&mut self) -> Result<(), LedgerError> {
-        let newest = |sql| self.connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let newest = |sql| {
+            self.connection
+                .query_row(sql, [], |row| row.get::<_, Option<i64>>(0))
+        };
         let (decision, event) = (newest(sql::LAST_DECISION)?, newest(sql::LAST_EVENT)?);
         self.state.last_seq = seq(decision.unwrap_or(0));
         self.state.last_event = seq(event.unwrap_or(0));
@@ -215,10 +297,26 @@ impl<'c> Loading<'c> {
         let mut rows = statement.query([since])?;
         while let Some(row) = rows.next()? {
             let at_ms: i64 = row.get(0)?;
-            let id = DecisionId { shard: PersonShard(0), seq: seq(row.get(2)?) };
-            let record = decode_record(id, "", at_ms, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-            let people = record.people.iter().filter_map(|person| person.person).collect();
-            self.state.unsettle(id.seq, (people, record.body_hash), at_ms.saturating_add(UNSETTLED_MS));
+            let id = DecisionId {
+                shard: PersonShard(0),
+                seq: seq(row.get(2)?),
+            };
+            let record = decode_record(
+                id,
+                "",
+                at_ms,
+                row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?,
+            )?;
+            let people = record
+                .people
+                .iter()
+                .filter_map(|person| person.person)
+                .collect();
+            self.state.unsettle(
+                id.seq,
+                (people, record.body_hash),
+                at_ms.saturating_add(UNSETTLED_MS),
+            );
         }
         Ok(())
     }
@@ -226,5 +324,8 @@ impl<'c> Loading<'c> {
 
 /// Reads a category column.
 pub(super) fn category(text: Option<&str>) -> Result<Option<Category>, LedgerError> {
-    text.map(|text| Category::parse(text).ok_or_else(|| LedgerError::unreadable("a template's category"))).transpose()
+    text.map(|text| {
+        Category::parse(text).ok_or_else(|| LedgerError::unreadable("a template's category"))
+    })
+    .transpose()
 }

@@ -5,7 +5,9 @@ use greenline_policy::identity::Identifier;
 use rusqlite::{Connection, OptionalExtension, params};
 use smallvec::SmallVec;
 
-use super::rows::{count_column, event_row, identifier_columns, identifier_row, person, person_column};
+use super::rows::{
+    count_column, event_row, identifier_columns, identifier_row, person, person_column,
+};
 use super::sql;
 use super::write::Hand;
 use crate::codec::encode_head;
@@ -17,15 +19,37 @@ use crate::state::people::{Slot, has_doubtful_spelling};
 use crate::types::{BusinessIx, PersonId};
 
 /// What a fold needs of a group and of everyone who moved there.
-pub(super) fn groups(connection: &Connection, state: &State, slot: Slot) -> Result<Vec<GroupRows>, LedgerError> {
-    state.upstream(slot).into_iter().map(|carried| group(connection, state, carried.slot, carried.at_ms)).collect()
+pub(super) fn groups(
+    connection: &Connection,
+    state: &State,
+    slot: Slot,
+) -> Result<Vec<GroupRows>, LedgerError> {
+    state
+        .upstream(slot)
+        .into_iter()
+        .map(|carried| group(connection, state, carried.slot, carried.at_ms))
+        .collect()
 }
 
-fn group(connection: &Connection, state: &State, slot: Slot, carried_at_ms: Option<i64>) -> Result<GroupRows, LedgerError> {
-    let mut rows = GroupRows { carried_at_ms, ..GroupRows::default() };
+fn group(
+    connection: &Connection,
+    state: &State,
+    slot: Slot,
+    carried_at_ms: Option<i64>,
+) -> Result<GroupRows, LedgerError> {
+    let mut rows = GroupRows {
+        carried_at_ms,
+        ..GroupRows::default()
+    };
     for member in &state.group(slot).members {
         rows.people.push(person_rows(connection, *member)?);
-        rows.links.extend(state.links.linked(*member).iter().map(|(other, at_ms)| (*member, *other, *at_ms)));
+        rows.links.extend(
+            state
+                .links
+                .linked(*member)
+                .iter()
+                .map(|(other, at_ms)| (*member, *other, *at_ms)),
+        );
     }
     for (moved, leaves, arrives) in state.moves_of_group(slot) {
         match (leaves, arrives) {
@@ -41,7 +65,11 @@ fn person_rows(connection: &Connection, id: PersonId) -> Result<PersonRows, Ledg
     let key = params![id.shard().0, person_column(id)];
     let mut statement = connection.prepare_cached(sql::IDENTIFIERS_OF)?;
     let mut found = statement.query(key)?;
-    let mut rows = PersonRows { id, identifiers: Vec::new(), events: Vec::new() };
+    let mut rows = PersonRows {
+        id,
+        identifiers: Vec::new(),
+        events: Vec::new(),
+    };
     while let Some(row) = found.next()? {
         rows.identifiers.push(identifier_row(row)?.1);
     }
@@ -54,16 +82,29 @@ fn person_rows(connection: &Connection, id: PersonId) -> Result<PersonRows, Ledg
 }
 
 /// The history of a group with what folds it.
-pub(super) fn history(connection: &Connection, state: &State, slot: Slot) -> Result<(Vec<GroupRows>, History), LedgerError> {
+pub(super) fn history(
+    connection: &Connection,
+    state: &State,
+    slot: Slot,
+) -> Result<(Vec<GroupRows>, History), LedgerError> {
     let groups = groups(connection, state, slot)?;
-    let history = compose::history(&groups).ok_or_else(|| LedgerError::unreadable("an event of an unknown identifier"))?;
+    let history = compose::history(&groups)
+        .ok_or_else(|| LedgerError::unreadable("an event of an unknown identifier"))?;
     Ok((groups, history))
 }
 
 impl Hand<'_> {
     /// The living group of these identifiers; makes, extends or joins what is needed.
-    pub(crate) fn link(&mut self, business: BusinessIx, identifiers: &[Identifier], at_ms: i64) -> Result<Slot, LedgerError> {
-        let canonical: SmallVec<[Identifier; 2]> = identifiers.iter().map(|identifier| identifier.canonical().0).collect();
+    pub(crate) fn link(
+        &mut self,
+        business: BusinessIx,
+        identifiers: &[Identifier],
+        at_ms: i64,
+    ) -> Result<Slot, LedgerError> {
+        let canonical: SmallVec<[Identifier; 2]> = identifiers
+            .iter()
+            .map(|identifier| identifier.canonical().0)
+            .collect();
         let mut slots: SmallVec<[Option<Slot>; 2]> = SmallVec::new();
         for identifier in &canonical {
             slots.push(self.state.find(business, identifier)?);
@@ -74,8 +115,11 @@ impl Hand<'_> {
             return Ok(*slot);
         }
         self.mark_replaced_ids(business, &canonical, &slots, at_ms)?;
-        let Some(first) = slots.iter().position(Option::is_some) else { return self.new_person(business, &canonical, at_ms) };
-        let (Some(Some(into)), Some(known)) = (slots.get(first).copied(), canonical.get(first)) else {
+        let Some(first) = slots.iter().position(Option::is_some) else {
+            return self.new_person(business, &canonical, at_ms);
+        };
+        let (Some(Some(into)), Some(known)) = (slots.get(first).copied(), canonical.get(first))
+        else {
             return Err(LedgerError::Bug("a person that is and is not known"));
         };
         let into_person = self.person_of(business, known, into)?;
@@ -105,12 +149,24 @@ impl Hand<'_> {
     }
 
     /// The group of one identifier; makes it if it is not known.
-    pub(crate) fn person(&mut self, business: BusinessIx, identifier: &Identifier, at_ms: i64) -> Result<Slot, LedgerError> {
+    pub(crate) fn person(
+        &mut self,
+        business: BusinessIx,
+        identifier: &Identifier,
+        at_ms: i64,
+    ) -> Result<Slot, LedgerError> {
         self.link(business, std::slice::from_ref(identifier), at_ms)
     }
 
-    fn new_person(&mut self, business: BusinessIx, canonical: &[Identifier], at_ms: i64) -> Result<Slot, LedgerError> {
-        let Some((first, others)) = canonical.split_first() else { return Err(LedgerError::Bug("a person without a name")) };
+    fn new_person(
+        &mut self,
+        business: BusinessIx,
+        canonical: &[Identifier],
+        at_ms: i64,
+    ) -> Result<Slot, LedgerError> {
+        let Some((first, others)) = canonical.split_first() else {
+            return Err(LedgerError::Bug("a person without a name"));
+        };
         let id = self.new_id()?;
         self.insert_identifier(business, first, id, at_ms, None)?;
         let slot = self.state.add_person(business, first, id)?;
@@ -143,24 +199,48 @@ impl Hand<'_> {
     ) -> Result<(), LedgerError> {
         let (kind, value) = identifier_columns(canonical);
         let row = self.state.business(business)?.row;
-        let columns = params![row, kind, value, id.shard().0, person_column(id), known_ms, linked_at_ms];
-        self.connection.prepare_cached(sql::INSERT_IDENTIFIER)?.execute(columns)?;
+        let columns = params![
+            row,
+            kind,
+            value,
+            id.shard().0,
+            person_column(id),
+            known_ms,
+            linked_at_ms
+        ];
+        self.connection
+            .prepare_cached(sql::INSERT_IDENTIFIER)?
+            .execute(columns)?;
         Ok(())
     }
 
     /// Which of a group's people has this identifier.
-    pub(crate) fn person_of(&self, business: BusinessIx, canonical: &Identifier, slot: Slot) -> Result<PersonId, LedgerError> {
+    pub(crate) fn person_of(
+        &self,
+        business: BusinessIx,
+        canonical: &Identifier,
+        slot: Slot,
+    ) -> Result<PersonId, LedgerError> {
         if let [only] = self.state.group(slot).members.as_slice() {
             return Ok(*only);
         }
         let (kind, value) = identifier_columns(canonical);
         let row = self.state.business(business)?.row;
         let mut statement = self.connection.prepare_cached(sql::FIND_IDENTIFIER)?;
-        let found: Option<i64> = statement.query_row(params![row, kind, value], |row| row.get(0)).optional()?;
-        found.map(person).ok_or_else(|| LedgerError::unreadable("an identifier in memory that is not stored"))
+        let found: Option<i64> = statement
+            .query_row(params![row, kind, value], |row| row.get(0))
+            .optional()?;
+        found
+            .map(person)
+            .ok_or_else(|| LedgerError::unreadable("an identifier in memory that is not stored"))
     }
 
-    fn join(&mut self, into: (PersonId, Slot), from: (PersonId, Slot), at_ms: i64) -> Result<(), LedgerError> {
+    fn join(
+        &mut self,
+        into: (PersonId, Slot),
+        from: (PersonId, Slot),
+        at_ms: i64,
+    ) -> Result<(), LedgerError> {
         self.insert_link(into.0, 1, from.0, at_ms, None)?;
         self.state.link(into, from, at_ms);
         Ok(())
@@ -185,7 +265,9 @@ impl Hand<'_> {
             left_kind,
             left_value
         ];
-        self.connection.prepare_cached(sql::INSERT_LINK)?.execute(columns)?;
+        self.connection
+            .prepare_cached(sql::INSERT_LINK)?
+            .execute(columns)?;
         Ok(())
     }
 
@@ -206,14 +288,20 @@ impl Hand<'_> {
         for (phone, slot) in pairs().filter(|(identifier, _)| !is_user(identifier)) {
             let Some(slot) = *slot else { continue };
             let mut held: Option<Vec<Identifier>> = None;
-            for (user, _) in pairs().filter(|(identifier, other)| is_user(identifier) && **other != Some(slot)) {
+            for (user, _) in
+                pairs().filter(|(identifier, other)| is_user(identifier) && **other != Some(slot))
+            {
                 if held.is_none() {
                     held = Some(self.identifiers_of(slot)?);
                 }
                 let replaced: Vec<&Identifier> = held
                     .iter()
                     .flatten()
-                    .filter(|old| is_user(old) && is_parent(old) == is_parent(user) && !canonical.contains(old))
+                    .filter(|old| {
+                        is_user(old)
+                            && is_parent(old) == is_parent(user)
+                            && !canonical.contains(old)
+                    })
                     .collect();
                 if !replaced.is_empty() {
                     self.mark(business, phone, at_ms, false)?;
@@ -238,28 +326,50 @@ impl Hand<'_> {
         Ok(found)
     }
 
-    fn mark(&mut self, business: BusinessIx, canonical: &Identifier, at_ms: i64, gone: bool) -> Result<(), LedgerError> {
+    fn mark(
+        &mut self,
+        business: BusinessIx,
+        canonical: &Identifier,
+        at_ms: i64,
+        gone: bool,
+    ) -> Result<(), LedgerError> {
         let (kind, value) = identifier_columns(canonical);
         let row = self.state.business(business)?.row;
-        self.connection.prepare_cached(sql::MARK_IDENTIFIER)?.execute(params![row, kind, value, at_ms, gone])?;
+        self.connection
+            .prepare_cached(sql::MARK_IDENTIFIER)?
+            .execute(params![row, kind, value, at_ms, gone])?;
         self.marked = true;
         Ok(())
     }
 
     /// Someone moved from one identifier to another.
-    pub(crate) fn moved(&mut self, business: BusinessIx, from: &Identifier, to: &Identifier, at_ms: i64) -> Result<(), LedgerError> {
+    pub(crate) fn moved(
+        &mut self,
+        business: BusinessIx,
+        from: &Identifier,
+        to: &Identifier,
+        at_ms: i64,
+    ) -> Result<(), LedgerError> {
         let (left, arrived) = (from.canonical().0, to.canonical().0);
         if left == arrived {
             return Ok(());
         }
-        let (from_slot, to_slot) = (self.person(business, from, at_ms)?, self.person(business, to, at_ms)?);
+        let (from_slot, to_slot) = (
+            self.person(business, from, at_ms)?,
+            self.person(business, to, at_ms)?,
+        );
         let moved = Move {
             from: self.person_of(business, &left, from_slot)?,
             to: self.person_of(business, &arrived, to_slot)?,
             left,
             at_ms,
         };
-        if self.state.links.moves_of(moved.from).any(|known| *known == moved) {
+        if self
+            .state
+            .links
+            .moves_of(moved.from)
+            .any(|known| *known == moved)
+        {
             return Ok(());
         }
         self.insert_link(moved.from, 2, moved.to, at_ms, Some(&moved.left))?;
@@ -290,8 +400,15 @@ impl Hand<'_> {
             let Some(head) = head else { continue };
             let body = encode_head(head)?;
             for member in &self.state.group(slot).members {
-                let columns = params![member.shard().0, person_column(*member), count_column(spelling), body];
-                self.connection.prepare_cached(sql::UPSERT_HEAD)?.execute(columns)?;
+                let columns = params![
+                    member.shard().0,
+                    person_column(*member),
+                    count_column(spelling),
+                    body
+                ];
+                self.connection
+                    .prepare_cached(sql::UPSERT_HEAD)?
+                    .execute(columns)?;
             }
         }
         self.state.group_mut(slot).heads = heads;
@@ -304,10 +421,16 @@ impl Hand<'_> {
     }
 
     /// The stored event with this dedup key.
-    pub(crate) fn repeated(&self, business: BusinessIx, key: &str) -> Result<Option<EventId>, LedgerError> {
+    pub(crate) fn repeated(
+        &self,
+        business: BusinessIx,
+        key: &str,
+    ) -> Result<Option<EventId>, LedgerError> {
         let row = self.state.business(business)?.row;
         let mut statement = self.connection.prepare_cached(sql::FIND_DEDUP)?;
-        let found: Option<i64> = statement.query_row(params![row, key], |row| row.get(0)).optional()?;
+        let found: Option<i64> = statement
+            .query_row(params![row, key], |row| row.get(0))
+            .optional()?;
         Ok(found.map(|column| EventId(super::rows::seq(column))))
     }
 }

@@ -8,14 +8,17 @@ use greenline_policy::identity::Identifier;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use rustc_hash::FxHashMap;
 
-use super::rows::{count_column, identifier_columns, identifier_row, lane_column, person, person_column, seq, seq_column, stored_event};
+use super::rows::{
+    count_column, identifier_columns, identifier_row, lane_column, person, person_column, seq,
+    seq_column, stored_event,
+};
 use super::{connect, load, sql};
 use crate::codec::decode_record;
 use crate::codec::rows::{decode_headers, decode_list};
 use crate::error::LedgerError;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonId, PersonShard, Relay, StoredEvent, TemplateView,
-    TimelineEntry,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonId, PersonShard, Relay,
+    StoredEvent, TemplateView, TimelineEntry,
 };
 
 /// Idle connections kept.
@@ -37,12 +40,23 @@ impl Readers {
     /// Readers of a store.
     pub(crate) fn open(path: &Path) -> Result<Self, LedgerError> {
         let first = connect::reader(path)?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![first]), claims: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(vec![first]),
+            claims: Mutex::default(),
+        })
     }
 
     /// Reads with a connection.
-    pub(crate) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    pub(crate) fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let connection = match idle {
             Some(connection) => connection,
             None => connect::reader(&self.path)?,
@@ -68,7 +82,8 @@ impl Readers {
         let wanted = limit.saturating_add(claims.len());
         let mut due = self.with(|connection| {
             let mut statement = connection.prepare_cached(sql::RELAYS_DUE)?;
-            let mut rows = statement.query(params![lane_column(lane), now_ms, count_column(wanted)])?;
+            let mut rows =
+                statement.query(params![lane_column(lane), now_ms, count_column(wanted)])?;
             let mut due = Vec::new();
             while let Some(row) = rows.next()? {
                 let app: Arc<str> = row.get::<_, String>(1)?.into();
@@ -87,14 +102,20 @@ impl Readers {
         })?;
         due.truncate(limit);
         for relay in &due {
-            claims.insert((relay.inbox_seq, Arc::clone(&relay.app)), now_ms.saturating_add(CLAIM_MS));
+            claims.insert(
+                (relay.inbox_seq, Arc::clone(&relay.app)),
+                now_ms.saturating_add(CLAIM_MS),
+            );
         }
         Ok(due)
     }
 
     /// Lets a delivery be handed out again.
     pub(crate) fn release(&self, inbox_seq: i64, app: &Arc<str>) {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&(inbox_seq, Arc::clone(app)));
+        self.claims
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(inbox_seq, Arc::clone(app)));
     }
 }
 
@@ -104,13 +125,17 @@ fn relay(
     lane: Lane,
     place: &impl Fn(i64) -> Option<BusinessIx>,
 ) -> Result<Option<Relay>, LedgerError> {
-    let Some(business) = place(row.get(2)?) else { return Ok(None) };
+    let Some(business) = place(row.get(2)?) else {
+        return Ok(None);
+    };
     let body: Option<Vec<u8>> = row.get(3)?;
     Ok(Some(Relay {
         inbox_seq,
         app,
         business,
-        body: body.ok_or_else(|| LedgerError::unreadable("a delivery without its body"))?.into(),
+        body: body
+            .ok_or_else(|| LedgerError::unreadable("a delivery without its body"))?
+            .into(),
         headers: decode_headers(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
         lane,
         attempts: row.get(5)?,
@@ -135,23 +160,41 @@ fn list<T>(
 }
 
 /// Identifiers, whole history and windows of people.
-pub(super) type PersonParts = (Vec<(Identifier, i64)>, Vec<StoredEvent>, Vec<(Box<str>, i64, Option<i64>)>);
+pub(super) type PersonParts = (
+    Vec<(Identifier, i64)>,
+    Vec<StoredEvent>,
+    Vec<(Box<str>, i64, Option<i64>)>,
+);
 
 /// The person with this identifier.
-pub(super) fn find(connection: &Connection, business: i64, canonical: &Identifier) -> Result<Option<PersonId>, LedgerError> {
+pub(super) fn find(
+    connection: &Connection,
+    business: i64,
+    canonical: &Identifier,
+) -> Result<Option<PersonId>, LedgerError> {
     let (kind, value) = identifier_columns(canonical);
     let mut statement = connection.prepare_cached(sql::FIND_IDENTIFIER)?;
-    let found: Option<i64> = statement.query_row(params![business, kind, value], |row| row.get(0)).optional()?;
+    let found: Option<i64> = statement
+        .query_row(params![business, kind, value], |row| row.get(0))
+        .optional()?;
     Ok(found.map(person))
 }
 
 /// Everyone linked with a person, the person first.
-pub(super) fn linked(connection: &Connection, first: PersonId) -> Result<Vec<PersonId>, LedgerError> {
+pub(super) fn linked(
+    connection: &Connection,
+    first: PersonId,
+) -> Result<Vec<PersonId>, LedgerError> {
     let mut found = vec![first];
     let mut next = 0;
     while let Some(&at) = found.get(next) {
         next += 1;
-        let others = list(connection, sql::LINKED, params![at.shard().0, person_column(at)], |row| Ok(person(row.get(0)?)))?;
+        let others = list(
+            connection,
+            sql::LINKED,
+            params![at.shard().0, person_column(at)],
+            |row| Ok(person(row.get(0)?)),
+        )?;
         for other in others {
             if !found.contains(&other) {
                 found.push(other);
@@ -162,7 +205,11 @@ pub(super) fn linked(connection: &Connection, first: PersonId) -> Result<Vec<Per
 }
 
 /// The parts of a person's view.
-pub(super) fn person_parts(connection: &Connection, people: &[PersonId], ix: BusinessIx) -> Result<PersonParts, LedgerError> {
+pub(super) fn person_parts(
+    connection: &Connection,
+    people: &[PersonId],
+    ix: BusinessIx,
+) -> Result<PersonParts, LedgerError> {
     let (mut identifiers, mut history) = (Vec::new(), Vec::new());
     let mut windows: FxHashMap<Box<str>, (i64, Option<i64>)> = FxHashMap::default();
     for id in people {
@@ -171,32 +218,54 @@ pub(super) fn person_parts(connection: &Connection, people: &[PersonId], ix: Bus
             let (_, row) = identifier_row(row)?;
             Ok((row.canonical, row.linked_at_ms.unwrap_or(row.known_ms)))
         })?);
-        history.extend(list(connection, sql::WHOLE_EVENTS_OF, key, |row| stored_event(row, ix))?);
-        for (number, wrote_ms, free_ms) in
-            list(connection, sql::WINDOWS_OF, key, |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?)))?
-        {
+        history.extend(list(connection, sql::WHOLE_EVENTS_OF, key, |row| {
+            stored_event(row, ix)
+        })?);
+        for (number, wrote_ms, free_ms) in list(connection, sql::WINDOWS_OF, key, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?))
+        })? {
             let window = windows.entry(number).or_insert((wrote_ms, free_ms));
             *window = (window.0.max(wrote_ms), window.1.max(free_ms));
         }
     }
     identifiers.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
     history.sort_by_key(|stored| stored.id);
-    let mut windows: Vec<_> = windows.into_iter().map(|(number, (wrote_ms, free_ms))| (number, wrote_ms, free_ms)).collect();
+    let mut windows: Vec<_> = windows
+        .into_iter()
+        .map(|(number, (wrote_ms, free_ms))| (number, wrote_ms, free_ms))
+        .collect();
     windows.sort();
     Ok((identifiers, history, windows))
 }
 
 /// The stored head of a person.
-pub(super) fn head(connection: &Connection, id: PersonId, spelling: usize) -> Result<Option<String>, LedgerError> {
+pub(super) fn head(
+    connection: &Connection,
+    id: PersonId,
+    spelling: usize,
+) -> Result<Option<String>, LedgerError> {
     let mut statement = connection.prepare_cached(sql::HEAD)?;
-    Ok(statement.query_row(params![id.shard().0, person_column(id), count_column(spelling)], |row| row.get(0)).optional()?)
+    Ok(statement
+        .query_row(
+            params![id.shard().0, person_column(id), count_column(spelling)],
+            |row| row.get(0),
+        )
+        .optional()?)
 }
 
 fn decision_row(row: &Row<'_>) -> Result<DecisionRecord, LedgerError> {
-    let id = DecisionId { shard: PersonShard(row.get(1)?), seq: seq(row.get(0)?) };
+    let id = DecisionId {
+        shard: PersonShard(row.get(1)?),
+        seq: seq(row.get(0)?),
+    };
     let business: Option<String> = row.get(2)?;
     let text = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?;
-    let mut record = decode_record(id, business.as_deref().unwrap_or_default(), row.get(3)?, text)?;
+    let mut record = decode_record(
+        id,
+        business.as_deref().unwrap_or_default(),
+        row.get(3)?,
+        text,
+    )?;
     record.outcome = row.get(5)?;
     record.message_ids = row.get::<_, Option<Box<str>>>(6)?.into_iter().collect();
     if let Some(more) = row.get::<_, Option<String>>(7)? {
@@ -207,8 +276,17 @@ fn decision_row(row: &Row<'_>) -> Result<DecisionRecord, LedgerError> {
 }
 
 /// One decision.
-pub(super) fn decision(connection: &Connection, id: DecisionId) -> Result<Option<DecisionRecord>, LedgerError> {
-    let found = list(connection, sql::DECISION, [seq_column(id.seq)], decision_row)?.pop();
+pub(super) fn decision(
+    connection: &Connection,
+    id: DecisionId,
+) -> Result<Option<DecisionRecord>, LedgerError> {
+    let found = list(
+        connection,
+        sql::DECISION,
+        [seq_column(id.seq)],
+        decision_row,
+    )?
+    .pop();
     Ok(found.filter(|record| record.id == id))
 }
 
@@ -221,14 +299,34 @@ pub(super) fn decisions(
 ) -> Result<Vec<DecisionRecord>, LedgerError> {
     let before = before.map_or(i64::MAX, |id| seq_column(id.seq));
     match business {
-        Some(business) => list(connection, sql::DECISIONS_OF, params![business, before, count_column(limit)], decision_row),
-        None => list(connection, sql::DECISIONS, params![before, count_column(limit)], decision_row),
+        Some(business) => list(
+            connection,
+            sql::DECISIONS_OF,
+            params![business, before, count_column(limit)],
+            decision_row,
+        ),
+        None => list(
+            connection,
+            sql::DECISIONS,
+            params![before, count_column(limit)],
+            decision_row,
+        ),
     }
 }
 
 /// The newest noes.
-pub(super) fn stops(connection: &Connection, business: i64, ix: BusinessIx, limit: usize) -> Result<Vec<StoredEvent>, LedgerError> {
-    list(connection, sql::NEWEST_NOES, params![business, count_column(limit)], |row| stored_event(row, ix))
+pub(super) fn stops(
+    connection: &Connection,
+    business: i64,
+    ix: BusinessIx,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, LedgerError> {
+    list(
+        connection,
+        sql::NEWEST_NOES,
+        params![business, count_column(limit)],
+        |row| stored_event(row, ix),
+    )
 }
 
 /// Events by arrival.
@@ -240,11 +338,19 @@ pub(super) fn export(
     limit: usize,
 ) -> Result<Vec<StoredEvent>, LedgerError> {
     let after = after.map_or(0, |id| seq_column(id.0));
-    list(connection, sql::EXPORT, params![business, after, count_column(limit)], |row| stored_event(row, ix))
+    list(
+        connection,
+        sql::EXPORT,
+        params![business, after, count_column(limit)],
+        |row| stored_event(row, ix),
+    )
 }
 
 /// Numbers.
-pub(super) fn numbers(connection: &Connection, business: i64) -> Result<Vec<NumberView>, LedgerError> {
+pub(super) fn numbers(
+    connection: &Connection,
+    business: i64,
+) -> Result<Vec<NumberView>, LedgerError> {
     list(connection, sql::NUMBERS, [business], |row| {
         Ok(NumberView {
             number: row.get(0)?,
@@ -257,7 +363,11 @@ pub(super) fn numbers(connection: &Connection, business: i64) -> Result<Vec<Numb
 }
 
 /// Templates.
-pub(super) fn templates(connection: &Connection, business: i64, waba_id: Option<&str>) -> Result<Vec<TemplateView>, LedgerError> {
+pub(super) fn templates(
+    connection: &Connection,
+    business: i64,
+    waba_id: Option<&str>,
+) -> Result<Vec<TemplateView>, LedgerError> {
     let read = |row: &Row<'_>| {
         Ok(TemplateView {
             waba_id: row.get(0)?,
@@ -271,7 +381,12 @@ pub(super) fn templates(connection: &Connection, business: i64, waba_id: Option<
         })
     };
     match waba_id {
-        Some(waba_id) => list(connection, sql::TEMPLATES_OF, params![business, waba_id], read),
+        Some(waba_id) => list(
+            connection,
+            sql::TEMPLATES_OF,
+            params![business, waba_id],
+            read,
+        ),
         None => list(connection, sql::TEMPLATES, [business], read),
     }
 }
@@ -297,24 +412,39 @@ pub(super) fn timeline(
         })
     };
     match subject {
-        Some((subject, id)) => {
-            list(connection, sql::TIMELINE_OF, params![business, subject, id, before, count_column(limit)], read)
-        }
-        None => list(connection, sql::TIMELINE, params![business, before, count_column(limit)], read),
+        Some((subject, id)) => list(
+            connection,
+            sql::TIMELINE_OF,
+            params![business, subject, id, before, count_column(limit)],
+            read,
+        ),
+        None => list(
+            connection,
+            sql::TIMELINE,
+            params![business, before, count_column(limit)],
+            read,
+        ),
     }
 }
 
 /// Counts.
-pub(super) fn counts(connection: &Connection, business: i64, now_ms: i64) -> Result<Counts, LedgerError> {
+pub(super) fn counts(
+    connection: &Connection,
+    business: i64,
+    now_ms: i64,
+) -> Result<Counts, LedgerError> {
     const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
     let since_ms = now_ms.saturating_sub(DAY_MS).max(0);
     let count = |sql, params: &[&dyn rusqlite::ToSql]| -> Result<u64, LedgerError> {
-        let counted: i64 = connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+        let counted: i64 = connection
+            .prepare_cached(sql)?
+            .query_row(params, |row| row.get(0))?;
         Ok(seq(counted))
     };
     let mut statement = connection.prepare_cached(sql::COUNT_DECISIONS)?;
-    let decided: (i64, i64) =
-        statement.query_row(params![business, since_ms << 20], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let decided: (i64, i64) = statement.query_row(params![business, since_ms << 20], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     Ok(Counts {
         people: count(sql::COUNT_PEOPLE, &[&business])?,
         allowed: seq(decided.0),

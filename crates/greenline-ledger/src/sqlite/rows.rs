@@ -52,11 +52,17 @@ pub(super) fn identifiers_column(identifiers: &[Identifier]) -> Result<String, L
 }
 
 fn identifiers(text: &str) -> Result<SmallVec<[Identifier; 1]>, LedgerError> {
-    decode_list(text)?.iter().map(|text| identifier(text)).collect()
+    decode_list(text)?
+        .iter()
+        .map(|text| identifier(text))
+        .collect()
 }
 
 fn first(identifiers: &[Identifier]) -> Result<Identifier, LedgerError> {
-    identifiers.first().cloned().ok_or_else(|| LedgerError::unreadable("an event of nobody"))
+    identifiers
+        .first()
+        .cloned()
+        .ok_or_else(|| LedgerError::unreadable("an event of nobody"))
 }
 
 /// A count as a column.
@@ -112,7 +118,10 @@ pub(super) fn event_row(row: &Row<'_>) -> Result<EventRow, LedgerError> {
 }
 
 /// Reads a whole event.
-pub(super) fn stored_event(row: &Row<'_>, business: BusinessIx) -> Result<StoredEvent, LedgerError> {
+pub(super) fn stored_event(
+    row: &Row<'_>,
+    business: BusinessIx,
+) -> Result<StoredEvent, LedgerError> {
     let text = |at| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
     let person = identifiers(text(10)?)?;
     let dedup: Option<String> = row.get(13)?;

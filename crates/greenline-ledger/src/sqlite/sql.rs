@@ -2,39 +2,40 @@
 
 // Writing: decisions and their outcomes.
 
-pub(super) const INSERT_DECISION: &str =
-    "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const INSERT_DECISION: &str = "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 pub(super) const UPSERT_SEND: &str = "INSERT INTO sends (decision_seq, business_id, outcome, code, message_id, more_ids)
      SELECT seq, business_id, ?2, ?3, ?4, ?5 FROM decisions WHERE seq = ?1
      ON CONFLICT (decision_seq) DO UPDATE SET outcome = excluded.outcome, code = excluded.code,
        message_id = coalesce(excluded.message_id, message_id), more_ids = coalesce(excluded.more_ids, more_ids)";
 
-pub(super) const FIND_SEND_STATUS: &str =
-    "SELECT decision_seq, status, status_at_ms FROM sends WHERE message_id = ?1 AND message_id IS NOT NULL";
+pub(super) const FIND_SEND_STATUS: &str = "SELECT decision_seq, status, status_at_ms FROM sends WHERE message_id = ?1 AND message_id IS NOT NULL";
 
 pub(super) const SET_SEND_STATUS: &str =
     "UPDATE sends SET status = ?2, status_at_ms = ?3, status_code = ?4 WHERE decision_seq = ?1";
 
-pub(super) const FIND_STRAY: &str = "SELECT status, at_ms, code FROM stray_statuses WHERE message_id = ?1";
+pub(super) const FIND_STRAY: &str =
+    "SELECT status, at_ms, code FROM stray_statuses WHERE message_id = ?1";
 
 pub(super) const PUT_STRAY: &str = "INSERT INTO stray_statuses (message_id, status, at_ms, code) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (message_id) DO UPDATE SET status = excluded.status, at_ms = excluded.at_ms, code = excluded.code";
 
 pub(super) const DELETE_STRAY: &str = "DELETE FROM stray_statuses WHERE message_id = ?1";
 
-pub(super) const PRUNE_STRAYS: &str = "DELETE FROM stray_statuses WHERE at_ms < ?1 RETURNING message_id";
+pub(super) const PRUNE_STRAYS: &str =
+    "DELETE FROM stray_statuses WHERE at_ms < ?1 RETURNING message_id";
 
 // Writing: people.
 
 pub(super) const INSERT_BUSINESS: &str = "INSERT OR IGNORE INTO businesses (id) VALUES (?1)";
 
-pub(super) const PERSON_TAKEN: &str = "SELECT 1 FROM identifiers WHERE shard = ?1 AND person_id = ?2 LIMIT 1";
+pub(super) const PERSON_TAKEN: &str =
+    "SELECT 1 FROM identifiers WHERE shard = ?1 AND person_id = ?2 LIMIT 1";
 
-pub(super) const INSERT_IDENTIFIER: &str =
-    "INSERT INTO identifiers (business_id, kind, value, shard, person_id, known_ms, linked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const INSERT_IDENTIFIER: &str = "INSERT INTO identifiers (business_id, kind, value, shard, person_id, known_ms, linked_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
-pub(super) const MARK_IDENTIFIER: &str = "UPDATE identifiers SET left_at_ms = max(coalesce(left_at_ms, ?4), ?4),
+pub(super) const MARK_IDENTIFIER: &str =
+    "UPDATE identifiers SET left_at_ms = max(coalesce(left_at_ms, ?4), ?4),
        gone_at_ms = CASE WHEN ?5 THEN min(coalesce(gone_at_ms, ?4), ?4) ELSE gone_at_ms END
      WHERE business_id = ?1 AND kind = ?2 AND value = ?3";
 
@@ -42,9 +43,11 @@ pub(super) const INSERT_LINK: &str =
     "INSERT OR IGNORE INTO links (shard, person_id, kind, other_shard, other_id, at_ms, left_kind, left_value)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-pub(super) const FIND_DEDUP: &str = "SELECT event_seq FROM dedup WHERE business_id = ?1 AND key = ?2";
+pub(super) const FIND_DEDUP: &str =
+    "SELECT event_seq FROM dedup WHERE business_id = ?1 AND key = ?2";
 
-pub(super) const INSERT_DEDUP: &str = "INSERT INTO dedup (business_id, key, event_seq) VALUES (?1, ?2, ?3)";
+pub(super) const INSERT_DEDUP: &str =
+    "INSERT INTO dedup (business_id, key, event_seq) VALUES (?1, ?2, ?3)";
 
 pub(super) const NEXT_VERSION: &str =
     "SELECT coalesce(max(version), 0) + 1 FROM consent_events WHERE shard = ?1 AND person_id = ?2";
@@ -54,7 +57,8 @@ pub(super) const INSERT_EVENT: &str = "INSERT INTO consent_events
       identifiers, evidence, actor, dedup)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
-pub(super) const UPSERT_HEAD: &str = "INSERT INTO heads (shard, person_id, spelling, body) VALUES (?1, ?2, ?3, ?4)
+pub(super) const UPSERT_HEAD: &str =
+    "INSERT INTO heads (shard, person_id, spelling, body) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (shard, person_id, spelling) DO UPDATE SET body = excluded.body";
 
 pub(super) const PUT_WINDOW: &str = "INSERT INTO windows (shard, person_id, number, wrote_at_ms, free_until_ms)
@@ -91,8 +95,7 @@ pub(super) const PUT_TEMPLATE: &str = "INSERT INTO templates
      ON CONFLICT (business_id, waba_id, name, language) DO UPDATE SET template_id = excluded.template_id,
        category = excluded.category, status = excluded.status, is_ask = excluded.is_ask, at_ms = excluded.at_ms";
 
-pub(super) const INSERT_TIMELINE: &str =
-    "INSERT INTO timeline (business_id, subject, subject_id, origin, event, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (business_id, subject, subject_id, origin, event, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 // Writing: inbox, relay, own replies.
 
@@ -100,8 +103,7 @@ pub(super) const INSERT_INBOX: &str =
     "INSERT INTO inbox (business_id, sha256, received_ms, lane, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
      ON CONFLICT (business_id, sha256) DO NOTHING";
 
-pub(super) const INSERT_RELAY: &str =
-    "INSERT OR IGNORE INTO relays (inbox_seq, app, business_id, lane, due_ms, attempts, parked) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)";
+pub(super) const INSERT_RELAY: &str = "INSERT OR IGNORE INTO relays (inbox_seq, app, business_id, lane, due_ms, attempts, parked) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)";
 
 pub(super) const RELAY_DELIVERED: &str = "DELETE FROM relays WHERE inbox_seq = ?1 AND app = ?2";
 
@@ -111,8 +113,7 @@ pub(super) const RELAY_RETRY: &str =
 pub(super) const RELAY_PARK: &str =
     "UPDATE relays SET parked = 1, attempts = attempts + 1 WHERE inbox_seq = ?1 AND app = ?2";
 
-pub(super) const RELAY_REPLAY: &str =
-    "UPDATE relays SET parked = 0, due_ms = ?3, attempts = 0 WHERE business_id = ?1 AND parked = 1 AND app = ?2";
+pub(super) const RELAY_REPLAY: &str = "UPDATE relays SET parked = 0, due_ms = ?3, attempts = 0 WHERE business_id = ?1 AND parked = 1 AND app = ?2";
 
 pub(super) const RELAY_REPLAY_ALL: &str =
     "UPDATE relays SET parked = 0, due_ms = ?2, attempts = 0 WHERE business_id = ?1 AND parked = 1";
@@ -126,19 +127,21 @@ pub(super) const INSERT_REPLY: &str =
     "INSERT OR IGNORE INTO replies (business_id, recipient, number, kind, reply, confirms, message_id, at_ms, state)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)";
 
-pub(super) const DUE_REPLIES: &str = "SELECT reply_id, business_id, recipient, number, reply, confirms, message_id, at_ms
+pub(super) const DUE_REPLIES: &str =
+    "SELECT reply_id, business_id, recipient, number, reply, confirms, message_id, at_ms
      FROM replies WHERE state = 0 ORDER BY reply_id LIMIT ?1";
 
 pub(super) const MARK_REPLY: &str = "UPDATE replies SET state = 1 WHERE reply_id = ?1";
 
-pub(super) const FINISH_REPLY: &str = "UPDATE replies SET state = 2, decision_seq = ?2 WHERE reply_id = ?1";
+pub(super) const FINISH_REPLY: &str =
+    "UPDATE replies SET state = 2, decision_seq = ?2 WHERE reply_id = ?1";
 
 // Reading: people.
 
-pub(super) const IDENTIFIERS_OF: &str =
-    "SELECT business_id, kind, value, known_ms, linked_at_ms, left_at_ms, gone_at_ms FROM identifiers WHERE shard = ?1 AND person_id = ?2";
+pub(super) const IDENTIFIERS_OF: &str = "SELECT business_id, kind, value, known_ms, linked_at_ms, left_at_ms, gone_at_ms FROM identifiers WHERE shard = ?1 AND person_id = ?2";
 
-pub(super) const EVENTS_OF: &str = "SELECT event_seq, version, kind, scope, at_ms, strength, in_thread, identifiers
+pub(super) const EVENTS_OF: &str =
+    "SELECT event_seq, version, kind, scope, at_ms, strength, in_thread, identifiers
      FROM consent_events WHERE shard = ?1 AND person_id = ?2";
 
 /// The columns of a whole event; completed by the constants below.
@@ -154,22 +157,24 @@ macro_rules! whole_event {
 
 pub(super) const WHOLE_EVENTS_OF: &str = whole_event!("WHERE shard = ?1 AND person_id = ?2");
 
-pub(super) const EXPORT: &str = whole_event!("WHERE business_id = ?1 AND event_seq > ?2 ORDER BY event_seq LIMIT ?3");
+pub(super) const EXPORT: &str =
+    whole_event!("WHERE business_id = ?1 AND event_seq > ?2 ORDER BY event_seq LIMIT ?3");
 
 pub(super) const NEWEST_NOES: &str = whole_event!(
     "WHERE business_id = ?1 AND kind IN ('refused', 'withdrawn', 'native_stopped') ORDER BY arrival_ms DESC, event_seq DESC LIMIT ?2"
 );
 
-pub(super) const WINDOWS_OF: &str =
-    "SELECT number, wrote_at_ms, free_until_ms FROM windows WHERE shard = ?1 AND person_id = ?2 AND wrote_at_ms IS NOT NULL";
+pub(super) const WINDOWS_OF: &str = "SELECT number, wrote_at_ms, free_until_ms FROM windows WHERE shard = ?1 AND person_id = ?2 AND wrote_at_ms IS NOT NULL";
 
 pub(super) const FIND_IDENTIFIER: &str =
     "SELECT person_id FROM identifiers WHERE business_id = ?1 AND kind = ?2 AND value = ?3";
 
-pub(super) const LINKED: &str = "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2 AND kind = 1
+pub(super) const LINKED: &str =
+    "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2 AND kind = 1
      UNION SELECT person_id FROM links WHERE other_shard = ?1 AND other_id = ?2 AND kind = 1";
 
-pub(super) const HEAD: &str = "SELECT body FROM heads WHERE shard = ?1 AND person_id = ?2 AND spelling = ?3";
+pub(super) const HEAD: &str =
+    "SELECT body FROM heads WHERE shard = ?1 AND person_id = ?2 AND spelling = ?3";
 
 // Reading: decisions.
 
@@ -195,58 +200,63 @@ pub(super) const RECORD: &str = "SELECT at_ms, record FROM decisions WHERE seq =
 
 // Reading: pages.
 
-pub(super) const NUMBERS: &str =
-    "SELECT number, status, rating, at_ms, last_inbound_ms FROM numbers WHERE business_id = ?1 ORDER BY number";
+pub(super) const NUMBERS: &str = "SELECT number, status, rating, at_ms, last_inbound_ms FROM numbers WHERE business_id = ?1 ORDER BY number";
 
-pub(super) const TEMPLATES: &str = "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
+pub(super) const TEMPLATES: &str =
+    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
      FROM templates WHERE business_id = ?1 ORDER BY waba_id, name, language";
 
-pub(super) const TEMPLATES_OF: &str = "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
+pub(super) const TEMPLATES_OF: &str =
+    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
      FROM templates WHERE business_id = ?1 AND waba_id = ?2 ORDER BY name, language";
 
-pub(super) const TIMELINE: &str = "SELECT seq, subject, subject_id, origin, event, at_ms, body FROM timeline
+pub(super) const TIMELINE: &str =
+    "SELECT seq, subject, subject_id, origin, event, at_ms, body FROM timeline
      WHERE business_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
 
 pub(super) const TIMELINE_OF: &str = "SELECT seq, subject, subject_id, origin, event, at_ms, body FROM timeline
      WHERE business_id = ?1 AND subject = ?2 AND subject_id = ?3 AND seq < ?4 ORDER BY seq DESC LIMIT ?5";
 
-pub(super) const COUNT_PEOPLE: &str = "SELECT count(*) FROM identifiers WHERE business_id = ?1 AND linked_at_ms IS NULL";
+pub(super) const COUNT_PEOPLE: &str =
+    "SELECT count(*) FROM identifiers WHERE business_id = ?1 AND linked_at_ms IS NULL";
 
-pub(super) const COUNT_DECISIONS: &str =
-    "SELECT count(*) FILTER (WHERE verdict = 1), count(*) FILTER (WHERE verdict <> 1) FROM decisions WHERE business_id = ?1 AND seq >= ?2";
+pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FILTER (WHERE verdict = 1), count(*) FILTER (WHERE verdict <> 1) FROM decisions WHERE business_id = ?1 AND seq >= ?2";
 
 pub(super) const COUNT_NOES: &str = "SELECT count(*) FROM consent_events
      WHERE business_id = ?1 AND kind IN ('refused', 'withdrawn', 'native_stopped') AND arrival_ms >= ?2";
 
-pub(super) const COUNT_RELAYS: &str = "SELECT count(*) FROM relays WHERE business_id = ?1 AND parked = ?2";
+pub(super) const COUNT_RELAYS: &str =
+    "SELECT count(*) FROM relays WHERE business_id = ?1 AND parked = ?2";
 
-pub(super) const RELAYS_DUE: &str = "SELECT inbox_seq, app, relays.business_id, body, headers, attempts, received_ms
+pub(super) const RELAYS_DUE: &str =
+    "SELECT inbox_seq, app, relays.business_id, body, headers, attempts, received_ms
      FROM relays JOIN inbox ON inbox.seq = relays.inbox_seq
      WHERE relays.lane = ?1 AND due_ms <= ?2 AND parked = 0 ORDER BY due_ms, inbox_seq LIMIT ?3";
 
 // Start: everything that decisions need.
 
-pub(super) const LOAD_BUSINESSES: &str = "SELECT business_id, id FROM businesses ORDER BY business_id";
+pub(super) const LOAD_BUSINESSES: &str =
+    "SELECT business_id, id FROM businesses ORDER BY business_id";
 
 pub(super) const LOAD_IDENTIFIERS: &str =
     "SELECT business_id, kind, value, shard, person_id FROM identifiers";
 
-pub(super) const LOAD_LINKS: &str =
-    "SELECT person_id, kind, other_id, at_ms, left_kind, left_value FROM links ORDER BY at_ms, person_id, other_id";
+pub(super) const LOAD_LINKS: &str = "SELECT person_id, kind, other_id, at_ms, left_kind, left_value FROM links ORDER BY at_ms, person_id, other_id";
 
 pub(super) const LOAD_HEADS: &str = "SELECT person_id, spelling, body FROM heads";
 
-pub(super) const LOAD_WINDOWS: &str = "SELECT person_id, number, wrote_at_ms, call_at_ms, call_until_ms FROM windows";
+pub(super) const LOAD_WINDOWS: &str =
+    "SELECT person_id, number, wrote_at_ms, call_at_ms, call_until_ms FROM windows";
 
-pub(super) const LOAD_NUMBERS: &str = "SELECT business_id, number, status, rating, at_ms FROM numbers";
+pub(super) const LOAD_NUMBERS: &str =
+    "SELECT business_id, number, status, rating, at_ms FROM numbers";
 
 pub(super) const LOAD_ACCOUNTS: &str = "SELECT business_id, waba_id, ban, ban_at_ms FROM accounts";
 
 pub(super) const LOAD_RESTRICTIONS: &str =
     "SELECT business_id, waba_id, named, kind, until_ms, at_ms FROM restrictions ORDER BY named";
 
-pub(super) const LOAD_TEMPLATES: &str =
-    "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms FROM templates";
+pub(super) const LOAD_TEMPLATES: &str = "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms FROM templates";
 
 pub(super) const LOAD_STRAYS: &str = "SELECT message_id FROM stray_statuses";
 
@@ -254,16 +264,19 @@ pub(super) const LAST_DECISION: &str = "SELECT max(seq) FROM decisions";
 
 pub(super) const LAST_EVENT: &str = "SELECT max(event_seq) FROM consent_events";
 
-pub(super) const LOAD_UNSETTLED: &str = "SELECT at_ms, record, seq FROM decisions LEFT JOIN sends ON decision_seq = seq
+pub(super) const LOAD_UNSETTLED: &str =
+    "SELECT at_ms, record, seq FROM decisions LEFT JOIN sends ON decision_seq = seq
      WHERE seq > ?1 AND verdict > 0 AND (outcome IS NULL OR outcome = 'unknown')";
 
 // Verification.
 
 pub(super) const VERSIONS: &str = "SELECT person_id, count(*), min(version), max(version) FROM consent_events GROUP BY shard, person_id";
 
-pub(super) const RECORDS: &str = "SELECT seq, shard, business_id, person_id, at_ms, verdict, record FROM decisions";
+pub(super) const RECORDS: &str =
+    "SELECT seq, shard, business_id, person_id, at_ms, verdict, record FROM decisions";
 
-pub(super) const WRONG_SHARDS: &str = "SELECT (SELECT count(*) FROM identifiers WHERE shard <> (person_id >> 51))
+pub(super) const WRONG_SHARDS: &str =
+    "SELECT (SELECT count(*) FROM identifiers WHERE shard <> (person_id >> 51))
      + (SELECT count(*) FROM consent_events WHERE shard <> (person_id >> 51))
      + (SELECT count(*) FROM heads WHERE shard <> (person_id >> 51))
      + (SELECT count(*) FROM windows WHERE shard <> (person_id >> 51))";
@@ -271,11 +284,9 @@ pub(super) const WRONG_SHARDS: &str = "SELECT (SELECT count(*) FROM identifiers 
 pub(super) const LOST_EVENTS: &str = "SELECT count(*) FROM consent_events e
      WHERE NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.shard = e.shard AND i.person_id = e.person_id)";
 
-pub(super) const LOST_SENDS: &str =
-    "SELECT count(*) FROM sends WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE seq = decision_seq)";
+pub(super) const LOST_SENDS: &str = "SELECT count(*) FROM sends WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE seq = decision_seq)";
 
-pub(super) const LOST_RELAYS: &str =
-    "SELECT count(*) FROM relays WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE seq = inbox_seq AND body IS NOT NULL)";
+pub(super) const LOST_RELAYS: &str = "SELECT count(*) FROM relays WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE seq = inbox_seq AND body IS NOT NULL)";
 
 pub(super) const LOST_DEDUP: &str = "SELECT count(*) FROM dedup d WHERE NOT EXISTS
      (SELECT 1 FROM consent_events e WHERE e.event_seq = d.event_seq AND e.business_id = d.business_id AND e.dedup = d.key)";

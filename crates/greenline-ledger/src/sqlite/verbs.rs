@@ -12,8 +12,8 @@ use crate::codec::decode_head;
 use crate::error::LedgerError;
 use crate::state::people::head_at;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, Relay, StoredEvent, TemplateView,
-    TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, Relay,
+    StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -36,24 +36,47 @@ async fn reading<T: Send + 'static>(
     read: impl FnOnce(&Connection, i64) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let row = store.business(business)?;
-    blocking(store, move |store| store.readers.with(|connection| read(connection, row))).await
+    blocking(store, move |store| {
+        store.readers.with(|connection| read(connection, row))
+    })
+    .await
 }
 
-pub(crate) async fn person(store: &Arc<Store>, business: BusinessIx, identifier: &Identifier) -> Result<Option<PersonView>> {
+pub(crate) async fn person(
+    store: &Arc<Store>,
+    business: BusinessIx,
+    identifier: &Identifier,
+) -> Result<Option<PersonView>> {
     let (canonical, spelling) = identifier.canonical();
     reading(store, business, move |connection, row| {
-        let Some(id) = read::find(connection, row, &canonical)? else { return Ok(None) };
+        let Some(id) = read::find(connection, row, &canonical)? else {
+            return Ok(None);
+        };
         let people = read::linked(connection, id)?;
         let (identifiers, history, windows) = read::person_parts(connection, &people, business)?;
         let head = read::head(connection, id, head_at(spelling))?;
-        let head = head.map(|body| decode_head(&body)).transpose()?.unwrap_or_default();
-        Ok(Some(PersonView { id, identifiers, head, history, windows }))
+        let head = head
+            .map(|body| decode_head(&body))
+            .transpose()?
+            .unwrap_or_default();
+        Ok(Some(PersonView {
+            id,
+            identifiers,
+            head,
+            history,
+            windows,
+        }))
     })
     .await
 }
 
 pub(crate) async fn decision(store: &Arc<Store>, id: DecisionId) -> Result<Option<DecisionRecord>> {
-    blocking(store, move |store| store.readers.with(|connection| read::decision(connection, id))).await
+    blocking(store, move |store| {
+        store
+            .readers
+            .with(|connection| read::decision(connection, id))
+    })
+    .await
 }
 
 pub(crate) async fn decisions(
@@ -62,12 +85,26 @@ pub(crate) async fn decisions(
     before: Option<DecisionId>,
     limit: usize,
 ) -> Result<Vec<DecisionRecord>> {
-    let row = business.map(|business| store.business(business)).transpose()?;
-    blocking(store, move |store| store.readers.with(|connection| read::decisions(connection, row, before, limit))).await
+    let row = business
+        .map(|business| store.business(business))
+        .transpose()?;
+    blocking(store, move |store| {
+        store
+            .readers
+            .with(|connection| read::decisions(connection, row, before, limit))
+    })
+    .await
 }
 
-pub(crate) async fn stops(store: &Arc<Store>, business: BusinessIx, limit: usize) -> Result<Vec<StoredEvent>> {
-    reading(store, business, move |connection, row| read::stops(connection, row, business, limit)).await
+pub(crate) async fn stops(
+    store: &Arc<Store>,
+    business: BusinessIx,
+    limit: usize,
+) -> Result<Vec<StoredEvent>> {
+    reading(store, business, move |connection, row| {
+        read::stops(connection, row, business, limit)
+    })
+    .await
 }
 
 pub(crate) async fn export(
@@ -76,16 +113,26 @@ pub(crate) async fn export(
     after: Option<EventId>,
     limit: usize,
 ) -> Result<Vec<StoredEvent>> {
-    reading(store, business, move |connection, row| read::export(connection, row, business, after, limit)).await
+    reading(store, business, move |connection, row| {
+        read::export(connection, row, business, after, limit)
+    })
+    .await
 }
 
 pub(crate) async fn numbers(store: &Arc<Store>, business: BusinessIx) -> Result<Vec<NumberView>> {
     reading(store, business, read::numbers).await
 }
 
-pub(crate) async fn templates(store: &Arc<Store>, business: BusinessIx, waba_id: Option<&str>) -> Result<Vec<TemplateView>> {
+pub(crate) async fn templates(
+    store: &Arc<Store>,
+    business: BusinessIx,
+    waba_id: Option<&str>,
+) -> Result<Vec<TemplateView>> {
     let waba_id = waba_id.map(str::to_owned);
-    reading(store, business, move |connection, row| read::templates(connection, row, waba_id.as_deref())).await
+    reading(store, business, move |connection, row| {
+        read::templates(connection, row, waba_id.as_deref())
+    })
+    .await
 }
 
 pub(crate) async fn timeline(
@@ -97,22 +144,46 @@ pub(crate) async fn timeline(
 ) -> Result<Vec<TimelineEntry>> {
     let subject = subject.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
     reading(store, business, move |connection, row| {
-        let subject = subject.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
+        let subject = subject
+            .as_ref()
+            .map(|(kind, id)| (kind.as_str(), id.as_str()));
         read::timeline(connection, row, subject, before, limit)
     })
     .await
 }
 
-pub(crate) async fn counts(store: &Arc<Store>, business: BusinessIx, now_ms: i64) -> Result<Counts> {
-    reading(store, business, move |connection, row| read::counts(connection, row, now_ms)).await
+pub(crate) async fn counts(
+    store: &Arc<Store>,
+    business: BusinessIx,
+    now_ms: i64,
+) -> Result<Counts> {
+    reading(store, business, move |connection, row| {
+        read::counts(connection, row, now_ms)
+    })
+    .await
 }
 
-pub(crate) async fn relay_due(store: &Arc<Store>, now_ms: i64, lane: Lane, limit: usize) -> Result<Vec<Relay>> {
-    blocking(store, move |store| store.readers.relay_due(now_ms, lane, limit, |row| store.business_at(row))).await
+pub(crate) async fn relay_due(
+    store: &Arc<Store>,
+    now_ms: i64,
+    lane: Lane,
+    limit: usize,
+) -> Result<Vec<Relay>> {
+    blocking(store, move |store| {
+        store
+            .readers
+            .relay_due(now_ms, lane, limit, |row| store.business_at(row))
+    })
+    .await
 }
 
 pub(crate) async fn verify(store: &Arc<Store>, decide: DecideFn) -> Result<Verification> {
-    blocking(store, move |store| store.readers.with(|connection| verify::verify(connection, decide))).await
+    blocking(store, move |store| {
+        store
+            .readers
+            .with(|connection| verify::verify(connection, decide))
+    })
+    .await
 }
 
 pub(crate) async fn close(store: &Arc<Store>) {

@@ -22,7 +22,10 @@ use crate::types::{DecisionId, DecisionRecord, Difference, PersonId, PersonShard
 const DIFFERENCES_MAX: usize = 1_000;
 
 /// Verifies what one snapshot of the store shows.
-pub(super) fn verify(connection: &Connection, decide: DecideFn) -> Result<Verification, LedgerError> {
+pub(super) fn verify(
+    connection: &Connection,
+    decide: DecideFn,
+) -> Result<Verification, LedgerError> {
     connection.execute_batch("BEGIN")?;
     let mut found = Verification::default();
     let done = everything(connection, decide, &mut found);
@@ -31,13 +34,19 @@ pub(super) fn verify(connection: &Connection, decide: DecideFn) -> Result<Verifi
     Ok(found)
 }
 
-fn everything(connection: &Connection, decide: DecideFn, found: &mut Verification) -> Result<(), LedgerError> {
+fn everything(
+    connection: &Connection,
+    decide: DecideFn,
+    found: &mut Verification,
+) -> Result<(), LedgerError> {
     file(connection, found)?;
     versions(connection, found)?;
     references(connection, found)?;
     match load::state(connection, &[], false) {
         Ok(state) => people(connection, &state, found)?,
-        Err(LedgerError::Corrupt(cause)) => differ(found, "store", None, format!("cannot be loaded: {cause}")),
+        Err(LedgerError::Corrupt(cause)) => {
+            differ(found, "store", None, format!("cannot be loaded: {cause}"));
+        }
         Err(error) => return Err(error),
     }
     decisions(connection, decide, found)
@@ -95,8 +104,15 @@ fn references(connection: &Connection, found: &mut Verification) -> Result<(), L
     Ok(())
 }
 
-fn people(connection: &Connection, state: &State, found: &mut Verification) -> Result<(), LedgerError> {
-    for (slot, group) in (0..).zip(&state.groups).filter(|(_, group)| group.forward.is_none()) {
+fn people(
+    connection: &Connection,
+    state: &State,
+    found: &mut Verification,
+) -> Result<(), LedgerError> {
+    for (slot, group) in (0..)
+        .zip(&state.groups)
+        .filter(|(_, group)| group.forward.is_none())
+    {
         found.people += group.members.len() as u64;
         match group_differs(connection, state, slot) {
             Ok(differences) => {
@@ -104,29 +120,44 @@ fn people(connection: &Connection, state: &State, found: &mut Verification) -> R
                     differ(found, "head", Some(person), what);
                 }
             }
-            Err(LedgerError::Corrupt(cause)) => differ(found, "record", group.first(), cause.to_string()),
+            Err(LedgerError::Corrupt(cause)) => {
+                differ(found, "record", group.first(), cause.to_string());
+            }
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-fn group_differs(connection: &Connection, state: &State, slot: Slot) -> Result<Vec<(PersonId, String)>, LedgerError> {
+fn group_differs(
+    connection: &Connection,
+    state: &State,
+    slot: Slot,
+) -> Result<Vec<(PersonId, String)>, LedgerError> {
     let (groups, history) = history(connection, state, slot)?;
     let heads = compose::heads(&groups, &history);
     let mut differences = Vec::new();
     for member in &state.group(slot).members {
         for (spelling, folded) in heads.iter().enumerate() {
-            let stored = read::head(connection, *member, spelling)?.map(|body| decode_head(&body)).transpose()?;
+            let stored = read::head(connection, *member, spelling)?
+                .map(|body| decode_head(&body))
+                .transpose()?;
             if stored.as_ref() != folded.as_deref() {
-                differences.push((*member, format!("the stored head (spelling {spelling}) is not the fold of the events")));
+                differences.push((
+                    *member,
+                    format!("the stored head (spelling {spelling}) is not the fold of the events"),
+                ));
             }
         }
     }
     Ok(differences)
 }
 
-fn decisions(connection: &Connection, decide: DecideFn, found: &mut Verification) -> Result<(), LedgerError> {
+fn decisions(
+    connection: &Connection,
+    decide: DecideFn,
+    found: &mut Verification,
+) -> Result<(), LedgerError> {
     let mut statement = connection.prepare(sql::RECORDS)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -134,8 +165,15 @@ fn decisions(connection: &Connection, decide: DecideFn, found: &mut Verification
         let number: i64 = row.get(0)?;
         match decision(row, decide) {
             Ok(None) => {}
-            Ok(Some(what)) => differ(found, "decision", None, format!("decision {number}: {what}")),
-            Err(LedgerError::Corrupt(cause)) => differ(found, "record", None, format!("decision {number}: {cause}")),
+            Ok(Some(what)) => differ(
+                found,
+                "decision",
+                None,
+                format!("decision {number}: {what}"),
+            ),
+            Err(LedgerError::Corrupt(cause)) => {
+                differ(found, "record", None, format!("decision {number}: {cause}"));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -143,7 +181,10 @@ fn decisions(connection: &Connection, decide: DecideFn, found: &mut Verification
 }
 
 fn decision(row: &Row<'_>, decide: DecideFn) -> Result<Option<&'static str>, LedgerError> {
-    let id = DecisionId { shard: PersonShard(row.get(1)?), seq: seq(row.get(0)?) };
+    let id = DecisionId {
+        shard: PersonShard(row.get(1)?),
+        seq: seq(row.get(0)?),
+    };
     let text = row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?;
     let record = decode_record(id, "", row.get(4)?, text)?;
     let column: Option<i64> = row.get(3)?;
@@ -155,7 +196,10 @@ fn decision(row: &Row<'_>, decide: DecideFn) -> Result<Option<&'static str>, Led
     if (verdict == 1) != allows {
         return Ok(Some("its verdict is not the record's"));
     }
-    Ok((*record.pack == *PACK && again(&record, decide) != record.decision).then_some("deciding again gives another answer"))
+    Ok(
+        (*record.pack == *PACK && again(&record, decide) != record.decision)
+            .then_some("deciding again gives another answer"),
+    )
 }
 
 /// The decision made again from its record.
@@ -170,6 +214,10 @@ fn again(record: &DecisionRecord, decide: DecideFn) -> greenline_policy::decide:
             unsettled_until_ms: person.unsettled_until_ms,
         })
         .collect();
-    let facts = Facts { people: &people, template: record.template_facts.as_ref(), number: &record.number_facts };
+    let facts = Facts {
+        people: &people,
+        template: record.template_facts.as_ref(),
+        number: &record.number_facts,
+    };
     decide(record.intent, &facts, &record.rules, record.at_ms)
 }

@@ -60,8 +60,20 @@ type Settles = [(DecisionId, Outcome)];
 
 impl Writer {
     /// A writer over a connection and the state loaded from it.
-    pub(crate) fn new(connection: Connection, state: State, decide: DecideFn, bell: Option<Bell>) -> Self {
-        Self { connection, state, decide, ids: Ids::seeded(), record: Vec::with_capacity(1 << 10), bell }
+    pub(crate) fn new(
+        connection: Connection,
+        state: State,
+        decide: DecideFn,
+        bell: Option<Bell>,
+    ) -> Self {
+        Self {
+            connection,
+            state,
+            decide,
+            ids: Ids::seeded(),
+            record: Vec::with_capacity(1 << 10),
+            bell,
+        }
     }
 
     /// Starts the thread. It ends when the queue is closed and empty.
@@ -93,7 +105,11 @@ impl Writer {
                 answers
             }
             Err(error) if error.is_passing() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, requests = jobs.len(), "a batch could not be written");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    requests = jobs.len(),
+                    "a batch could not be written"
+                );
                 queue.put_back(std::mem::take(&mut batch.settles));
                 jobs.iter().map(|_| Err(error.clone())).collect()
             }
@@ -112,7 +128,11 @@ impl Writer {
                 Err(error) if error.is_passing() => unwritten.push(settle),
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
-                    tracing::error!(error, decision.seq = settle.0.seq, "an outcome cannot be written");
+                    tracing::error!(
+                        error,
+                        decision.seq = settle.0.seq,
+                        "an outcome cannot be written"
+                    );
                 }
             }
         }
@@ -121,27 +141,48 @@ impl Writer {
         }
         let alone = |job: &crate::request::Job| {
             let mut answers = self.commit(&[], &[&job.request])?;
-            answers.pop().unwrap_or(Err(LedgerError::Bug("a request without an answer")))
+            answers
+                .pop()
+                .unwrap_or(Err(LedgerError::Bug("a request without an answer")))
         };
         batch.jobs.iter().map(alone).collect()
     }
 
     /// Does everything in one transaction, or nothing.
-    fn commit(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
-        let writes = !settles.is_empty() || jobs.iter().any(|job| !matches!(job, Request::Preview(_)));
+    fn commit(
+        &mut self,
+        settles: &Settles,
+        jobs: &[&Request],
+    ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        let writes =
+            !settles.is_empty() || jobs.iter().any(|job| !matches!(job, Request::Preview(_)));
         self.state.begin();
-        let done = if writes { self.transaction(settles, jobs) } else { self.batch(settles, jobs) };
+        let done = if writes {
+            self.transaction(settles, jobs)
+        } else {
+            self.batch(settles, jobs)
+        };
         if done.is_err() {
             self.state.undo();
         }
         done
     }
 
-    fn transaction(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let done = self
-            .batch(settles, jobs)
-            .and_then(|answers| Ok(self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| answers)?));
+    fn transaction(
+        &mut self,
+        settles: &Settles,
+        jobs: &[&Request],
+    ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute([])?;
+        let done = self.batch(settles, jobs).and_then(|answers| {
+            Ok(self
+                .connection
+                .prepare_cached("COMMIT")?
+                .execute([])
+                .map(|_| answers)?)
+        });
         if done.is_err() && !self.connection.is_autocommit() {
             // SQLite may have rolled back by itself; if this fails too, so will the next `BEGIN`.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -149,7 +190,11 @@ impl Writer {
         done
     }
 
-    fn batch(&mut self, settles: &Settles, jobs: &[&Request]) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+    fn batch(
+        &mut self,
+        settles: &Settles,
+        jobs: &[&Request],
+    ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
         let mut hand = Hand {
             connection: &self.connection,
             state: &mut self.state,
@@ -183,23 +228,33 @@ impl<'w> Hand<'w> {
         }
         let done = match request {
             Request::Admit(ask) => self.admit(ask).map(Answer::Admitted),
-            Request::Preview(ask) => self.preview(ask).map(|record| Answer::Previewed(Box::new(record))),
-            Request::Append(event) => self.append(event).map(|appended| Answer::Appended(Box::new(appended))),
+            Request::Preview(ask) => self
+                .preview(ask)
+                .map(|record| Answer::Previewed(Box::new(record))),
+            Request::Append(event) => self
+                .append(event)
+                .map(|appended| Answer::Appended(Box::new(appended))),
             Request::AppendAll(events) => {
                 self.written += events.len() << 10;
-                events.iter().map(|event| apart(self.append(event))).collect::<Result<_, _>>().map(Answer::AppendedAll)
+                events
+                    .iter()
+                    .map(|event| apart(self.append(event)))
+                    .collect::<Result<_, _>>()
+                    .map(Answer::AppendedAll)
             }
             Request::Ingest(delivery) => self.ingest(delivery).map(Answer::Ingested),
-            Request::Learn(business, effects) => {
-                self.learn(*business, effects, &mut Default::default()).map(|()| Answer::Done)
-            }
+            Request::Learn(business, effects) => self
+                .learn(*business, effects, &mut Default::default())
+                .map(|()| Answer::Done),
             Request::RelayDone(done) => self.relay_done(done).map(|()| Answer::Done),
-            Request::RelayReplay(business, app, now_ms) => {
-                self.relay_replay(*business, app.as_deref(), *now_ms).map(Answer::Count)
-            }
+            Request::RelayReplay(business, app, now_ms) => self
+                .relay_replay(*business, app.as_deref(), *now_ms)
+                .map(Answer::Count),
             Request::InboxPrune(before_ms) => self.inbox_prune(*before_ms).map(Answer::Count),
             Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
-            Request::ReplyDone(id, decision) => self.reply_done(*id, *decision).map(|()| Answer::Done),
+            Request::ReplyDone(id, decision) => {
+                self.reply_done(*id, *decision).map(|()| Answer::Done)
+            }
         };
         apart(done)
     }
@@ -209,7 +264,9 @@ impl<'w> Hand<'w> {
         if self.insert_decision.is_none() {
             self.insert_decision = Some(self.connection.prepare_cached(sql::INSERT_DECISION)?);
         }
-        self.insert_decision.as_mut().ok_or(LedgerError::Bug("a statement that was just prepared"))
+        self.insert_decision
+            .as_mut()
+            .ok_or(LedgerError::Bug("a statement that was just prepared"))
     }
 }
 

@@ -60,7 +60,12 @@ impl State {
                 let (canonical, spelling) = identifier.canonical();
                 let slot = self.find(ask.business, &canonical)?;
                 let person = slot.and_then(|slot| self.group(slot).first());
-                Ok(Addressee { canonical, spelling, slot, person })
+                Ok(Addressee {
+                    canonical,
+                    spelling,
+                    slot,
+                    person,
+                })
             })
             .collect()
     }
@@ -76,23 +81,48 @@ impl State {
         if ask.to.is_empty() {
             return Err(LedgerError::Bug("a send to nobody"));
         }
-        self.business_mut(ask.business)?.platform.prepare_facts(&ask.number, &ask.waba_id);
+        self.business_mut(ask.business)?
+            .platform
+            .prepare_facts(&ask.number, &ask.waba_id);
         let business = self.business(ask.business)?;
-        let number = business.platform.facts(&ask.number).ok_or(LedgerError::Bug("no facts of the number"))?;
+        let number = business
+            .platform
+            .facts(&ask.number)
+            .ok_or(LedgerError::Bug("no facts of the number"))?;
         let template = ask.template.as_ref().map(|asked| {
-            let row = business.platform.template(&asked.waba_id, &asked.name, &asked.language);
+            let row = business
+                .platform
+                .template(&asked.waba_id, &asked.name, &asked.language);
             template_facts(asked, row)
         });
-        let people: SmallVec<[PersonFacts<'_>; 1]> =
-            found.iter().map(|addressee| self.person_facts(business, addressee, ask)).collect();
-        let facts = Facts { people: &people, template: template.as_ref(), number };
+        let people: SmallVec<[PersonFacts<'_>; 1]> = found
+            .iter()
+            .map(|addressee| self.person_facts(business, addressee, ask))
+            .collect();
+        let facts = Facts {
+            people: &people,
+            template: template.as_ref(),
+            number,
+        };
         let decision = decide(ask.intent, &facts, &ask.rules, ask.now_ms);
-        let judged = Judged { ask, people: &people, found, template: template.as_ref(), number, decision: &decision };
+        let judged = Judged {
+            ask,
+            people: &people,
+            found,
+            template: template.as_ref(),
+            number,
+            decision: &decision,
+        };
         let recorded = record(&judged);
         Ok((decision, recorded))
     }
 
-    fn person_facts<'s>(&'s self, business: &Business, addressee: &Addressee, ask: &Ask) -> PersonFacts<'s> {
+    fn person_facts<'s>(
+        &'s self,
+        business: &Business,
+        addressee: &Addressee,
+        ask: &Ask,
+    ) -> PersonFacts<'s> {
         let Some(slot) = addressee.slot else {
             return PersonFacts {
                 head: &NOTHING_KNOWN,
@@ -102,9 +132,15 @@ impl State {
             };
         };
         let group = self.group(slot);
-        let window = business.platform.place_of(&ask.number).and_then(|place| group.window(place));
-        let unsettled =
-            group.members.iter().filter_map(|person| self.unsettled.until(*person, &ask.body_hash)).max();
+        let window = business
+            .platform
+            .place_of(&ask.number)
+            .and_then(|place| group.window(place));
+        let unsettled = group
+            .members
+            .iter()
+            .filter_map(|person| self.unsettled.until(*person, &ask.body_hash))
+            .max();
         PersonFacts {
             head: self.head(slot, addressee.spelling),
             wrote_at_ms: window.and_then(|window| window.wrote_at_ms),
@@ -115,6 +151,8 @@ impl State {
 
     /// The head of a group as one spelling sees it.
     pub(crate) fn head(&self, slot: Slot, spelling: Spelling) -> &Head {
-        self.group(slot).heads[head_at(spelling)].as_deref().unwrap_or(&NOTHING_KNOWN)
+        self.group(slot).heads[head_at(spelling)]
+            .as_deref()
+            .unwrap_or(&NOTHING_KNOWN)
     }
 }

@@ -26,7 +26,9 @@ impl State {
     }
 
     fn sweep_one(&mut self) {
-        let Some((slot, watch)) = self.flights.queue.pop_front() else { return };
+        let Some((slot, watch)) = self.flights.queue.pop_front() else {
+            return;
+        };
         if !watch.is_over() {
             self.flights.queue.push_back((slot, watch));
             return;
@@ -45,7 +47,13 @@ impl State {
     /// Watches on every send under way to these groups.
     pub(crate) fn flights_of(&self, slots: &[Slot], into: &mut Vec<Watch>) {
         for slot in slots {
-            into.extend(self.group(*slot).flights.iter().filter(|watch| !watch.is_over()).cloned());
+            into.extend(
+                self.group(*slot)
+                    .flights
+                    .iter()
+                    .filter(|watch| !watch.is_over())
+                    .cloned(),
+            );
         }
     }
 }

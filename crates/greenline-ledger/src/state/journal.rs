@@ -42,7 +42,12 @@ pub(crate) struct Journal {
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { batch: 1, groups_before: 0, event_before: 0, changes: Vec::new() }
+        Self {
+            batch: 1,
+            groups_before: 0,
+            event_before: 0,
+            changes: Vec::new(),
+        }
     }
 }
 
@@ -93,7 +98,9 @@ impl State {
                 }
                 Change::Same(one, other) => self.links.unlink(one, other),
                 Change::Moved => self.links.forget_last_move(),
-                Change::Unsettled(person, hash, before) => self.unsettled.restore(person, hash, before),
+                Change::Unsettled(person, hash, before) => {
+                    self.unsettled.restore(person, hash, before);
+                }
                 Change::StrayAdded(id) => {
                     self.strays.remove(&id);
                 }

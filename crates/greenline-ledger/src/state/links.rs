@@ -68,7 +68,9 @@ impl Links {
 
     /// Takes the newest move back.
     pub(crate) fn forget_last_move(&mut self) {
-        let Some(moved) = self.moves.pop() else { return };
+        let Some(moved) = self.moves.pop() else {
+            return;
+        };
         for person in [moved.from, moved.to] {
             if let Some(places) = self.touching.get_mut(&person) {
                 places.retain(|at| (*at as usize) < self.moves.len());
@@ -78,7 +80,11 @@ impl Links {
 
     /// The moves that a person has part in.
     pub(crate) fn moves_of(&self, person: PersonId) -> impl Iterator<Item = &Move> {
-        self.touching.get(&person).into_iter().flatten().filter_map(|at| self.moves.get(*at as usize))
+        self.touching
+            .get(&person)
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.moves.get(*at as usize))
     }
 }
 
@@ -131,8 +137,11 @@ impl State {
         let mut next = 0;
         while let Some(&at) = found.get(next) {
             next += 1;
-            let onward: SmallVec<[Slot; 2]> =
-                self.moves_of_group(at).filter(|(_, leaves, _)| *leaves).filter_map(|(moved, ..)| self.slot_of_mover(moved.to)).collect();
+            let onward: SmallVec<[Slot; 2]> = self
+                .moves_of_group(at)
+                .filter(|(_, leaves, _)| *leaves)
+                .filter_map(|(moved, ..)| self.slot_of_mover(moved.to))
+                .collect();
             for slot in onward {
                 if !found.contains(&slot) {
                     found.push(slot);
@@ -151,13 +160,21 @@ impl State {
             let into: SmallVec<[(Slot, i64); 2]> = self
                 .moves_of_group(at)
                 .filter(|(_, leaves, arrives)| *arrives && !*leaves)
-                .filter_map(|(moved, ..)| Some((self.slot_of_mover(moved.from)?, moved.at_ms.min(carried_ms))))
+                .filter_map(|(moved, ..)| {
+                    Some((self.slot_of_mover(moved.from)?, moved.at_ms.min(carried_ms)))
+                })
                 .collect();
             for (from, at_ms) in into {
                 match found.iter_mut().find(|carried| carried.slot == from) {
-                    Some(Carried { at_ms: Some(known_ms), .. }) if *known_ms > at_ms => *known_ms = at_ms,
+                    Some(Carried {
+                        at_ms: Some(known_ms),
+                        ..
+                    }) if *known_ms > at_ms => *known_ms = at_ms,
                     Some(_) => continue,
-                    None => found.push(Carried { slot: from, at_ms: Some(at_ms) }),
+                    None => found.push(Carried {
+                        slot: from,
+                        at_ms: Some(at_ms),
+                    }),
                 }
                 open.push((from, at_ms));
             }

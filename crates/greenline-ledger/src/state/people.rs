@@ -65,7 +65,12 @@ pub(crate) struct Window {
 
 impl Window {
     fn new(number: u32) -> Self {
-        Self { number, wrote_at_ms: None, call_at_ms: i64::MIN, call_until_ms: None }
+        Self {
+            number,
+            wrote_at_ms: None,
+            call_at_ms: i64::MIN,
+            call_until_ms: None,
+        }
     }
 
     /// Takes over what another one knows.
@@ -129,10 +134,14 @@ impl Group {
 
     /// The window on a number, made if there is none.
     pub(crate) fn window_mut(&mut self, number: u32) -> &mut Window {
-        let at = self.windows.iter().position(|window| window.number == number).unwrap_or_else(|| {
-            self.windows.push(Window::new(number));
-            self.windows.len() - 1
-        });
+        let at = self
+            .windows
+            .iter()
+            .position(|window| window.number == number)
+            .unwrap_or_else(|| {
+                self.windows.push(Window::new(number));
+                self.windows.len() - 1
+            });
         &mut self.windows[at]
     }
 }
@@ -147,14 +156,19 @@ pub(crate) fn head_at(spelling: Spelling) -> usize {
 
 /// Whether another spelling of this canonical number may be a landline, so that two heads are kept.
 pub(crate) fn has_doubtful_spelling(canonical: &Identifier) -> bool {
-    let Identifier::Phone(phone) = canonical else { return false };
+    let Identifier::Phone(phone) = canonical else {
+        return false;
+    };
     let digits = phone.digits();
     let without_ninth = digits / 1_000_000_000 * 100_000_000 + digits % 100_000_000;
     let without_mobile_mark = 540_000_000_000 + digits % 10_000_000_000;
-    [without_ninth, without_mobile_mark].into_iter().filter_map(Phone::from_digits).any(|other| {
-        let (meets, spelling) = other.canonical();
-        meets == *phone && spelling == Spelling::MaybeLandline
-    })
+    [without_ninth, without_mobile_mark]
+        .into_iter()
+        .filter_map(Phone::from_digits)
+        .any(|other| {
+            let (meets, spelling) = other.canonical();
+            meets == *phone && spelling == Spelling::MaybeLandline
+        })
 }
 
 impl State {
@@ -172,8 +186,16 @@ impl State {
     }
 
     /// The living group known under a canonical identifier.
-    pub(crate) fn find(&self, business: BusinessIx, canonical: &Identifier) -> Result<Option<Slot>, LedgerError> {
-        Ok(self.business(business)?.known.get(canonical).map(|slot| self.follow(slot)))
+    pub(crate) fn find(
+        &self,
+        business: BusinessIx,
+        canonical: &Identifier,
+    ) -> Result<Option<Slot>, LedgerError> {
+        Ok(self
+            .business(business)?
+            .known
+            .get(canonical)
+            .map(|slot| self.follow(slot)))
     }
 
     /// The group at a slot, to change it; saved first, once per batch.
@@ -181,14 +203,21 @@ impl State {
         let group = &mut self.groups[slot as usize];
         if self.journal.must_save(slot, group.saved_in) {
             group.saved_in = self.journal.batch();
-            self.journal.note(Change::Group(slot, Box::new(group.clone())));
+            self.journal
+                .note(Change::Group(slot, Box::new(group.clone())));
         }
         group
     }
 
     /// Adds a person known under one identifier.
-    pub(crate) fn add_person(&mut self, business: BusinessIx, canonical: &Identifier, person: PersonId) -> Result<Slot, LedgerError> {
-        let slot = Slot::try_from(self.groups.len()).map_err(|_| LedgerError::Bug("more people than slots"))?;
+    pub(crate) fn add_person(
+        &mut self,
+        business: BusinessIx,
+        canonical: &Identifier,
+        person: PersonId,
+    ) -> Result<Slot, LedgerError> {
+        let slot = Slot::try_from(self.groups.len())
+            .map_err(|_| LedgerError::Bug("more people than slots"))?;
         self.groups.push(Group::of(business, person));
         self.journal.note(Change::Pushed);
         self.add_identifier(business, canonical, slot)?;
@@ -196,9 +225,15 @@ impl State {
     }
 
     /// Adds an identifier to a group.
-    pub(crate) fn add_identifier(&mut self, business: BusinessIx, canonical: &Identifier, slot: Slot) -> Result<(), LedgerError> {
+    pub(crate) fn add_identifier(
+        &mut self,
+        business: BusinessIx,
+        canonical: &Identifier,
+        slot: Slot,
+    ) -> Result<(), LedgerError> {
         self.business_mut(business)?.known.insert(canonical, slot);
-        self.journal.note(Change::Identifier(business, canonical.clone()));
+        self.journal
+            .note(Change::Identifier(business, canonical.clone()));
         Ok(())
     }
 

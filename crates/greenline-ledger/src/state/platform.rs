@@ -81,7 +81,11 @@ pub(crate) fn template_status(status: Option<&str>) -> TemplateStatus {
 pub(crate) fn template_facts(asked: &TemplateRef, row: Option<&TemplateRow>) -> TemplateFacts {
     let Some((row, category)) = row.and_then(|row| Some((row, row.category?))) else {
         let status = template_status(row.and_then(|row| row.status.as_deref()));
-        return TemplateFacts { is_ask: asked.marked_ask, status, ..TemplateFacts::UNKNOWN };
+        return TemplateFacts {
+            is_ask: asked.marked_ask,
+            status,
+            ..TemplateFacts::UNKNOWN
+        };
     };
     TemplateFacts {
         known: true,
@@ -93,10 +97,21 @@ pub(crate) fn template_facts(asked: &TemplateRef, row: Option<&TemplateRow>) -> 
 }
 
 /// What a decision is told of a number.
-pub(crate) fn number_facts(number: Option<&NumberRow>, account: Option<&AccountRow>) -> NumberFacts {
-    let status = number.and_then(|row| row.status.as_deref()).map_or(NumberStatus::Unknown, NumberStatus::parse);
+pub(crate) fn number_facts(
+    number: Option<&NumberRow>,
+    account: Option<&AccountRow>,
+) -> NumberFacts {
+    let status = number
+        .and_then(|row| row.status.as_deref())
+        .map_or(NumberStatus::Unknown, NumberStatus::parse);
     let restrictions = account.map(|row| {
-        row.restrictions.iter().map(|row| Restriction { kind: row.kind, until_ms: row.until_ms }).collect()
+        row.restrictions
+            .iter()
+            .map(|row| Restriction {
+                kind: row.kind,
+                until_ms: row.until_ms,
+            })
+            .collect()
     });
     NumberFacts {
         status,
@@ -107,10 +122,23 @@ pub(crate) fn number_facts(number: Option<&NumberRow>, account: Option<&AccountR
 }
 
 /// Takes restrictions that the platform named: the newest of a type wins, a type not named stays.
-pub(crate) fn restrict(account: &mut AccountRow, named: &[(RestrictionKind, Box<str>, Option<i64>)], at_ms: i64) {
+pub(crate) fn restrict(
+    account: &mut AccountRow,
+    named: &[(RestrictionKind, Box<str>, Option<i64>)],
+    at_ms: i64,
+) {
     for (kind, name, until_ms) in named {
-        let new = RestrictionRow { kind: *kind, named: name.clone(), until_ms: *until_ms, at_ms };
-        match account.restrictions.iter_mut().find(|row| row.named == *name) {
+        let new = RestrictionRow {
+            kind: *kind,
+            named: name.clone(),
+            until_ms: *until_ms,
+            at_ms,
+        };
+        match account
+            .restrictions
+            .iter_mut()
+            .find(|row| row.named == *name)
+        {
             Some(row) if row.at_ms <= at_ms => *row = new,
             Some(_) => {}
             None => account.restrictions.push(new),
@@ -170,7 +198,12 @@ impl Platform {
     }
 
     /// A template's row.
-    pub(crate) fn template(&self, waba_id: &str, name: &str, language: &str) -> Option<&TemplateRow> {
+    pub(crate) fn template(
+        &self,
+        waba_id: &str,
+        name: &str,
+        language: &str,
+    ) -> Option<&TemplateRow> {
         self.templates.get(waba_id)?.get(name)?.get(language)
     }
 
@@ -190,9 +223,23 @@ impl Platform {
 
     /// Replaces a template's row.
     #[must_use]
-    pub(crate) fn set_template(&mut self, waba_id: &str, name: &str, language: &str, row: TemplateRow) -> PlatformChange {
-        let languages = self.templates.entry(waba_id.into()).or_default().entry(name.into()).or_default();
-        PlatformChange::Template([waba_id.into(), name.into(), language.into()], languages.insert(language.into(), row))
+    pub(crate) fn set_template(
+        &mut self,
+        waba_id: &str,
+        name: &str,
+        language: &str,
+        row: TemplateRow,
+    ) -> PlatformChange {
+        let languages = self
+            .templates
+            .entry(waba_id.into())
+            .or_default()
+            .entry(name.into())
+            .or_default();
+        PlatformChange::Template(
+            [waba_id.into(), name.into(), language.into()],
+            languages.insert(language.into(), row),
+        )
     }
 
     /// Takes a change back.
@@ -202,7 +249,12 @@ impl Platform {
             PlatformChange::Number(number, before) => put(&mut self.numbers, number, before),
             PlatformChange::Account(waba_id, before) => put(&mut self.accounts, waba_id, before),
             PlatformChange::Template([waba_id, name, language], before) => {
-                let languages = self.templates.entry(waba_id).or_default().entry(name).or_default();
+                let languages = self
+                    .templates
+                    .entry(waba_id)
+                    .or_default()
+                    .entry(name)
+                    .or_default();
                 put(languages, language, before);
             }
         }
@@ -210,7 +262,11 @@ impl Platform {
 
     /// Makes sure that [`Self::facts`] can answer for this number and account.
     pub(crate) fn prepare_facts(&mut self, number: &str, waba_id: &str) {
-        if self.facts.get(number).is_some_and(|(owner, _)| &**owner == waba_id) {
+        if self
+            .facts
+            .get(number)
+            .is_some_and(|(owner, _)| &**owner == waba_id)
+        {
             return;
         }
         let facts = number_facts(self.number(number), self.account(waba_id));

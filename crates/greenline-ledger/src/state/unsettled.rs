@@ -57,9 +57,15 @@ impl Unsettled {
                 break;
             }
             self.queue.pop_front();
-            let Some((people, hash)) = self.sends.remove(&seq) else { continue };
+            let Some((people, hash)) = self.sends.remove(&seq) else {
+                continue;
+            };
             for person in people {
-                if self.until.get(&(person, hash)).is_some_and(|until_ms| *until_ms <= now_ms) {
+                if self
+                    .until
+                    .get(&(person, hash))
+                    .is_some_and(|until_ms| *until_ms <= now_ms)
+                {
                     self.until.remove(&(person, hash));
                 }
             }
@@ -79,7 +85,9 @@ impl State {
 
     /// Lets the body of a send go again.
     pub(crate) fn resettle(&mut self, seq: u64) {
-        let Some((people, hash)) = self.unsettled.send(seq).cloned() else { return };
+        let Some((people, hash)) = self.unsettled.send(seq).cloned() else {
+            return;
+        };
         for person in people {
             self.set_unsettled(person, hash, None);
         }

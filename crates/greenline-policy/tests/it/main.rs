@@ -4,4 +4,5 @@ mod consent;
 mod decide;
 mod identity;
 mod spec;
+mod stop;
 mod twin;

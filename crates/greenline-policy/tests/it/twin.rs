@@ -209,7 +209,7 @@ proptest! {
     #[test]
     fn an_older_yes_never_lifts_a_newer_no(history in any_history(), scope in prop::sample::select(scopes())) {
         let before = fold(&history, Spelling::Mobile);
-        let mut more = history.clone();
+        let mut more = history;
         let oldest = Event {
             id: EventId(99), version: 99, kind: EventKind::Granted, scope, at_ms: -1, strength: Strength::Evidenced,
             in_thread: false, side: 0, spelling: Spelling::Mobile,
@@ -226,7 +226,7 @@ proptest! {
     #[test]
     fn imports_and_claims_never_reopen(history in any_history(), scope in prop::sample::select(scopes()), claimed in any::<bool>()) {
         let before = fold(&history, Spelling::Mobile);
-        let mut more = history.clone();
+        let mut more = history;
         more.events.push(Event {
             id: EventId(99), version: 99, kind: EventKind::Granted, scope, at_ms: 1_000,
             strength: if claimed { Strength::Claimed } else { Strength::Imported },
@@ -243,7 +243,7 @@ proptest! {
 
     #[test]
     fn a_link_only_makes_things_stricter(history in any_history(), linked_at in 0_i64..30) {
-        let mut apart = history.clone();
+        let mut apart = history;
         apart.sides = vec![Side::FIRST; 3];
         let mut linked = apart.clone();
         linked.sides[1].linked_at_ms = linked_at;

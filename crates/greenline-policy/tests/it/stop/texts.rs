@@ -101,7 +101,7 @@ fn asks_are_told_from_news() {
 
 #[test]
 fn labelled_bodies_are_told_apart() {
-    let set = include_str!("../../data/stop/asks/labelled.tsv");
+    let set = include_str!("../../../data/stop/asks/labelled.tsv");
     let mut wrong = Vec::new();
     for line in set.lines().filter(|line| !line.starts_with('#')) {
         let mut cells = line.splitn(3, '\t');
