@@ -490,7 +490,7 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> OwnSendResult {
     }
 }
 
-/// Decides without recording or sending: what [`send`] would answer for this body.
+/// Decides without recording or sending: what `send` would answer for this body.
 ///
 /// # Errors
 /// The [`Refusal`] that an app would get for a body that cannot be read.

@@ -183,7 +183,7 @@ async fn roles_are_steps() {
 }
 
 #[tokio::test]
-async fn anothers_data_is_as_if_it_did_not_exist() {
+async fn data_of_another_is_as_if_it_did_not_exist() {
     let desk = Desk::new();
     desk.record(granted("15551230001")).await;
     for path in [
