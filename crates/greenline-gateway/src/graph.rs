@@ -10,7 +10,7 @@ use bytes::Bytes;
 use greenline_ledger::types::BusinessIx;
 use greenline_wire::batch::{self, BatchAnswer, BatchItem};
 use greenline_wire::form::{self, ContentType};
-use greenline_wire::path::{self, Access, Edge, GraphPath};
+use greenline_wire::path::{self, Access, Edge, GraphPath, OVERRIDE_HEADERS};
 use greenline_wire::send;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -21,8 +21,6 @@ use crate::directory::App;
 use crate::pipeline::{self, Outbound};
 use crate::refusal::Refusal;
 use crate::{media, pass};
-
-const METHOD_OVERRIDE: &str = "x-http-method-override";
 
 /// One Graph call, its body in memory.
 pub(crate) struct Call<'a> {
@@ -178,7 +176,13 @@ async fn dispatch(
     named: &GraphPath<'_>,
     call: &Call<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    match required(app, client.business, named, call)? {
+    let judgeable = Judgeable {
+        method: &call.method,
+        query: call.query,
+        headers: call.headers,
+        content: call.content,
+    };
+    match required(app, client, named, judgeable)? {
         Access::Gated => gated(app, client, named, call)
             .await
             .map(Answered::into_response),
@@ -189,24 +193,44 @@ async fn dispatch(
     }
 }
 
-/// What the call needs, by the strictest method it might be carried out with.
+/// What a call needs, by the strictest method it might be carried out with; whether the platform heeds an
+/// override is not ours to guess.
 fn required(
     app: &Shared,
-    business: BusinessIx,
+    client: &App,
     named: &GraphPath<'_>,
-    call: &Call<'_>,
+    call: Judgeable<'_>,
 ) -> Result<Access, Refusal> {
-    let header = call
-        .headers
-        .get(METHOD_OVERRIDE)
-        .map(|value| value.to_str().unwrap_or("unreadable"));
-    let methods = path::methods(&call.method, call.query, header, call.content)
-        .map_err(|error| Refusal::unreadable(error.to_string()))?;
-    Ok(methods
+    if path::asks_for_token(call.query) && !client.trusted {
+        return Err(needs_trust());
+    }
+    let mut methods = vec![call.method.clone()];
+    for header in overrides(call.headers) {
+        let with = path::methods(call.method, call.query, header, call.content)
+            .map_err(|error| Refusal::unreadable(error.to_string()))?;
+        methods.extend(with);
+    }
+    Ok(path::strictest(&methods, |method| {
+        access(app, client.business, method, &named.edge)
+    }))
+}
+
+/// The parts of a call that say what it is.
+#[derive(Clone, Copy)]
+struct Judgeable<'a> {
+    method: &'a Method,
+    query: &'a str,
+    headers: &'a HeaderMap,
+    content: send::Body<'a>,
+}
+
+/// Every override that a header names, and once none, so that query and body are always judged.
+fn overrides(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    let named = OVERRIDE_HEADERS
         .iter()
-        .map(|method| access(app, business, method, &named.edge))
-        .max()
-        .unwrap_or(Access::WriteUnlisted))
+        .flat_map(|name| headers.get_all(*name))
+        .map(|value| Some(value.to_str().unwrap_or("unreadable")));
+    std::iter::once(None).chain(named)
 }
 
 fn access(app: &Shared, business: BusinessIx, method: &Method, edge: &Edge<'_>) -> Access {
@@ -220,9 +244,7 @@ fn check_access(client: &App, named: &GraphPath<'_>, access: Access) -> Result<(
     match access {
         Access::Read | Access::WriteSafe | Access::Gated => Ok(()),
         Access::WriteTrusted if client.trusted => Ok(()),
-        Access::WriteTrusted => Err(Refusal::unreadable(
-            "this call can reroute webhooks, tokens or numbers; it needs an app marked `trusted = true` in Greenline",
-        )),
+        Access::WriteTrusted => Err(needs_trust()),
         Access::WriteUnlisted => Err(Refusal::unreadable(format!(
             "Greenline does not let this write through, since it cannot tell whether it reaches a person{}",
             match &named.edge {
@@ -231,6 +253,12 @@ fn check_access(client: &App, named: &GraphPath<'_>, access: Access) -> Result<(
             }
         ))),
     }
+}
+
+fn needs_trust() -> Refusal {
+    Refusal::unreadable(
+        "this call can reroute webhooks, tokens or numbers; it needs an app marked `trusted = true` in Greenline",
+    )
 }
 
 /// A call that can reach a person.
@@ -325,7 +353,9 @@ async fn item_alone(
     check_owner(app, client.business, &named.edge, item.query())?;
     let mut headers = outer.clone();
     headers.remove(header::CONTENT_LENGTH);
-    headers.remove(METHOD_OVERRIDE);
+    for name in OVERRIDE_HEADERS {
+        headers.remove(name);
+    }
     let content_type = if matches!(item.content(), send::Body::Json(_)) {
         "application/json"
     } else {
@@ -361,18 +391,13 @@ async fn stream_through(
     parts: &Parts,
     body: Body,
 ) -> Result<Response<Body>, Refusal> {
-    let query = parts.uri.query().unwrap_or_default();
-    let header = parts
-        .headers
-        .get(METHOD_OVERRIDE)
-        .map(|value| value.to_str().unwrap_or("unreadable"));
-    let methods = path::methods(&parts.method, query, header, send::Body::Empty)
-        .map_err(|error| Refusal::unreadable(error.to_string()))?;
-    let needed = methods
-        .iter()
-        .map(|method| access(app, client.business, method, &named.edge))
-        .max()
-        .unwrap_or(Access::WriteUnlisted);
+    let judgeable = Judgeable {
+        method: &parts.method,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        content: send::Body::Empty,
+    };
+    let needed = required(app, client, named, judgeable)?;
     if needed == Access::Gated {
         return Err(Refusal::unreadable(
             "this call must be sent as JSON or as a form",

@@ -9,6 +9,8 @@ pub(crate) mod connect;
 pub(crate) mod effects;
 pub(crate) mod load;
 pub(crate) mod people;
+#[cfg(test)]
+mod plans;
 pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod sql;

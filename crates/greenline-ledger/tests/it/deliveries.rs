@@ -1,0 +1,370 @@
+//! Deliveries, relay, own replies, and what the platform says.
+
+use greenline_ledger::types::{Effect, Lane, OwnReply, RelayDone, RelayResult};
+use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::rule::Rule;
+
+use crate::support::*;
+
+const P1: &str = "15551230001";
+
+fn stop(message: &str, at_ms: i64) -> Vec<Effect> {
+    let mut event = no(&[P1], "marketing", at_ms);
+    event.in_thread = true;
+    event.evidence.message_id = message.into();
+    event.dedup = Some(message.into());
+    let reply = OwnReply::StopConfirmed {
+        language: "en".into(),
+        reach: "bare".into(),
+    };
+    vec![
+        wrote(&[P1], message, at_ms - 999),
+        Effect::Consent(event),
+        Effect::Reply {
+            to: id(P1),
+            number: "n1".into(),
+            reply,
+            message_id: message.into(),
+            at_ms,
+        },
+    ]
+}
+
+#[tokio::test]
+async fn the_same_bytes_change_nothing_but_wait_for_the_same_sends() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    let admitted = ledger.admit(template(P1, "offer", NOON + 1)).await.unwrap();
+    let first = ledger
+        .ingest(delivery("{1}", stop("wamid.1", NOON + 999)))
+        .await
+        .unwrap();
+    assert!(!first.duplicate && first.replies_due);
+    assert_eq!(first.flights.len(), 1);
+    let again = ledger
+        .ingest(delivery("{1}", stop("wamid.1", NOON + 999)))
+        .await
+        .unwrap();
+    assert!(again.duplicate && !again.replies_due);
+    assert_eq!(again.flights.len(), 1);
+    drop(admitted);
+    assert!(again.flights[0].is_over());
+    assert_eq!(ledger.export(ACME, None, 10).await.unwrap().len(), 2);
+    assert_eq!(
+        ledger
+            .relay_due(NOON, Lane::Inbound, 10)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn a_reply_is_handed_out_once_whatever_happens() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger
+        .ingest(delivery("{1}", stop("wamid.1", NOON + 999)))
+        .await
+        .unwrap();
+    // The same stop in other bytes owes nothing more.
+    let other = ledger
+        .ingest(delivery("{2}", stop("wamid.1", NOON + 999)))
+        .await
+        .unwrap();
+    assert!(!other.duplicate && !other.replies_due);
+    let due = ledger.replies_due(10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(
+        due[0].confirms,
+        Some(ledger.export(ACME, None, 1).await.unwrap()[0].id)
+    );
+    assert_eq!((&due[0].to, &*due[0].number), (&id(P1), "n1"));
+    assert!(ledger.replies_due(10).await.unwrap().is_empty());
+    drop(ledger);
+    let ledger = place.open();
+    assert!(ledger.replies_due(10).await.unwrap().is_empty());
+    ledger.reply_done(due[0].id, None).await.unwrap();
+    assert!(ledger.reply_done(999, None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger
+        .ingest(delivery("{\"a\": \u{1} }", vec![]))
+        .await
+        .unwrap();
+    assert!(
+        ledger
+            .relay_due(NOON - 1, Lane::Inbound, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        ledger
+            .relay_due(NOON, Lane::Status, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let due = ledger.relay_due(NOON, Lane::Inbound, 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    assert_eq!(&*due[0].body, "{\"a\": \u{1} }".as_bytes());
+    assert_eq!(due[0].headers, delivery("", vec![]).headers);
+    // Claimed.
+    assert!(
+        ledger
+            .relay_due(NOON, Lane::Inbound, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let done = |at: usize, result| RelayDone {
+        inbox_seq: due[at].inbox_seq,
+        app: due[at].app.clone(),
+        business: ACME,
+        result,
+    };
+    ledger
+        .relay_done(vec![
+            done(0, RelayResult::Delivered),
+            done(1, RelayResult::RetryAt(NOON + 50)),
+        ])
+        .await
+        .unwrap();
+    assert!(
+        ledger
+            .relay_due(NOON + 49, Lane::Inbound, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let again = ledger
+        .relay_due(NOON + 50, Lane::Inbound, 10)
+        .await
+        .unwrap();
+    assert_eq!((again.len(), again[0].attempts), (1, 1));
+    ledger
+        .relay_done(vec![done(1, RelayResult::Parked)])
+        .await
+        .unwrap();
+    assert_eq!(ledger.counts(ACME, NOON).await.unwrap().relay_parked, 1);
+    // What an app may still want is not pruned.
+    assert_eq!(ledger.inbox_prune(NOON + 1).await.unwrap(), 0);
+    assert_eq!(
+        ledger
+            .relay_replay(ACME, Some("crm"), NOON + 60)
+            .await
+            .unwrap(),
+        u64::from(&*due[1].app == "crm")
+    );
+    ledger.relay_replay(ACME, None, NOON + 60).await.unwrap();
+    assert_eq!(
+        ledger
+            .relay_due(NOON + 60, Lane::Inbound, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    ledger
+        .relay_done(vec![done(1, RelayResult::Delivered)])
+        .await
+        .unwrap();
+    assert_eq!(ledger.inbox_prune(NOON + 1).await.unwrap(), 1);
+    assert!(
+        ledger
+            .ingest(delivery("{\"a\": \u{1} }", vec![]))
+            .await
+            .unwrap()
+            .duplicate
+    );
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn older_news_never_overwrites_newer() {
+    let place = Place::new();
+    let ledger = place.open();
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    let status = |status: &str, at_ms| Effect::Template {
+        waba_id: "w1".into(),
+        name: "offer".into(),
+        language: "en".into(),
+        template_id: None,
+        category: None,
+        status: Some(status.into()),
+        is_ask: None,
+        at_ms,
+    };
+    ledger
+        .learn(ACME, vec![status("PAUSED", NOON + 5)])
+        .await
+        .unwrap();
+    // The list is older but names the category, which nobody had said.
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    assert_eq!(
+        first_rule(&offer(&ledger, P1, NOON + 9).await),
+        Rule::TemplatePaused
+    );
+    ledger
+        .learn(ACME, vec![status("APPROVED", NOON + 6)])
+        .await
+        .unwrap();
+    assert!(allows(&offer(&ledger, P1, NOON + 9).await));
+    assert_eq!(ledger.templates(ACME, Some("w1")).await.unwrap().len(), 2);
+
+    let banned = |ban, at_ms| Effect::Banned {
+        waba_id: "w1".into(),
+        ban,
+        at_ms,
+    };
+    ledger
+        .learn(
+            ACME,
+            vec![banned(Ban::Disabled, NOON + 5), banned(Ban::None, NOON)],
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        first_rule(&offer(&ledger, P1, NOON + 9).await),
+        Rule::NumberBanned
+    );
+    ledger
+        .learn(ACME, vec![banned(Ban::None, NOON + 6)])
+        .await
+        .unwrap();
+
+    let restricted = |until_ms, at_ms| Effect::Restricted {
+        waba_id: "w1".into(),
+        restrictions: vec![(
+            RestrictionKind::BusinessInitiated,
+            "RESTRICTED_BIZ_INITIATED_MESSAGING".into(),
+            until_ms,
+        )],
+        at_ms,
+    };
+    ledger
+        .learn(
+            ACME,
+            vec![
+                restricted(Some(NOON + 99), NOON + 5),
+                restricted(Some(NOON), NOON),
+            ],
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        first_rule(&offer(&ledger, P1, NOON + 9).await),
+        Rule::NumberRestricted
+    );
+    assert!(allows(&offer(&ledger, P1, NOON + 99).await));
+
+    let number = |status: &str, at_ms| Effect::Number {
+        number: "n1".into(),
+        status: Some(status.into()),
+        rating: None,
+        at_ms,
+    };
+    ledger
+        .learn(
+            ACME,
+            vec![number("BANNED", NOON + 5), number("CONNECTED", NOON)],
+        )
+        .await
+        .unwrap();
+    drop(ledger);
+    let ledger = place.open();
+    assert_eq!(
+        first_rule(&offer(&ledger, P1, NOON + 9).await),
+        Rule::NumberBanned
+    );
+    assert_eq!(
+        ledger.numbers(ACME).await.unwrap()[0].status.as_deref(),
+        Some("BANNED")
+    );
+}
+
+#[tokio::test]
+async fn the_timeline_is_paged_and_narrowed() {
+    let place = Place::new();
+    let ledger = place.open();
+    let entry = |subject_id: &str, event: &str| Effect::Timeline {
+        subject: "number",
+        subject_id: subject_id.into(),
+        origin: "account_update".into(),
+        event: event.into(),
+        at_ms: NOON,
+        body: "{}".into(),
+    };
+    ledger
+        .learn(
+            ACME,
+            vec![entry("n1", "A"), entry("n2", "B"), entry("n1", "C")],
+        )
+        .await
+        .unwrap();
+    let all = ledger.timeline(ACME, None, None, 2).await.unwrap();
+    assert_eq!(
+        all.iter().map(|entry| &*entry.event).collect::<Vec<_>>(),
+        ["C", "B"]
+    );
+    let rest = ledger
+        .timeline(ACME, None, Some(all[1].seq), 9)
+        .await
+        .unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(
+        ledger
+            .timeline(ACME, Some(("number", "n1")), None, 9)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn an_old_message_opens_no_window() {
+    let place = Place::new();
+    let ledger = place.open();
+    let day = 24 * 60 * 60 * SECOND;
+    ledger
+        .learn(ACME, vec![wrote(&[P1], "wamid.1", NOON)])
+        .await
+        .unwrap();
+    assert!(allows(
+        &ledger
+            .preview(text(P1, NOON + day - 1))
+            .await
+            .unwrap()
+            .decision
+    ));
+    ledger
+        .learn(ACME, vec![wrote(&[P1], "wamid.0", NOON - day)])
+        .await
+        .unwrap();
+    assert!(allows(
+        &ledger
+            .preview(text(P1, NOON + day - 1))
+            .await
+            .unwrap()
+            .decision
+    ));
+    assert_eq!(
+        first_rule(&ledger.preview(text(P1, NOON + day)).await.unwrap().decision),
+        Rule::WindowClosed
+    );
+    let view = ledger.person(ACME, &id(P1)).await.unwrap().unwrap();
+    assert_eq!(view.windows, [("n1".into(), NOON, None)]);
+    assert_eq!(
+        ledger.numbers(ACME).await.unwrap()[0].last_inbound_ms,
+        Some(NOON)
+    );
+}

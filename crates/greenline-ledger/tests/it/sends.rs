@@ -1,0 +1,405 @@
+//! Sends: decided, recorded, settled.
+
+use greenline_ledger::types::{DecisionId, Effect, Mode, Outcome};
+use greenline_ledger::{Ledger, LedgerError, Setup};
+use greenline_policy::decide::{Decision, Facts, Intent, Rules, Verdict};
+use greenline_policy::rule::Rule;
+use smallvec::smallvec;
+
+use crate::support::*;
+
+async fn covered(place: &Place) -> Ledger {
+    let ledger = place.open();
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    ledger
+        .append(yes(&["15551230001"], "marketing", NOON))
+        .await
+        .unwrap();
+    ledger
+}
+
+#[tokio::test]
+async fn a_covered_send_is_allowed_and_on_disk() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let admitted = ledger
+        .admit(template("15551230001", "offer", NOON + 1))
+        .await
+        .unwrap();
+    assert!(allows(&admitted.decision), "{:?}", admitted.decision);
+    assert!(admitted.flight.is_some());
+    let on_disk: i64 = place
+        .raw()
+        .query_row("SELECT count(*) FROM decisions", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(on_disk, 1);
+    let record = ledger.decision(admitted.id).await.unwrap().unwrap();
+    assert_eq!(record.decision, admitted.decision);
+    assert_eq!(record.body_hash, [7; 16]);
+    assert_eq!(&*record.business, "acme");
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn a_send_without_cover_is_refused_and_recorded() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let admitted = ledger
+        .admit(template("15551239999", "offer", NOON + 1))
+        .await
+        .unwrap();
+    assert_eq!(first_rule(&admitted.decision), Rule::ConsentMissing);
+    assert!(admitted.flight.is_none());
+    assert!(ledger.decision(admitted.id).await.unwrap().is_some());
+    // Refusing somebody makes nobody known.
+    assert!(
+        ledger
+            .person(ACME, &id("15551239999"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    // What one business knows is nothing to another.
+    let mut ask = template("15551230001", "offer", NOON + 1);
+    ask.business = BOND;
+    assert!(!allows(&ledger.admit(ask).await.unwrap().decision));
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn both_addressees_must_be_allowed() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let mut ask = template("15551230001", "offer", NOON + 1);
+    ask.to = ids(&["15551230001", "US.abc123"]);
+    let admitted = ledger.admit(ask).await.unwrap();
+    assert!(!allows(&admitted.decision));
+    assert_eq!(
+        ledger
+            .decision(admitted.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .people
+            .len(),
+        2
+    );
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn ids_grow_even_when_the_clock_does_not_and_over_a_restart() {
+    let place = Place::new();
+    let mut last = 0;
+    for _ in 0..3 {
+        let ledger = covered(&place).await;
+        for now_ms in [NOON, NOON - 5_000, NOON] {
+            let id = ledger
+                .admit(template("15551230001", "offer", now_ms))
+                .await
+                .unwrap()
+                .id;
+            assert!(id.seq > last);
+            last = id.seq;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_observed_send_goes_though_refused_and_a_stop_finds_it() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let mut ask = template("15551237777", "offer", NOON);
+    ask.mode = Mode::Observe;
+    let admitted = ledger.admit(ask).await.unwrap();
+    assert_eq!(admitted.decision.verdict, Verdict::Refuse);
+    assert!(admitted.flight.is_some());
+    let appended = ledger
+        .append(no(&["15551237777"], "marketing", NOON + 1))
+        .await
+        .unwrap();
+    assert_eq!(appended.flights.len(), 1);
+    assert!(!appended.flights[0].is_over());
+    drop(admitted.flight);
+    appended.flights[0].settled().await;
+    assert!(appended.flights[0].is_over());
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_makes_the_same_body_wait_also_over_a_restart() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let ask = |now_ms| template("15551230001", "offer", now_ms);
+    let admitted = ledger.admit(ask(NOON)).await.unwrap();
+    ledger.settle(admitted.id, Outcome::Unknown);
+    let again = ledger.admit(ask(NOON + SECOND)).await.unwrap();
+    assert_eq!(first_rule(&again.decision), Rule::SendUnsettled);
+    let mut other = ask(NOON + SECOND);
+    other.body_hash = [8; 16];
+    let other = ledger.admit(other).await.unwrap();
+    assert!(allows(&other.decision));
+    ledger.settle(other.id, Outcome::NotSent);
+    ledger.close().await;
+    drop(ledger);
+
+    let ledger = place.open();
+    assert!(!allows(
+        &ledger.admit(ask(NOON + 2 * SECOND)).await.unwrap().decision
+    ));
+    // Somebody found out after all.
+    ledger.settle(admitted.id, Outcome::Rejected { code: 131_026 });
+    let id = ledger.admit(ask(NOON + 3 * SECOND)).await.unwrap();
+    assert!(allows(&id.decision));
+    ledger.settle(id.id, Outcome::Unknown);
+    // Time settles it too.
+    assert!(allows(
+        &ledger
+            .admit(ask(NOON + 3 * SECOND + 15 * 60 * SECOND))
+            .await
+            .unwrap()
+            .decision
+    ));
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn a_send_without_an_outcome_counts_as_unknown_after_a_restart() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    drop(
+        ledger
+            .admit(template("15551230001", "offer", NOON))
+            .await
+            .unwrap(),
+    );
+    drop(ledger);
+    let ledger = place.open();
+    let again = ledger
+        .admit(template("15551230001", "offer", NOON + SECOND))
+        .await
+        .unwrap();
+    assert_eq!(first_rule(&again.decision), Rule::SendUnsettled);
+}
+
+#[tokio::test]
+async fn a_status_may_come_before_the_answer_and_in_any_order() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let status = |id: &str, status: &str, at_ms| Effect::Status {
+        message_id: id.into(),
+        status: status.into(),
+        at_ms,
+        code: None,
+    };
+    let admitted = ledger
+        .admit(template("15551230001", "offer", NOON))
+        .await
+        .unwrap();
+    ledger
+        .learn(
+            ACME,
+            vec![
+                status("wamid.1", "delivered", NOON + 5),
+                status("wamid.1", "sent", NOON + 5),
+            ],
+        )
+        .await
+        .unwrap();
+    ledger.settle(
+        admitted.id,
+        Outcome::Accepted {
+            message_ids: smallvec!["wamid.1".into(), "wamid.2".into()],
+        },
+    );
+    ledger.learn(ACME, vec![]).await.unwrap();
+    let read = |ledger: Ledger| async move { ledger.decision(admitted.id).await.unwrap().unwrap() };
+    let record = read(ledger.clone()).await;
+    assert_eq!(record.outcome.as_deref(), Some("accepted"));
+    assert_eq!(record.status.as_deref(), Some("delivered"));
+    assert_eq!(record.message_ids.len(), 2);
+    ledger
+        .learn(
+            ACME,
+            vec![
+                status("wamid.1", "read", NOON + 9),
+                status("wamid.1", "delivered", NOON + 6),
+            ],
+        )
+        .await
+        .unwrap();
+    assert_eq!(read(ledger.clone()).await.status.as_deref(), Some("read"));
+    let strays: i64 = place
+        .raw()
+        .query_row("SELECT count(*) FROM stray_statuses", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(strays, 0);
+}
+
+#[tokio::test]
+async fn outcomes_are_written_without_anybody_asking() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let admitted = ledger
+        .admit(template("15551230001", "offer", NOON))
+        .await
+        .unwrap();
+    let commits = place.faults.commits();
+    ledger.settle(admitted.id, Outcome::NotSent);
+    let read = || async { ledger.decision(admitted.id).await.unwrap().unwrap().outcome };
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while read().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(read().await.as_deref(), Some("not_sent"));
+    assert_eq!(place.faults.commits(), commits + 1);
+}
+
+#[tokio::test]
+async fn decisions_are_listed_newest_first_by_page() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let mut made = Vec::new();
+    for n in 0..5 {
+        made.push(
+            ledger
+                .admit(template("15551230001", "offer", NOON + n))
+                .await
+                .unwrap()
+                .id,
+        );
+    }
+    made.reverse();
+    let list = |before: Option<DecisionId>| {
+        let ledger = ledger.clone();
+        async move {
+            let page = ledger.decisions(Some(ACME), before, 2).await.unwrap();
+            page.into_iter().map(|record| record.id).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(list(None).await, made[..2]);
+    assert_eq!(list(Some(made[1])).await, made[2..4]);
+    assert_eq!(ledger.decisions(None, None, 100).await.unwrap().len(), 5);
+    assert!(
+        ledger
+            .decisions(Some(BOND), None, 100)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let counts = ledger.counts(ACME, NOON + 10).await.unwrap();
+    assert_eq!((counts.allowed, counts.refused, counts.people), (5, 0, 1));
+}
+
+#[tokio::test]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "the lock holds the writer back, not this test"
+)]
+async fn a_full_queue_answers_at_once() {
+    fn slow(_: Intent, _: &Facts<'_>, _: &Rules, _: i64) -> Decision {
+        // Holds the writer until the test lets it go.
+        drop(
+            GATE.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        Decision {
+            verdict: Verdict::Refuse,
+            reasons: vec![],
+        }
+    }
+    static GATE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let place = Place::new();
+    let ledger = Ledger::open_sqlite(
+        &place.path,
+        Setup {
+            decide: slow,
+            queue_max: 2,
+            ..setup()
+        },
+    )
+    .unwrap();
+    let gate = GATE.lock().unwrap();
+    let mut asks: Vec<_> = (0..64)
+        .map(|_| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { ledger.admit(text("15551230001", NOON)).await })
+        })
+        .collect();
+    // At most two wait and at most two are with the writer: all others are answered while it stands.
+    while asks.iter().filter(|ask| ask.is_finished()).count() < 60 {
+        tokio::task::yield_now().await;
+    }
+    drop(gate);
+    let mut done = 0;
+    for ask in asks.drain(..) {
+        match ask.await.unwrap() {
+            Ok(_) => done += 1,
+            Err(error) => assert!(matches!(error, LedgerError::Unavailable(_)), "{error}"),
+        }
+    }
+    assert!((2..=4).contains(&done), "{done}");
+}
+
+#[tokio::test]
+async fn a_closed_ledger_says_so() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    ledger.close().await;
+    let answer = ledger.admit(text("15551230001", NOON)).await;
+    assert!(matches!(answer, Err(LedgerError::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_are_all_answered_in_few_commits() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    let before = place.faults.commits();
+    let asks: Vec<_> = (0..500)
+        .map(|n| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                ledger
+                    .admit(template("15551230001", "offer", NOON + n))
+                    .await
+                    .unwrap()
+                    .id
+                    .seq
+            })
+        })
+        .collect();
+    let mut seqs = std::collections::BTreeSet::new();
+    for ask in asks {
+        assert!(seqs.insert(ask.await.unwrap()));
+    }
+    assert!(place.faults.commits() - before < 500);
+    assert_clean(&ledger).await;
+}
+
+#[tokio::test]
+async fn a_store_is_written_by_one_at_a_time_and_read_by_others() {
+    let place = Place::new();
+    let ledger = covered(&place).await;
+    assert!(matches!(
+        Ledger::open_sqlite(&place.path, setup()),
+        Err(LedgerError::Unavailable(_))
+    ));
+    let reader = Ledger::open_reader(&place.path, setup()).unwrap();
+    assert!(
+        reader
+            .person(ACME, &id("15551230001"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(matches!(
+        reader.admit(text("15551230001", NOON)).await,
+        Err(LedgerError::Conflict(_))
+    ));
+    assert_clean(&reader).await;
+    drop(ledger);
+    drop(place.open());
+}

@@ -1,0 +1,222 @@
+//! A ledger on a temporary file, and the shortest way to say who did what when.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use greenline_ledger::fault::Faults;
+use greenline_ledger::types::{
+    Actor, Ask, BusinessIx, Delivery, Effect, Evidence, Lane, Mode, NewEvent, TemplateRef,
+};
+use greenline_ledger::{BusinessSetup, Ledger, Setup};
+use greenline_policy::consent::{EventKind, Strength};
+use greenline_policy::decide::{Decision, Intent, Rules, Verdict, decide};
+use greenline_policy::identity::Identifier;
+use greenline_policy::rule::Rule;
+use greenline_policy::scope::{Category, Scope};
+use smallvec::SmallVec;
+
+/// The first business.
+pub(crate) const ACME: BusinessIx = BusinessIx(0);
+/// The second one.
+pub(crate) const BOND: BusinessIx = BusinessIx(1);
+/// An ordinary moment.
+pub(crate) const NOON: i64 = 1_795_000_000_000;
+/// One second.
+pub(crate) const SECOND: i64 = 1_000;
+
+/// A store in a directory of its own.
+pub(crate) struct Place {
+    _dir: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+    pub(crate) faults: Faults,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        Self {
+            _dir: dir,
+            path,
+            faults: Faults::planned(),
+        }
+    }
+
+    pub(crate) fn open(&self) -> Ledger {
+        Ledger::open_sqlite_with(&self.path, setup(), &self.faults).unwrap()
+    }
+
+    /// A connection past the ledger, to look or to tamper.
+    pub(crate) fn raw(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(&self.path).unwrap()
+    }
+}
+
+pub(crate) fn setup() -> Setup {
+    let business = |id: &str| BusinessSetup { id: id.to_owned() };
+    Setup {
+        businesses: vec![business("acme"), business("bond")],
+        decide,
+        queue_max: 1_000,
+        batch_max: 100,
+    }
+}
+
+pub(crate) fn id(text: &str) -> Identifier {
+    Identifier::parse(text).unwrap()
+}
+
+pub(crate) fn ids(texts: &[&str]) -> SmallVec<[Identifier; 1]> {
+    texts.iter().map(|text| id(text)).collect()
+}
+
+pub(crate) fn scope(text: &str) -> Scope {
+    Scope::parse(text).unwrap()
+}
+
+/// An event of someone, evidenced.
+pub(crate) fn event(person: &[&str], kind: EventKind, what: &str, at_ms: i64) -> NewEvent {
+    NewEvent {
+        business: ACME,
+        person: ids(person),
+        kind,
+        scope: scope(what),
+        at_ms,
+        stated_ms: at_ms,
+        arrival_ms: at_ms,
+        strength: Strength::Evidenced,
+        in_thread: false,
+        evidence: Evidence {
+            method: "website_form".into(),
+            wording: "Yes, \"please\"\n".into(),
+            ..Evidence::default()
+        },
+        actor: Actor("ada".into()),
+        dedup: None,
+    }
+}
+
+pub(crate) fn yes(person: &[&str], what: &str, at_ms: i64) -> NewEvent {
+    event(person, EventKind::Granted, what, at_ms)
+}
+
+pub(crate) fn no(person: &[&str], what: &str, at_ms: i64) -> NewEvent {
+    event(person, EventKind::Withdrawn, what, at_ms)
+}
+
+/// A template send in the given category, which the account's list must name.
+pub(crate) fn template(to: &str, name: &str, now_ms: i64) -> Ask {
+    Ask {
+        intent: Intent::Template,
+        template: Some(TemplateRef {
+            waba_id: "w1".into(),
+            name: name.into(),
+            language: "en".into(),
+            topic: None,
+            marked_ask: false,
+        }),
+        ..text(to, now_ms)
+    }
+}
+
+/// A free-form send.
+pub(crate) fn text(to: &str, now_ms: i64) -> Ask {
+    Ask {
+        business: ACME,
+        number: "n1".into(),
+        waba_id: "w1".into(),
+        app: "bot".into(),
+        to: ids(&[to]),
+        intent: Intent::FreeForm,
+        template: None,
+        body_hash: [7; 16],
+        rules: Rules::default(),
+        mode: Mode::Enforce,
+        now_ms,
+        dispatch_by: soon(),
+        confirms: None,
+    }
+}
+
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// The templates `offer` (marketing) and `receipt` (utility).
+pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
+    let listed = |name: &str, category| Effect::Template {
+        waba_id: "w1".into(),
+        name: name.into(),
+        language: "en".into(),
+        template_id: None,
+        category: Some(category),
+        status: Some("APPROVED".into()),
+        is_ask: None,
+        at_ms,
+    };
+    vec![
+        listed("offer", Category::Marketing),
+        listed("receipt", Category::Utility),
+    ]
+}
+
+pub(crate) fn wrote(person: &[&str], message: &str, at_ms: i64) -> Effect {
+    Effect::Wrote {
+        person: ids(person),
+        number: "n1".into(),
+        at_ms,
+        message_id: message.into(),
+        free_until_ms: None,
+    }
+}
+
+pub(crate) fn known(person: &[&str], at_ms: i64) -> Effect {
+    Effect::Known {
+        person: ids(person),
+        at_ms,
+    }
+}
+
+pub(crate) fn moved(from: &str, to: &str, at_ms: i64) -> Effect {
+    Effect::Moved {
+        from: id(from),
+        to: id(to),
+        at_ms,
+    }
+}
+
+pub(crate) fn delivery(body: &str, effects: Vec<Effect>) -> Delivery {
+    Delivery {
+        business: ACME,
+        received_ms: NOON,
+        body: Arc::from(body.as_bytes()),
+        headers: vec![("X-Hub-Signature-256".into(), "sha256=\"00\"".into())],
+        lane: Lane::Inbound,
+        relay_to: vec!["bot".into(), "crm".into()],
+        effects,
+    }
+}
+
+pub(crate) fn allows(decision: &Decision) -> bool {
+    decision.verdict == Verdict::Allow
+}
+
+pub(crate) fn first_rule(decision: &Decision) -> Rule {
+    decision.reasons[0].rule
+}
+
+/// The decision about a marketing template, recorded nowhere.
+pub(crate) async fn offer(ledger: &Ledger, to: &str, now_ms: i64) -> Decision {
+    ledger
+        .preview(template(to, "offer", now_ms))
+        .await
+        .unwrap()
+        .decision
+}
+
+/// Verifies, and says what is wrong.
+pub(crate) async fn assert_clean(ledger: &Ledger) {
+    let found = ledger.verify().await.unwrap();
+    assert_eq!(found.differences, []);
+}

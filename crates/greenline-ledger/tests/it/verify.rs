@@ -1,0 +1,157 @@
+//! Verification finds what was changed behind the ledger's back.
+
+use greenline_ledger::Ledger;
+
+use crate::support::*;
+
+const P1: &str = "15551230001";
+
+async fn filled(place: &Place) -> Ledger {
+    let ledger = place.open();
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    ledger.append(no(&[P1], "utility", NOON)).await.unwrap();
+    ledger
+        .append(yes(&["5491155551234"], "marketing", NOON))
+        .await
+        .unwrap();
+    ledger.admit(template(P1, "offer", NOON + 1)).await.unwrap();
+    ledger
+}
+
+async fn kinds(place: &Place, tampering: &str) -> Vec<&'static str> {
+    let ledger = filled(place).await;
+    assert_clean(&ledger).await;
+    let changed = place.raw().execute(tampering, []).unwrap();
+    assert!(changed > 0, "{tampering} changed nothing");
+    let found = ledger.verify().await.unwrap();
+    let mut kinds: Vec<_> = found
+        .differences
+        .iter()
+        .map(|difference| difference.kind)
+        .collect();
+    kinds.dedup();
+    kinds
+}
+
+#[tokio::test]
+async fn what_is_tampered_with_is_found() {
+    for (tampering, kind) in [
+        (
+            "UPDATE heads SET body = replace(body, 'refused', 'covered') WHERE body LIKE '%refused%'",
+            "store",
+        ),
+        (
+            "UPDATE heads SET body = replace(body, '\"covered\",1', '\"covered\",2') WHERE body LIKE '%\"covered\",1%'",
+            "head",
+        ),
+        ("DELETE FROM heads WHERE spelling = 1", "head"),
+        (
+            "UPDATE consent_events SET kind = 'granted' WHERE event_seq = 2",
+            "head",
+        ),
+        (
+            "DELETE FROM consent_events WHERE version = 1 AND event_seq = 1",
+            "version_gap",
+        ),
+        (
+            "DELETE FROM identifiers WHERE value LIKE '1555%'",
+            "missing",
+        ),
+        ("UPDATE decisions SET verdict = 0", "decision"),
+        (
+            "UPDATE decisions SET record = replace(record, 'allow', 'refuse')",
+            "decision",
+        ),
+        (
+            "UPDATE decisions SET record = replace(record, '\"marketing\"', '\"utility\"')",
+            "decision",
+        ),
+        ("UPDATE decisions SET record = 'x'", "record"),
+    ] {
+        let place = Place::new();
+        let found = kinds(&place, tampering).await;
+        assert!(found.contains(&kind), "{tampering}: {found:?}");
+    }
+}
+
+/// Bytes written by the first release: whatever comes later must still read them so.
+#[tokio::test]
+async fn records_written_long_ago_are_still_read() {
+    const OLD: &str = r#"{"v":1,"number":"n1","app":"bot","pack":"2026-11","intent":"template","template":["offer","en"],"template_facts":{"known":true,"category":"marketing","topic":"marketing.offers","status":"paused","is_ask":true},"number_facts":{"status":"CONNECTED","ban":"scheduled","restrictions":[["calling",5],["unknown",null]]},"people":[{"person":3,"identifier":15551230001,"head":{"base":[null,["refused",2,7,null],["covered",1,6,"imported"],["claimed",4,null,null],["expired",5,null,null]],"topics":[["marketing.offers",["unconfirmed",9,null,null]]],"native_stop":[8,10],"freeform_closed":[2,7]},"wrote_at_ms":11,"unsettled_until_ms":12},{"identifier":"US.aaa111"}],"observed":true,"confirms":2,"body_hash":"00000000000000000000000000000102","verdict":"refuse","reasons":[["consent.opted_out",2,null],["window.closed",null,13]]}"#;
+    let place = Place::new();
+    let ledger = filled(&place).await;
+    place
+        .raw()
+        .execute("UPDATE decisions SET record = ?1", [OLD])
+        .unwrap();
+    let record = ledger
+        .decisions(None, None, 1)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    insta::assert_debug_snapshot!((
+        record.intent,
+        &record.template,
+        &record.template_facts,
+        &record.number_facts,
+        &record.people,
+        record.observed,
+        record.confirms,
+        record.body_hash,
+        &record.decision
+    ));
+}
+
+#[tokio::test]
+async fn a_record_is_written_in_these_bytes() {
+    let place = Place::new();
+    let ledger = filled(&place).await;
+    drop(ledger);
+    let text: String = place
+        .raw()
+        .query_row("SELECT record FROM decisions", [], |row| row.get(0))
+        .unwrap();
+    let start = text.find("\"person\":").unwrap() + 9;
+    let end = text[start..].find(',').unwrap() + start;
+    insta::assert_snapshot!(format!("{}[person]{}", &text[..start], &text[end..]));
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_release_is_left_alone() {
+    let place = Place::new();
+    drop(place.open());
+    place
+        .raw()
+        .execute_batch("PRAGMA user_version = 999")
+        .unwrap();
+    assert!(matches!(
+        Ledger::open_sqlite(&place.path, setup()),
+        Err(greenline_ledger::LedgerError::Conflict(_))
+    ));
+}
+
+#[tokio::test]
+async fn migrations_may_run_twice() {
+    let place = Place::new();
+    drop(filled(&place).await);
+    let schema = |raw: &rusqlite::Connection| {
+        let mut statement = raw
+            .prepare("SELECT sql FROM sqlite_schema ORDER BY name")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| row.get::<_, Option<String>>(0))
+            .unwrap();
+        rows.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let before = schema(&place.raw());
+    place
+        .raw()
+        .execute_batch("PRAGMA user_version = 0")
+        .unwrap();
+    let ledger = place.open();
+    assert_eq!(schema(&place.raw()), before);
+    assert_clean(&ledger).await;
+    assert_eq!(ledger.export(ACME, None, 10).await.unwrap().len(), 3);
+}
