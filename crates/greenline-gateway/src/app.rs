@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::media::MediaHosts;
 use crate::metrics::Metrics;
+use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::Origin;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub directory: Directory,
     /// Consent, decisions, deliveries.
     pub ledger: Ledger,
+    /// Where decisions about replies are kept while the store is down.
+    pub spill: Spill,
     /// The platform.
     pub upstream: Origin,
     /// Which templates the ledger knows.

@@ -71,6 +71,9 @@ pub struct Config {
     /// Who may use the admin API.
     #[serde(default)]
     pub admin: Admin,
+    /// Apps of the platform that serve many businesses.
+    #[serde(default)]
+    pub meta_app: Vec<MetaApp>,
     /// The businesses.
     #[serde(default)]
     pub business: Vec<Business>,
@@ -98,6 +101,10 @@ pub struct Store {
     pub url: String,
     /// What replies do while the store is down.
     pub replies_when_down: RepliesWhenDown,
+    /// Folder of the spill file; empty for one beside the store.
+    pub spill: String,
+    /// Size of the spill file at most.
+    pub spill_bytes_max: u64,
     /// Requests that may wait for the writer.
     pub queue_max: usize,
     /// Decisions in one commit.
@@ -110,6 +117,8 @@ pub struct Store {
 pub enum RepliesWhenDown {
     /// Refused, as everything else.
     Refuse,
+    /// Forwarded inside a window that is known, once the decision is synced to the spill file.
+    Forward,
 }
 
 /// `[upstream]`.
@@ -204,6 +213,23 @@ pub struct AdminToken {
     /// What it may do.
     #[serde(default)]
     pub may: May,
+}
+
+/// `[[meta_app]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetaApp {
+    /// Used in its callback's URL.
+    pub id: String,
+    /// Verifies webhook signatures.
+    #[serde(default)]
+    pub app_secret: Secret,
+    /// Answers the handshake.
+    #[serde(default)]
+    pub verify_token: Secret,
+    /// The businesses it serves; webhooks of accounts of others change nothing.
+    #[serde(default)]
+    pub businesses: Vec<String>,
 }
 
 /// What an admin token may do; each includes the ones before.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use greenline_ledger::types::BusinessIx;
 use greenline_policy::decide::Rules;
 use greenline_policy::scope::Scope;
+use greenline_policy::stop;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub struct Business {
     pub config: config::Business,
     /// The choices that rules look at.
     pub rules: Rules,
+    /// How stops are read: the business's language, and the unclear words it counts.
+    pub stop: stop::Settings,
     /// Templates with a topic or a mark, by name.
     pub templates: FxHashMap<Box<str>, TemplateSetting>,
     /// Another business uses the same platform token, so ids that are not known can't be left to the
@@ -72,6 +75,17 @@ pub struct App {
     pub config: config::App,
 }
 
+/// An app of the platform that serves several businesses.
+#[derive(Debug)]
+pub struct MetaApp {
+    /// The settings.
+    pub config: config::MetaApp,
+    /// The businesses it serves.
+    pub businesses: Vec<BusinessIx>,
+    /// Where the ledger keeps what belongs to none of them: a place of its own, behind the businesses.
+    pub quarantine: BusinessIx,
+}
+
 /// Someone who may use the admin API.
 #[derive(Clone, Debug)]
 pub struct Principal {
@@ -102,6 +116,7 @@ pub struct Directory {
     accounts: FxHashMap<Box<str>, BusinessIx>,
     portfolios: FxHashMap<Box<str>, BusinessIx>,
     apps: FxHashMap<KeyHash, Arc<App>>,
+    meta_apps: FxHashMap<Box<str>, Arc<MetaApp>>,
     principals: FxHashMap<KeyHash, Principal>,
 }
 
@@ -116,11 +131,27 @@ impl Directory {
             accounts: FxHashMap::default(),
             portfolios: FxHashMap::default(),
             apps: FxHashMap::default(),
+            meta_apps: FxHashMap::default(),
             principals: FxHashMap::default(),
         };
         for (place, business) in config.business.iter().enumerate() {
             let ix = BusinessIx(u32::try_from(place).unwrap_or(u32::MAX));
             directory.add_business(ix, business, config);
+        }
+        for (place, meta_app) in config.meta_app.iter().enumerate() {
+            let quarantine = u32::try_from(config.business.len() + place).unwrap_or(u32::MAX);
+            let known = Arc::new(MetaApp {
+                config: meta_app.clone(),
+                businesses: meta_app
+                    .businesses
+                    .iter()
+                    .filter_map(|id| directory.by_id.get(id.as_str()).copied())
+                    .collect(),
+                quarantine: BusinessIx(quarantine),
+            });
+            directory
+                .meta_apps
+                .insert(meta_app.id.as_str().into(), known);
         }
         for token in &config.admin.token {
             let principal = Principal {
@@ -164,6 +195,9 @@ impl Directory {
             rules: Rules {
                 window_templates_are_replies: business.window_templates_are_replies,
             },
+            stop: stop::Settings::default()
+                .counting(business.ambiguous_stop_words.iter().map(String::as_str))
+                .in_language(&business.language),
             templates,
             shares_token: config.business.iter().filter(same_token).count() > 1,
             names,
@@ -232,6 +266,12 @@ impl Directory {
     /// Every app.
     pub fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
         self.apps.values()
+    }
+
+    /// An app of the platform that serves several businesses, by its id.
+    #[must_use]
+    pub fn meta_app(&self, id: &str) -> Option<&Arc<MetaApp>> {
+        self.meta_apps.get(id)
     }
 
     /// The principal that holds a token.

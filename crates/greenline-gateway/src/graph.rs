@@ -17,10 +17,11 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::app::Shared;
-use crate::directory::App;
+use crate::directory::{App, Number};
+use crate::inbound::Inbound;
 use crate::pipeline::{self, Outbound};
 use crate::refusal::Refusal;
-use crate::{media, pass};
+use crate::{media, pass, patience};
 
 /// One Graph call, its body in memory.
 pub(crate) struct Call<'a> {
@@ -70,7 +71,7 @@ impl From<Refusal> for Answered {
 }
 
 /// Answers one request of an app.
-pub async fn handle(app: Shared, request: Request<Body>) -> Response<Body> {
+pub async fn handle(app: Shared, request: Request<Inbound>) -> Response<Body> {
     match serve(&app, request).await {
         Ok(response) => response,
         Err(refusal) => {
@@ -82,7 +83,7 @@ pub async fn handle(app: Shared, request: Request<Body>) -> Response<Body> {
     }
 }
 
-async fn serve(app: &Shared, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+async fn serve(app: &Shared, request: Request<Inbound>) -> Result<Response<Body>, Refusal> {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
     let client = identify(app, &parts.headers, query)?;
@@ -109,7 +110,11 @@ async fn serve(app: &Shared, request: Request<Body>) -> Result<Response<Body>, R
         query,
         headers: &parts.headers,
         content: content.body(&body),
-        body: body.clone(),
+        body: pass::without_token(
+            content.body(&body),
+            matches!(content, Content::Rewritten(_)),
+            &body,
+        )?,
     };
     match &named.edge {
         Edge::Batch if parts.method == Method::POST => batch(app, &client, &call)
@@ -140,7 +145,7 @@ fn identify(app: &Shared, headers: &HeaderMap, query: &str) -> Result<Arc<App>, 
 }
 
 /// An app reaches only its own business: every id that the path or `ids` names is checked.
-fn check_owner(
+pub(crate) fn check_owner(
     app: &Shared,
     business: BusinessIx,
     edge: &Edge<'_>,
@@ -180,7 +185,11 @@ async fn dispatch(
         method: &call.method,
         query: call.query,
         headers: call.headers,
-        content: call.content,
+        // What reads the body of a send refuses these parameters itself.
+        content: match named.edge {
+            Edge::Messages { .. } | Edge::MarketingMessages { .. } => send::Body::Empty,
+            _ => call.content,
+        },
     };
     match required(app, client, named, judgeable)? {
         Access::Gated => gated(app, client, named, call)
@@ -281,16 +290,24 @@ async fn gated(
         }
         _ => return Err(Refusal::unreadable("this call cannot be read")),
     };
-    let number = app
-        .directory
+    let number = own_number(app, client, number)?;
+    pipeline::send(app, client, number, &outbound, call).await
+}
+
+/// A number that this app may send from.
+pub(crate) fn own_number<'a>(
+    app: &'a Shared,
+    client: &App,
+    number: &str,
+) -> Result<&'a Arc<Number>, Refusal> {
+    app.directory
         .number(number)
         .filter(|number| number.business == client.business)
         .ok_or_else(|| {
             Refusal::unreadable(format!(
                 "the number `{number}` is not configured for this app's business"
             ))
-        })?;
-    pipeline::send(app, client, number, &outbound, call).await
+        })
 }
 
 /// Each item of a batch is judged as if it had come alone, in order.
@@ -362,16 +379,17 @@ async fn item_alone(
         "application/x-www-form-urlencoded"
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let body = item
+        .body
+        .as_deref()
+        .map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_bytes()));
     let call = Call {
         method: item.method.clone(),
         path: &path,
         query: item.query(),
         headers: &headers,
         content: item.content(),
-        body: item
-            .body
-            .as_deref()
-            .map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_bytes())),
+        body: pass::without_token(item.content(), false, &body)?,
     };
     let response = Box::pin(dispatch(app, client, &named, &call)).await?;
     let (parts, body) = response.into_parts();
@@ -389,7 +407,7 @@ async fn stream_through(
     client: &Arc<App>,
     named: &GraphPath<'_>,
     parts: &Parts,
-    body: Body,
+    body: Inbound,
 ) -> Result<Response<Body>, Refusal> {
     let judgeable = Judgeable {
         method: &parts.method,
@@ -450,10 +468,14 @@ impl Content {
 }
 
 /// Reads a whole body, up to a bound.
-pub(crate) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn read_body<B>(body: B, bytes_max: usize) -> Result<Bytes, Refusal>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<axum::BoxError>>,
+{
     match Limited::new(body, bytes_max).collect().await {
         Ok(all) => Ok(all.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Refusal::too_long(bytes_max)),
+        Err(error) if patience::is_too_slow(&*error) => Err(Refusal::too_slow()),
         Err(_) => Err(Refusal::unreadable("the body broke off")),
     }
 }

@@ -16,7 +16,17 @@ const WIDE_DIGITS: usize = 16;
 /// `dec_`, four digits of shard, sixteen of sequence.
 #[must_use]
 pub fn decision(id: DecisionId) -> String {
-    format!("{DECISION}{:04x}{:016x}", id.shard.0, id.seq)
+    let mut text = String::with_capacity(DECISION.len() + SHARD_DIGITS + WIDE_DIGITS);
+    text.push_str(DECISION);
+    push_hex(&mut text, u64::from(id.shard.0), SHARD_DIGITS);
+    push_hex(&mut text, id.seq, WIDE_DIGITS);
+    text
+}
+
+fn push_hex(text: &mut String, number: u64, digits: usize) {
+    text.extend((0..digits).rev().map(|place| {
+        char::from_digit((number >> (4 * place)) as u32 & 0xf, 16).unwrap_or_default()
+    }));
 }
 
 /// Reads what [`decision`] writes.

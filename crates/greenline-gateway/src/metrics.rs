@@ -52,8 +52,10 @@ counters! {
     webhooks_repeated: "greenline_webhooks_repeated_total", "Webhook deliveries that had been taken before.";
     webhooks_rejected: "greenline_webhooks_rejected_total", "Webhook deliveries with a wrong signature or form.";
     webhooks_quarantined: "greenline_webhooks_quarantined_total", "Webhook entries of accounts that do not belong there.";
+    webhooks_not_recorded: "greenline_webhooks_not_recorded_total", "Parts of webhooks that contradict the ledger; the inbox keeps them.";
     stops: "greenline_stops_total", "Stops recorded from webhooks.";
     relayed: "greenline_relayed_total", "Deliveries taken by apps.";
     relay_failures: "greenline_relay_failures_total", "Attempts that an app did not take.";
+    replies_spilled: "greenline_replies_spilled_total", "Replies let go while the store was down.";
     replies_sent: "greenline_replies_sent_total", "Own confirmations and questions sent.";
 }

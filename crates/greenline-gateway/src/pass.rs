@@ -3,6 +3,7 @@
 //! Bodies stream. JSON answers of a known, bounded size are read so that `paging` links can lead back
 //! here and templates and numbers can be learned. The app's key is replaced by the business's token.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,13 +11,16 @@ use bytes::Bytes;
 use greenline_ledger::types::BusinessIx;
 use greenline_wire::answer;
 use greenline_wire::path::{Edge, GraphPath, NodeKind};
+use greenline_wire::send;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Limited;
+use serde_json::value::RawValue;
 
 use crate::app::Shared;
 use crate::directory::App;
 use crate::graph::{Answered, Call};
+use crate::inbound::Inbound;
 use crate::refusal::Refusal;
 use crate::upstream::{Answer, CallError, Outgoing};
 use crate::{learn, media};
@@ -54,22 +58,66 @@ pub(crate) fn kind_of(app: &Shared, business: BusinessIx, id: &str) -> NodeKind 
 }
 
 /// Path and query for the platform: as sent, without a token in the query.
-pub(crate) fn target(path: &str, query: &str) -> String {
-    if query.is_empty() {
-        return path.to_owned();
-    }
+pub(crate) fn target(path: &str, query: &str) -> Result<Uri, Refusal> {
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
-    if kept.is_empty() {
-        path.to_owned()
+    let kept = kept.join("&");
+    let target = if kept.is_empty() {
+        path.parse()
     } else {
-        format!("{path}?{}", kept.join("&"))
-    }
+        format!("{path}?{kept}").parse()
+    };
+    target.map_err(|_| Refusal::unreadable("the path and query are not an address"))
 }
 
 fn is_token(pair: &str) -> bool {
     form_urlencoded::parse(pair.as_bytes())
         .next()
         .is_some_and(|(name, _)| name == "access_token")
+}
+
+/// A body for the platform: as sent, without a token of its own, which would speak louder than the header.
+///
+/// `multipart` when `content` was rewritten from parts; such a body is not put together again.
+pub(crate) fn without_token(
+    content: send::Body<'_>,
+    multipart: bool,
+    body: &Bytes,
+) -> Result<Bytes, Refusal> {
+    match content {
+        send::Body::Form(form) => {
+            let mut pairs = form.split(|byte| *byte == b'&');
+            if !pairs.any(|pair| str::from_utf8(pair).is_ok_and(is_token)) {
+                return Ok(body.clone());
+            }
+            if multipart {
+                return Err(Refusal::unreadable(
+                    "`access_token` must come as a Bearer token, not as a part of the body",
+                ));
+            }
+            let kept: Vec<&[u8]> = form
+                .split(|byte| *byte == b'&')
+                .filter(|pair| !str::from_utf8(pair).is_ok_and(is_token))
+                .collect();
+            Ok(kept.join(&b'&').into())
+        }
+        send::Body::Json(json) if may_hold_token(json) => {
+            Ok(without_member(json).map_or_else(|| body.clone(), Bytes::from))
+        }
+        send::Body::Json(_) | send::Body::Empty => Ok(body.clone()),
+    }
+}
+
+/// Whether a JSON body is to be looked at more closely for a token of its own.
+pub(crate) fn may_hold_token(json: &[u8]) -> bool {
+    const NAME: &[u8] = b"access_token";
+    json.windows(NAME.len()).any(|part| part == NAME)
+}
+
+/// A JSON object without `access_token`, its other members as they are; `None` where it has none.
+fn without_member(json: &[u8]) -> Option<Vec<u8>> {
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_slice(json).ok()?;
+    members.remove("access_token")?;
+    serde_json::to_vec(&members).ok()
 }
 
 /// Headers for the platform: the client's, with the token that counts.
@@ -129,7 +177,7 @@ pub(crate) async fn forward(
         call.query,
         call.headers,
         Outgoing::full(call.body.clone()),
-    );
+    )?;
     let response = ask_platform(app, request).await?;
     let gateway = gateway_base(app, call.headers);
     hand_back(app, client, named, response, &gateway).await
@@ -149,7 +197,7 @@ pub(crate) async fn buffered(
         call.query,
         call.headers,
         Outgoing::full(call.body.clone()),
-    );
+    )?;
     let (parts, body) = ask_platform(app, request).await?.into_parts();
     let body = read(app, body).await?;
     Ok(Answered {
@@ -165,7 +213,7 @@ pub(crate) async fn stream(
     client: &Arc<App>,
     named: &GraphPath<'_>,
     parts: &Parts,
-    body: Body,
+    body: Inbound,
 ) -> Result<Response<Body>, Refusal> {
     let bytes_max = app.config.limits.pass_body_bytes_max;
     let length = parts
@@ -191,7 +239,7 @@ pub(crate) async fn stream(
         query,
         &parts.headers,
         body,
-    );
+    )?;
     if let Some(length) = length.filter(|length| *length > 0) {
         request
             .headers_mut()
@@ -210,14 +258,12 @@ fn request(
     query: &str,
     sent: &HeaderMap,
     body: Outgoing,
-) -> Request<Outgoing> {
+) -> Result<Request<Outgoing>, Refusal> {
     let mut request = Request::new(body);
     *request.method_mut() = method.clone();
-    if let Ok(target) = target(path, query).parse() {
-        *request.uri_mut() = target;
-    }
+    *request.uri_mut() = target(path, query)?;
     *request.headers_mut() = headers(app, client, sent);
-    request
+    Ok(request)
 }
 
 async fn ask_platform(
@@ -345,5 +391,40 @@ fn gateway_base(app: &Shared, sent: &HeaderMap) -> String {
     match sent.get(header::HOST).and_then(|host| host.to_str().ok()) {
         Some(host) => format!("http://{host}"),
         None => format!("http://{}", app.config.listen.private),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(content: send::Body<'_>, body: &'static str) -> String {
+        let body = Bytes::from_static(body.as_bytes());
+        let kept = without_token(content, false, &body).unwrap();
+        String::from_utf8(kept.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_bodys_own_token_does_not_go_on() {
+        for (sent, kept) in [
+            ("to=1&access_token=secret&type=text", "to=1&type=text"),
+            ("access%5Ftoken=secret&to=1", "to=1"),
+            ("to=1&text=access_token", "to=1&text=access_token"),
+        ] {
+            assert_eq!(cleaned(send::Body::Form(sent.as_bytes()), sent), kept);
+        }
+        for (sent, kept) in [
+            (r#"{"to": "1","access_token":"secret"}"#, r#"{"to":"1"}"#),
+            (
+                r#"{"text":{"body":"access_token"} }"#,
+                r#"{"text":{"body":"access_token"} }"#,
+            ),
+            (r#"["access_token"]"#, r#"["access_token"]"#),
+        ] {
+            assert_eq!(cleaned(send::Body::Json(sent.as_bytes()), sent), kept);
+        }
+        let form = send::Body::Form(b"access_token=secret");
+        let refused = without_token(form, true, &Bytes::from_static(b"--x"));
+        assert_eq!(refused.unwrap_err().code, 100);
     }
 }

@@ -20,16 +20,17 @@ use greenline_policy::identity::{Identifier, UserId};
 use greenline_policy::scope::{Category, Scope};
 use greenline_wire::calls::Call as CallRequest;
 use greenline_wire::send::{Addressee, Send, SendKind};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use crate::app::Shared;
 use crate::directory::{App, Number};
 use crate::graph::{Answered, Call};
+use crate::outlive::Outlive;
 use crate::refusal::{HEADER_DECISION, HEADER_REASONS, Refusal, names};
-use crate::upstream::{Answer, CallError, Outgoing};
-use crate::{ids, learn, pass};
+use crate::upstream::{CallError, Outgoing};
+use crate::{ids, learn, pass, spill};
 
 /// A send may begin to go out this long after it was decided, counted from before the decision.
 pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ pub(crate) enum Outbound<'a> {
 }
 
 /// Everything a forward needs, owned, so that it outlives the client.
-struct Parcel {
+pub(crate) struct Parcel {
     business: BusinessIx,
     request: Forward,
     ask: Ask,
@@ -56,27 +57,71 @@ struct Parcel {
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// A request to the platform that can be built again.
-#[derive(Clone)]
-struct Forward {
-    method: Method,
-    target: String,
-    headers: HeaderMap,
-    body: Bytes,
+/// A request to the platform, which may be made again.
+pub(crate) enum Forward {
+    /// In parts.
+    Parts {
+        /// The method.
+        method: Method,
+        /// Path and query.
+        target: Uri,
+        /// The headers.
+        headers: HeaderMap,
+        /// The body.
+        body: Bytes,
+    },
+    /// A plain POST, written out.
+    Written {
+        /// Everything before the body but its length.
+        head: Vec<u8>,
+        /// The body.
+        body: Bytes,
+    },
 }
 
 impl Forward {
-    fn request(&self, stamp: Option<&str>) -> Request<Outgoing> {
-        let body = stamp
-            .and_then(|id| stamped(&self.body, id))
-            .unwrap_or_else(|| self.body.clone());
-        let mut request = Request::new(Outgoing::full(body));
-        *request.method_mut() = self.method.clone();
-        if let Ok(target) = self.target.parse() {
-            *request.uri_mut() = target;
+    fn body(&self) -> &Bytes {
+        match self {
+            Self::Parts { body, .. } | Self::Written { body, .. } => body,
         }
-        *request.headers_mut() = self.headers.clone();
-        request
+    }
+
+    /// Makes the request. `Ok(None)`: it was answered, but not to the end.
+    async fn call(
+        &self,
+        app: &Shared,
+        stamp: Option<&str>,
+        flight: Option<Flight>,
+    ) -> Result<Option<Answered>, CallError> {
+        let bytes_max = app.config.limits.answer_bytes_max;
+        let dispatch_by = flight.as_ref().map(Flight::dispatch_by);
+        let body = stamp
+            .and_then(|id| stamped(self.body(), id))
+            .unwrap_or_else(|| self.body().clone());
+        match self {
+            Self::Parts {
+                method,
+                target,
+                headers,
+                ..
+            } => {
+                let mut request = Request::new(Outgoing::full(body));
+                *request.method_mut() = method.clone();
+                *request.uri_mut() = target.clone();
+                *request.headers_mut() = headers.clone();
+                let (parts, body) = app.upstream.call(request, dispatch_by).await?.into_parts();
+                // Its head is here: the send is over, whatever becomes of the rest.
+                drop(flight);
+                Ok(body.read(bytes_max).await.ok().map(|body| Answered {
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                }))
+            }
+            Self::Written { head, .. } => {
+                app.upstream.post(head, &body, dispatch_by, bytes_max).await
+            }
+        }
     }
 }
 
@@ -91,8 +136,76 @@ pub(crate) async fn send(
     let Some(judged) = judged(app, number, outbound)? else {
         return pass::buffered(app, client, call).await;
     };
+    let forward = Forward::Parts {
+        method: call.method.clone(),
+        target: pass::target(call.path, call.query)?,
+        headers: pass::headers(app, client, call.headers),
+        body: call.body.clone(),
+    };
+    let prepared = Prepared {
+        number: Arc::clone(number),
+        judged,
+    };
+    let parcel = parcel(app, client, prepared, forward).await?;
+    run(app, parcel).await
+}
+
+/// A send that was read, and the number it goes out from.
+pub(crate) struct Prepared {
+    number: Arc<Number>,
+    judged: Judged,
+}
+
+/// Reads what a message asks for. `None` when it reaches nobody.
+pub(crate) fn prepare(
+    app: &Shared,
+    number: &Arc<Number>,
+    send: &Send<'_>,
+) -> Result<Option<Prepared>, Refusal> {
+    let judged = judged_message(app, number, send)?;
+    Ok(judged.map(|judged| Prepared {
+        number: Arc::clone(number),
+        judged,
+    }))
+}
+
+/// Passes on what reaches nobody.
+pub(crate) async fn pass(app: &Shared, forward: &Forward) -> Result<Answered, Refusal> {
+    let unreachable = |error: &CallError| {
+        tracing::warn!(%error, "a call could not be passed to the platform");
+        app.metrics.upstream_failures.add();
+    };
+    app.metrics.passed.add();
+    match forward.call(app, None, None).await {
+        Ok(Some(answered)) => Ok(Answered {
+            headers: pass::answer_headers(answered.headers),
+            ..answered
+        }),
+        Ok(None) => Err(Refusal::unavailable(
+            "the platform's answer could not be read",
+            None,
+        )),
+        Err(error @ CallError::Unknown(_)) => {
+            unreachable(&error);
+            Err(Refusal::unavailable("the platform did not answer", None))
+        }
+        Err(error) => {
+            unreachable(&error);
+            Err(Refusal::unavailable("the platform cannot be reached", None))
+        }
+    }
+}
+
+/// Readies what was judged for its decision.
+pub(crate) async fn parcel(
+    app: &Shared,
+    client: &App,
+    prepared: Prepared,
+    forward: Forward,
+) -> Result<Parcel, Refusal> {
+    let Prepared { number, judged } = prepared;
     if let Some(template) = &judged.template {
-        look_up(app, client.business, number, template).await;
+        look_up(app, client.business, &number, template).await;
     }
     let permit = Arc::clone(&number.permits)
         .try_acquire_owned()
@@ -102,46 +215,42 @@ pub(crate) async fn send(
         })?;
     let business = app.directory.business(client.business);
     let stamp = business.config.biz_opaque_callback_data && judged.stampable;
-    let parcel = Parcel {
+    Ok(Parcel {
         business: client.business,
-        request: Forward {
-            method: call.method.clone(),
-            target: pass::target(call.path, call.query),
-            headers: pass::headers(app, client, call.headers),
-            body: call.body.clone(),
-        },
         ask: ask(
             app,
             client.business,
             &client.name,
-            number,
+            &number,
             judged,
-            &call.body,
+            forward.body(),
         ),
+        request: forward,
         stamp,
         _permit: permit,
-    };
-    run(app, parcel).await
+    })
 }
 
-/// Runs a parcel in a task of its own: a client that hangs up must not leave a decision without its end.
+/// Runs a parcel to its end: a client that hangs up must not leave a decision without one.
 async fn run(app: &Shared, parcel: Parcel) -> Result<Answered, Refusal> {
     let app = Arc::clone(app);
-    match tokio::spawn(async move { decide_and_forward(&app, parcel).await }).await {
-        Ok(answered) => answered,
-        Err(_) => Err(Refusal::unavailable("the gateway is shutting down", None)),
-    }
+    Outlive::new(async move { decide_and_forward(&app, parcel).await }).await
 }
 
-async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered, Refusal> {
+/// Decides, and forwards what may go. Must be polled to its end: see [`run`].
+pub(crate) async fn decide_and_forward(
+    app: &Shared,
+    mut parcel: Parcel,
+) -> Result<Answered, Refusal> {
     for _ in 0..DECISIONS_MAX {
         parcel.ask.now_ms = app.clock.now_ms();
         parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
-        let admitted = app
-            .ledger
-            .admit(parcel.ask.clone())
-            .await
-            .map_err(|error| store_down(app, &error))?;
+        let admitted = match app.ledger.admit(parcel.ask.clone()).await {
+            Ok(admitted) => admitted,
+            Err(error) => spill::admit(app, &parcel.ask, &error)
+                .await
+                .ok_or_else(|| store_down(app, &error))?,
+        };
         let id = ids::decision(admitted.id);
         let Some(flight) = admitted.flight else {
             app.metrics.sends_refused.add();
@@ -153,14 +262,14 @@ async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered
             app.metrics.sends_observed.add();
         }
         let reasons = names(&admitted.decision);
-        let request = parcel.request.request(parcel.stamp.then_some(id.as_str()));
-        match app.upstream.call(request, Some(flight.dispatch_by())).await {
-            Ok(response) => {
-                return answer(app, &parcel, admitted.id, flight, response, &reasons).await;
+        let stamp = parcel.stamp.then_some(id.as_str());
+        match parcel.request.call(app, stamp, Some(flight)).await {
+            Ok(answered) => {
+                return answer(app, &parcel, admitted.id, answered, &reasons).await;
             }
-            Err(CallError::Late) => app.ledger.settle(admitted.id, Outcome::NotSent),
+            Err(CallError::Late) => app.settle(admitted.id, Outcome::NotSent),
             Err(CallError::NotSent(why)) => {
-                app.ledger.settle(admitted.id, Outcome::NotSent);
+                app.settle(admitted.id, Outcome::NotSent);
                 app.metrics.upstream_failures.add();
                 tracing::warn!(decision.id = %id, %why, "a send did not reach the platform");
                 return Err(Refusal::unavailable(
@@ -169,7 +278,7 @@ async fn decide_and_forward(app: &Shared, mut parcel: Parcel) -> Result<Answered
                 ));
             }
             Err(CallError::Unknown(why)) => {
-                app.ledger.settle(admitted.id, Outcome::Unknown);
+                app.settle(admitted.id, Outcome::Unknown);
                 app.metrics.sends_unknown.add();
                 tracing::warn!(decision.id = %id, %why, "the outcome of a send is unknown");
                 return Err(Refusal::unknown_outcome(id));
@@ -187,47 +296,35 @@ async fn answer(
     app: &Shared,
     parcel: &Parcel,
     decision: DecisionId,
-    flight: Flight,
-    response: Response<Answer>,
+    answered: Option<Answered>,
     reasons: &str,
 ) -> Result<Answered, Refusal> {
-    let (parts, body) = response.into_parts();
-    drop(flight);
     let id = ids::decision(decision);
-    let Ok(body) = body.read(app.config.limits.answer_bytes_max).await else {
-        app.ledger.settle(decision, Outcome::Unknown);
+    let Some(answered) = answered else {
+        app.settle(decision, Outcome::Unknown);
         app.metrics.sends_unknown.add();
         return Err(Refusal::unknown_outcome(id));
     };
-    let outcome = outcome(parts.status, &body);
+    let outcome = outcome(answered.status, &answered.body);
     if outcome == (Outcome::Rejected { code: NATIVE_STOP }) {
         record_native_stop(app, parcel, &id).await;
     }
-    app.ledger.settle(decision, outcome);
-    let mut headers = pass::answer_headers(parts.headers);
+    app.settle(decision, outcome);
+    let mut headers = pass::answer_headers(answered.headers);
     for (name, value) in [(HEADER_DECISION, id.as_str()), (HEADER_REASONS, reasons)] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
     Ok(Answered {
-        status: parts.status,
         headers,
-        body,
+        ..answered
     })
 }
 
 fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
     if status.is_success() {
-        let message_ids = greenline_wire::answer::read_send(body)
-            .map(|answer| {
-                answer
-                    .messages
-                    .into_iter()
-                    .map(|message| message.id.into())
-                    .collect()
-            })
-            .unwrap_or_default();
+        let message_ids = greenline_wire::answer::message_ids(body);
         return Outcome::Accepted { message_ids };
     }
     let code = greenline_wire::error::read(body).and_then(|error| u32::try_from(error.code).ok());
@@ -442,14 +539,42 @@ pub enum OwnSendResult {
     Unavailable,
 }
 
-/// Sends a message of our own through the same decision and the same path as any other.
-pub async fn send_own(app: &Shared, own: SendOwn) -> OwnSendResult {
-    let Some(number) = app.directory.number(&own.number).cloned() else {
-        return OwnSendResult::Refused;
+/// Sends a message of our own through the same decision and the same path as any other; also names the
+/// decision, once there is one.
+pub async fn send_own(app: &Shared, own: SendOwn) -> (OwnSendResult, Option<DecisionId>) {
+    let parcel = match own_parcel(app, own).await {
+        Ok(parcel) => parcel,
+        Err(result) => return (result, None),
     };
-    let Ok(permit) = Arc::clone(&number.permits).acquire_owned().await else {
-        return OwnSendResult::Unavailable;
+    let (result, decision) = match run(app, parcel).await {
+        Ok(answered) => {
+            let named = answered.headers.get(HEADER_DECISION);
+            let decision = named.and_then(|id| id.to_str().ok()).map(str::to_owned);
+            if answered.status.is_success() {
+                (OwnSendResult::Sent, decision)
+            } else {
+                (OwnSendResult::Refused, decision)
+            }
+        }
+        Err(refusal) if refusal.http == 503 => (OwnSendResult::Unavailable, refusal.decision),
+        Err(refusal) => (OwnSendResult::Refused, refusal.decision),
     };
+    (result, decision.as_deref().and_then(ids::parse_decision))
+}
+
+async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Parcel, OwnSendResult> {
+    let number = app
+        .directory
+        .number(&own.number)
+        .cloned()
+        .ok_or(OwnSendResult::Refused)?;
+    let permit = Arc::clone(&number.permits)
+        .acquire_owned()
+        .await
+        .map_err(|_| OwnSendResult::Unavailable)?;
+    let target = format!("/{}/{}/messages", learn::API_VERSION, number.id)
+        .parse()
+        .map_err(|_| OwnSendResult::Refused)?;
     let intent = if own.confirms.is_some() {
         Intent::Confirmation
     } else {
@@ -470,24 +595,18 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> OwnSendResult {
         &own.body,
     );
     ask.confirms = own.confirms;
-    let parcel = Parcel {
+    Ok(Parcel {
         business: own.business,
-        request: Forward {
+        request: Forward::Parts {
             method: Method::POST,
-            target: format!("/{}/{}/messages", learn::API_VERSION, number.id),
+            target,
             headers: learn::own_headers(app, own.business),
             body: own.body,
         },
         ask,
         stamp: false,
         _permit: permit,
-    };
-    match run(app, parcel).await {
-        Ok(answered) if answered.status.is_success() => OwnSendResult::Sent,
-        Ok(_) => OwnSendResult::Refused,
-        Err(refusal) if refusal.http == 503 => OwnSendResult::Unavailable,
-        Err(_) => OwnSendResult::Refused,
-    }
+    })
 }
 
 /// Decides without recording or sending: what `send` would answer for this body.

@@ -46,6 +46,20 @@ pub fn code(rule: Rule) -> (u32, u16) {
     }
 }
 
+/// The error's title where the platform's own, "User stopped marketing messages", would not be true.
+fn title(rule: Rule) -> Option<&'static str> {
+    match rule {
+        Rule::AskFirstContact => Some("An ask may not be the first contact"),
+        Rule::OptedOut => Some("The person has opted out"),
+        Rule::ThreadStopped => Some("The person has said stop"),
+        Rule::ConsentMissing => Some("No opt-in on record covers this message"),
+        Rule::ConsentClaimed => Some("The opt-in on record has no complete evidence"),
+        Rule::ConsentUnconfirmed => Some("The opt-in on record is not confirmed from this number"),
+        Rule::ConsentExpired => Some("The opt-in on record has run out"),
+        _ => None,
+    }
+}
+
 /// A call that ends here, as an SDK will see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
@@ -53,6 +67,8 @@ pub struct Refusal {
     pub code: u32,
     /// The HTTP status.
     pub http: u16,
+    /// The title, where it is not the platform's own for this code.
+    pub title: Option<&'static str>,
     /// The reasons in words.
     pub details: String,
     /// The decision, when one was recorded.
@@ -68,6 +84,7 @@ impl Refusal {
         Self {
             code,
             http,
+            title: None,
             details: details.into(),
             decision: None,
             reasons: String::new(),
@@ -84,6 +101,7 @@ impl Refusal {
         Self {
             code,
             http,
+            title: decision.first().and_then(|reason| title(reason.rule)),
             details: details(decision),
             decision: Some(id),
             reasons: names(decision),
@@ -149,11 +167,21 @@ impl Refusal {
         )
     }
 
+    /// The body did not come in time.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        Self::plain(100, 408, "the body did not come in time")
+    }
+
     /// The error object's bytes.
     #[must_use]
     pub fn json(&self) -> Vec<u8> {
         let trace = self.decision.as_deref().unwrap_or("greenline");
-        GraphError::new(self.code, self.http, self.details.as_str(), trace).to_json()
+        let mut error = GraphError::new(self.code, self.http, self.details.as_str(), trace);
+        if let Some(title) = self.title {
+            error.title = title.into();
+        }
+        error.to_json()
     }
 
     /// The whole answer.
@@ -225,4 +253,37 @@ fn details(decision: &Decision) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenline_policy::decide::{Reason, Verdict};
+
+    fn message(rule: Rule) -> String {
+        let decision = Decision {
+            verdict: Verdict::Refuse,
+            reasons: vec![Reason {
+                rule,
+                event: None,
+                until_ms: None,
+            }],
+        };
+        let json = Refusal::decided(&decision, "dec_1".to_owned()).json();
+        let error = greenline_wire::error::read(&json).unwrap();
+        assert_eq!(u32::try_from(error.code).unwrap(), code(rule).0);
+        error.message
+    }
+
+    #[test]
+    fn only_the_platforms_own_switch_is_called_so() {
+        let platforms = "(#131050) User stopped marketing messages";
+        assert_eq!(message(Rule::NativeStop), platforms);
+        for rule in Rule::ALL.iter().filter(|rule| code(**rule).0 == 131_050) {
+            let said = message(*rule);
+            assert!(said.starts_with("(#131050) "), "{said}");
+            assert_eq!(said == platforms, *rule == Rule::NativeStop, "{said}");
+        }
+        assert!(message(Rule::ConsentMissing).contains("No opt-in"));
+    }
 }

@@ -67,8 +67,8 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
 /// Sends one reply and notes that it is over. Tried again only where it certainly did not go out.
 async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
     let business = app.directory.business(reply.business).clone();
-    let sent = match body(&business.config, &reply) {
-        None => OwnSendResult::Refused,
+    let (sent, decision) = match body(&business.config, &reply) {
+        None => (OwnSendResult::Refused, None),
         Some(body) => {
             let own = || SendOwn {
                 business: reply.business,
@@ -79,7 +79,7 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
             };
             let mut sent = send_own(&app, own()).await;
             for tried in 1..TRIES_MAX {
-                if sent != OwnSendResult::Unavailable {
+                if sent.0 != OwnSendResult::Unavailable {
                     break;
                 }
                 tokio::select! {
@@ -100,7 +100,7 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
             tracing::warn!(number.id = %reply.number, "a reply of our own could not be sent");
         }
     }
-    if let Err(error) = app.ledger.reply_done(reply.id, None).await {
+    if let Err(error) = app.ledger.reply_done(reply.id, decision).await {
         tracing::warn!(%error, "a reply's end could not be noted; it does not go again");
     }
 }

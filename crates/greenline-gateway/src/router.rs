@@ -13,6 +13,10 @@ pub fn public(app: Shared) -> Router {
             "/webhooks/meta/{business}",
             get(webhooks::handshake).post(webhooks::receive),
         )
+        .route(
+            "/webhooks/meta/app/{id}",
+            get(webhooks::meta_app::handshake).post(webhooks::meta_app::receive),
+        )
         .with_state(app)
 }
 

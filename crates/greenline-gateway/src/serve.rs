@@ -1,5 +1,6 @@
 //! Listening, and stopping well: stop accepting, let requests end, flush, exit.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,14 +8,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use greenline_ledger::{Ledger, LedgerError, Setup};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tower::ServiceExt;
 
@@ -22,13 +25,20 @@ use crate::app::{App, Shared};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::express::{self, Handed};
+use crate::inbound::Inbound;
 use crate::metrics::Metrics;
+use crate::patience::Prompt;
+use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
-use crate::{graph, learn, relay, replies, router};
+use crate::workers::Workers;
+use crate::{graph, learn, relay, replies, router, spill};
 
 /// How long requests under way may take to end once told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Bytes read ahead on one connection; a request's head must fit.
+const READ_BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +49,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error("the store cannot be opened")]
     Store(#[from] LedgerError),
+    /// The spill file can't be read.
+    #[error("the spill file cannot be opened")]
+    Spill(#[source] std::io::Error),
     /// An address can't be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -47,6 +60,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// The system gives no more threads.
+    #[error("the threads that serve connections cannot be started")]
+    Threads(#[source] std::io::Error),
 }
 
 /// Opens the ledger that the configuration names.
@@ -73,9 +89,15 @@ pub fn setup(config: &Config) -> Setup {
         businesses: config
             .business
             .iter()
-            .map(|business| greenline_ledger::BusinessSetup {
-                id: business.id.clone(),
-            })
+            .map(|business| business.id.clone())
+            // Where webhooks of accounts that belong to nobody are kept; no business has such an id.
+            .chain(
+                config
+                    .meta_app
+                    .iter()
+                    .map(|app| format!("meta_app/{}", app.id)),
+            )
+            .map(|id| greenline_ledger::BusinessSetup { id })
             .collect(),
         decide: greenline_policy::decide::decide,
         queue_max: config.store.queue_max,
@@ -102,6 +124,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
     };
     Ok(Arc::new(App {
         directory: Directory::new(&config),
+        spill: open_spill(&config).map_err(StartError::Spill)?,
         upstream: Origin::new(&config.upstream.url, bounds).map_err(StartError::Config)?,
         config,
         ledger,
@@ -114,6 +137,11 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
     }))
 }
 
+fn open_spill(config: &Config) -> std::io::Result<Spill> {
+    let businesses: Vec<&str> = config.business.iter().map(|b| b.id.as_str()).collect();
+    Spill::open(&config.store, &businesses)
+}
+
 /// The gateway, listening.
 #[derive(Debug)]
 pub struct Running {
@@ -124,6 +152,7 @@ pub struct Running {
     app: Shared,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    workers: Workers,
 }
 
 impl Running {
@@ -139,6 +168,7 @@ impl Running {
         for task in self.tasks {
             let _ = tokio::time::timeout(DRAIN, task).await;
         }
+        self.workers.stop();
         self.app.ledger.clone().close().await;
     }
 }
@@ -148,6 +178,8 @@ impl Running {
 /// # Errors
 /// An address that can't be listened on, or a store that can't be read.
 pub async fn start(app: Shared) -> Result<Running, StartError> {
+    // The first stop must not wait until the words are read.
+    greenline_policy::stop::prepare();
     let public = listen(app.config.listen.public).await?;
     let private = listen(app.config.listen.private).await?;
     let at = |listener: &TcpListener, wanted: SocketAddr| listener.local_addr().unwrap_or(wanted);
@@ -158,23 +190,45 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
     if let Err(why) = learn::remember_templates(&app).await {
         tracing::warn!(%why, "templates on record could not be read");
     }
+    if let Err(error) = spill::read_in(&app).await {
+        tracing::warn!(%error, "spilled decisions of the last run wait for the store");
+    }
     let (stop, stopped) = watch::channel(false);
+    let workers = Workers::start().map_err(StartError::Threads)?;
+    let here = Handle::current();
     let public_router = router::public(Arc::clone(&app));
     let private_router = router::private(Arc::clone(&app));
     let tasks = vec![
         tokio::spawn(accept(
             Arc::clone(&app),
             public,
+            vec![here.clone()],
             stopped.clone(),
             move |request| answer_own(public_router.clone(), request),
+            false,
         )),
-        tokio::spawn(accept(Arc::clone(&app), private, stopped.clone(), {
-            let app = Arc::clone(&app);
-            move |request| answer_private(Arc::clone(&app), private_router.clone(), request)
-        })),
+        tokio::spawn(accept(
+            Arc::clone(&app),
+            private,
+            workers.handles(),
+            stopped.clone(),
+            {
+                let app = Arc::clone(&app);
+                move |request| {
+                    answer_private(
+                        Arc::clone(&app),
+                        here.clone(),
+                        private_router.clone(),
+                        request,
+                    )
+                }
+            },
+            true,
+        )),
         tokio::spawn(learn::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(relay::run(Arc::clone(&app), stopped.clone())),
-        tokio::spawn(replies::run(Arc::clone(&app), stopped)),
+        tokio::spawn(replies::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(spill::run(Arc::clone(&app), stopped)),
     ];
     tracing::info!(listen.public = %public_at, listen.private = %private_at, "listening");
     Ok(Running {
@@ -183,6 +237,7 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         app,
         stop,
         tasks,
+        workers,
     })
 }
 
@@ -192,39 +247,57 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|source| StartError::Listen { address, source })
 }
 
-/// The private listener: our own endpoints, and everything else as Graph calls.
-async fn answer_private(app: Shared, router: Router, request: Request<Incoming>) -> Response<Body> {
+/// The private listener: our own endpoints, and everything else as Graph calls. Our own may work long, so
+/// they run on the runtime `own`, where no send waits behind them.
+async fn answer_private(
+    app: Shared,
+    own: Handle,
+    router: Router,
+    request: Request<Inbound>,
+) -> Response<Body> {
     let path = request.uri().path();
     // `GET /` is the status page unless it reads several nodes; a posted `/` is a Graph batch.
     let page = path == "/"
         && request.method() == Method::GET
         && request.uri().query().is_none_or(|q| !q.contains("ids="));
-    if page || router::is_own(path) {
-        return answer_own(router, request).await;
+    if !page && !router::is_own(path) {
+        return graph::handle(app, request).await;
     }
-    graph::handle(app, request.map(Body::new)).await
+    match own.spawn(answer_own(router, request)).await {
+        Ok(response) => response,
+        Err(ended) => {
+            tracing::error!(error = %ended, "an endpoint ended without an answer");
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
 }
 
-async fn answer_own(router: Router, request: Request<Incoming>) -> Response<Body> {
+async fn answer_own(router: Router, request: Request<Inbound>) -> Response<Body> {
     match router.oneshot(request.map(Body::new)).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
 }
 
+/// Accepts connections and hands them round to `runtimes`. Where apps `send`, connections begin in the
+/// express.
 async fn accept<F, R>(
     app: Shared,
     listener: TcpListener,
+    runtimes: Vec<Handle>,
     mut stopped: watch::Receiver<bool>,
     answer: F,
+    send: bool,
 ) where
-    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Request<Inbound>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     let permits = Arc::new(Semaphore::new(app.config.limits.connections_max));
     let timeout = Duration::from_millis(app.config.limits.client_timeout_ms);
     let graceful = GracefulShutdown::new();
-    loop {
+    for runtime in runtimes.iter().cycle() {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             break;
         };
@@ -232,8 +305,8 @@ async fn accept<F, R>(
             accepted = listener.accept() => accepted,
             _ = stopped.changed() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let stream = match accepted.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => stream,
             Err(error) => {
                 // Out of file descriptors, most likely: let some connections end first.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -241,21 +314,11 @@ async fn accept<F, R>(
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
-        let answer = answer.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answering = answer(request);
-            async move { Ok::<_, std::convert::Infallible>(answering.await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(timeout)
-            .max_buf_size(64 * 1024)
-            .serve_connection(TokioIo::new(stream), service);
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a client's connection ended");
+        let (answer, watcher) = (answer.clone(), graceful.watcher());
+        let sends = send.then(|| (Arc::clone(&app), stopped.clone()));
+        runtime.spawn(async move {
+            if let Err(error) = connection(stream, timeout, sends, watcher, answer).await {
+                tracing::debug!(error = &*error, "a client's connection ended");
             }
             drop(permit);
         });
@@ -267,4 +330,41 @@ async fn accept<F, R>(
     {
         tracing::warn!("requests were still under way at the end of the drain");
     }
+}
+
+/// Serves one connection to its end. It is watched by the poller of the runtime that this runs on.
+async fn connection<F, R>(
+    stream: std::net::TcpStream,
+    timeout: Duration,
+    sends: Option<(Shared, watch::Receiver<bool>)>,
+    watcher: Watcher,
+    answer: F,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    F: Fn(Request<Inbound>) -> R,
+    R: Future<Output = Response<Body>>,
+{
+    let stream = TcpStream::from_std(stream)?;
+    let _ = stream.set_nodelay(true);
+    let mut handed = Handed {
+        stream: Prompt::new(stream, timeout),
+        read: Bytes::new(),
+    };
+    if let Some((app, stopped)) = sends {
+        match express::serve(&app, handed.stream, timeout, stopped).await? {
+            Some(other) => handed = other,
+            None => return Ok(()),
+        }
+    }
+    let service = service_fn(|request: Request<Incoming>| {
+        let withheld = request.headers().contains_key(header::EXPECT);
+        let answering = answer(request.map(|body| Inbound::new(body, withheld, timeout)));
+        async move { Ok::<_, Infallible>(answering.await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_buf_size(READ_BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(handed), service);
+    Ok(watcher.watch(served).await?)
 }

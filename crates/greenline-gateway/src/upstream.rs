@@ -3,22 +3,27 @@
 //! A lean HTTP/1.1 client over a pool of connections. It knows one thing a general client does not say:
 //! whether any byte of a request may have left. A request that certainly did not go out can be tried
 //! again; one that may have is never sent twice on our own account. It follows no redirects.
+//!
+//! A connection is moved by whoever uses it, not by a task of its own, so a call crosses no threads and
+//! wakes nobody. One that nobody uses notices only when it is taken again that its server closed it.
 
 mod body;
+mod conn;
 mod gate;
+mod pool;
+mod post;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Request, Response, Uri, header};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use gate::{Gate, Gated};
+use conn::Conn;
+use pool::Pool;
 
 pub use body::{Answer, Outgoing, ReadError};
 
@@ -60,56 +65,20 @@ pub struct Origin {
     host_header: HeaderValue,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     bounds: Bounds,
-    pool: Arc<Pool>,
+    pool: Arc<Pool<Conn>>,
+    posts: Pool<post::Conn>,
 }
+
+/// What a connection runs over: TCP, or TLS on top of it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Origin")
             .field("base", &self.base)
             .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Conn {
-    sender: SendRequest<Outgoing>,
-    gate: Arc<Gate>,
-    idle_since: Instant,
-}
-
-#[derive(Debug)]
-pub(crate) struct Pool {
-    idle: Mutex<Vec<Conn>>,
-    idle_max: usize,
-}
-
-impl Pool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "idle time of a socket is real time"
-    )]
-    fn put(&self, mut conn: Conn) {
-        conn.idle_since = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.idle_max && !conn.sender.is_closed() {
-            idle.push(conn);
-        }
-    }
-
-    fn take(&self, idle_for: Duration) -> Option<Conn> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(conn) = idle.pop() {
-            if conn.idle_since.elapsed() > idle_for {
-                // The last one put is the youngest: the rest is older still.
-                idle.clear();
-                return None;
-            }
-            if !conn.sender.is_closed() {
-                return Some(conn);
-            }
-        }
-        None
     }
 }
 
@@ -153,10 +122,8 @@ impl Origin {
             host_header,
             tls,
             bounds,
-            pool: Arc::new(Pool {
-                idle: Mutex::new(Vec::new()),
-                idle_max: bounds.idle_max,
-            }),
+            pool: Arc::new(Pool::new(bounds.idle_max)),
+            posts: Pool::new(bounds.idle_max),
         })
     }
 
@@ -183,9 +150,7 @@ impl Origin {
         for _ in 0..STALE_RETRIES_MAX {
             let mut conn = self.connection(dispatch_by).await?;
             conn.gate.arm(dispatch_by);
-            let sent =
-                tokio::time::timeout(self.bounds.timeout, conn.sender.try_send_request(request))
-                    .await;
+            let sent = tokio::time::timeout(self.bounds.timeout, conn.send(request)).await;
             let mut failed = match sent {
                 Err(_) => return Err(CallError::Unknown("no answer in time".to_owned())),
                 Ok(Ok(answer)) => {
@@ -208,10 +173,19 @@ impl Origin {
 
     async fn connection(&self, dispatch_by: Option<Instant>) -> Result<Conn, CallError> {
         while let Some(mut conn) = self.pool.take(self.bounds.idle) {
-            if conn.sender.ready().await.is_ok() {
+            if conn.is_ready().await {
                 return Ok(conn);
             }
         }
+        Conn::over(self.open_in_time(dispatch_by).await?)
+            .await
+            .map_err(CallError::NotSent)
+    }
+
+    async fn open_in_time(
+        &self,
+        dispatch_by: Option<Instant>,
+    ) -> Result<Box<dyn Stream>, CallError> {
         let opening = tokio::time::timeout(self.bounds.connect_timeout, self.open());
         let opened = match dispatch_by {
             Some(by) => tokio::time::timeout_at(by.into(), opening)
@@ -224,7 +198,7 @@ impl Origin {
             .map_err(CallError::NotSent)
     }
 
-    async fn open(&self) -> Result<Conn, String> {
+    async fn open(&self) -> Result<Box<dyn Stream>, String> {
         let stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|error| error.to_string())?;
@@ -232,45 +206,16 @@ impl Origin {
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;
         match &self.tls {
-            None => open_over(stream).await,
+            None => Ok(Box::new(stream)),
             Some((connector, name)) => {
                 let stream = connector
                     .connect(name.clone(), stream)
                     .await
                     .map_err(|error| error.to_string())?;
-                open_over(stream).await
+                Ok(Box::new(stream))
             }
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the gate's base is compared with real instants"
-)]
-async fn open_over<S>(stream: S) -> Result<Conn, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let now = Instant::now();
-    let gate = Gate::new(now);
-    let io = TokioIo::new(Gated {
-        stream,
-        gate: Arc::clone(&gate),
-    });
-    let (sender, driver) = http1::handshake(io)
-        .await
-        .map_err(|error| error.to_string())?;
-    tokio::spawn(async move {
-        if let Err(error) = driver.await {
-            tracing::debug!(error = %chain(&error), "connection ended");
-        }
-    });
-    Ok(Conn {
-        sender,
-        gate,
-        idle_since: now,
-    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "deadlines are real time")]

@@ -8,6 +8,9 @@
 mod body;
 pub mod effects;
 mod headers;
+pub mod meta_app;
+mod piecemeal;
+mod split;
 mod start;
 
 use std::sync::Arc;
@@ -21,8 +24,10 @@ use http::{HeaderMap, Request, StatusCode, header};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::SemaphorePermit;
 
 use crate::app::{App, Shared};
+use crate::config::Secret;
 use crate::directory::Business;
 use body::BodyError;
 use effects::{Learned, Reading};
@@ -51,11 +56,16 @@ pub async fn handshake(
         .directory
         .business_by_id(&business)
         .map(|business| business.config.verify_token.reveal());
+    challenge(token, query)
+}
+
+/// Answers the challenge if the token is the right one.
+fn challenge(token: Option<&str>, query: Handshake) -> Response {
     let known = token.is_some_and(|token| !token.is_empty() && same(token, &query.verify_token));
     if !known || query.mode != "subscribe" || query.challenge.len() > CHALLENGE_BYTES_MAX {
         return (
             StatusCode::FORBIDDEN,
-            "the verify token is not this business's",
+            "the verify token is not the one configured here",
         )
             .into_response();
     }
@@ -86,25 +96,58 @@ pub async fn receive(
         app.metrics.webhooks_rejected.add();
         return (StatusCode::NOT_FOUND, "no such business").into_response();
     };
+    match signed(
+        &app,
+        &business.config.app_secret,
+        &business.config.id,
+        request,
+    )
+    .await
+    {
+        Ok(signed) => take(&app, &business, &signed.headers, signed.body).await,
+        Err(refused) => refused,
+    }
+}
+
+/// A delivery whose signature is right.
+struct Signed {
+    headers: HeaderMap,
+    body: Bytes,
+    _room: Option<SemaphorePermit<'static>>,
+}
+
+/// Reads a delivery and checks its signature; `whose` names the owner of the secret in the log.
+async fn signed(
+    app: &App,
+    secret: &Secret,
+    whose: &str,
+    request: Request<axum::body::Body>,
+) -> Result<Signed, Response> {
     let (parts, body) = request.into_parts();
-    let (body, _room) = match body::read(&app, &parts.headers, body).await {
-        Ok(read) => read,
-        Err(error) => {
+    let (body, room) = body::read(app, &parts.headers, body)
+        .await
+        .map_err(|error| {
             app.metrics.webhooks_rejected.add();
-            tracing::warn!(business.id = %business.config.id, %error, "a webhook's body was not taken");
-            return status_of(error).into_response();
-        }
-    };
-    if !is_signed(&business, &parts.headers, &body) {
+            tracing::warn!(webhook.id = whose, %error, "a webhook's body was not taken");
+            status_of(error).into_response()
+        })?;
+    if !is_signed(secret, &parts.headers, &body) {
         app.metrics.webhooks_rejected.add();
-        tracing::warn!(business.id = %business.config.id, "a webhook without the right signature was refused");
-        return (
+        tracing::warn!(
+            webhook.id = whose,
+            "a webhook without the right signature was refused"
+        );
+        return Err((
             StatusCode::UNAUTHORIZED,
             "the signature is missing or wrong",
         )
-            .into_response();
+            .into_response());
     }
-    take(&app, &business, &parts.headers, body).await
+    Ok(Signed {
+        headers: parts.headers,
+        body,
+        _room: room,
+    })
 }
 
 fn status_of(error: BodyError) -> (StatusCode, &'static str) {
@@ -122,9 +165,9 @@ fn status_of(error: BodyError) -> (StatusCode, &'static str) {
     }
 }
 
-/// Whether the raw bytes carry the business's signature (WH-03). Without a secret nothing does.
-fn is_signed(business: &Business, headers: &HeaderMap, body: &[u8]) -> bool {
-    let secret = business.config.app_secret.reveal();
+/// Whether the raw bytes carry the secret's signature (WH-03). Without a secret nothing does.
+fn is_signed(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> bool {
+    let secret = secret.reveal();
     let given = headers
         .get(signature::HEADER)
         .and_then(|value| value.to_str().ok());
@@ -141,11 +184,15 @@ async fn take(
 ) -> Response {
     let received_ms = app.clock.now_ms();
     let mut learned = learn(app, business, received_ms, &body);
-    let starts = std::mem::take(&mut learned.starts);
-    for start in starts {
+    for start in std::mem::take(&mut learned.starts) {
         match start::effects(app, business, &start, received_ms).await {
             Ok(effects) => learned.effects.extend(effects),
-            Err(error) => return unavailable(app, business, &error),
+            Err(error) if error.is_passing() => {
+                return unavailable(app, &business.config.id, &error);
+            }
+            Err(error) => {
+                tracing::error!(business.id = %business.config.id, %error, "whether a START reopens anything could not be read; it was taken as an ordinary message");
+            }
         }
     }
     let delivery = Delivery {
@@ -158,9 +205,9 @@ async fn take(
         effects: std::mem::take(&mut learned.effects),
     };
     let owed = !delivery.relay_to.is_empty();
-    let ingested = match app.ledger.ingest(delivery).await {
+    let ingested = match piecemeal::ingest(app, business, delivery).await {
         Ok(ingested) => ingested,
-        Err(error) => return unavailable(app, business, &error),
+        Err(error) => return unavailable(app, &business.config.id, &error),
     };
     count(app, business, &learned, ingested.duplicate);
     if owed && !ingested.duplicate {
@@ -176,11 +223,9 @@ async fn take(
 }
 
 fn learn(app: &App, business: &Business, received_ms: i64, body: &[u8]) -> Learned {
-    let stop = effects::stop_settings(business);
     let reading = Reading {
         directory: &app.directory,
         business,
-        stop: &stop,
         received_ms,
     };
     if let Ok(delivery) = webhook::parse(body) {
@@ -211,9 +256,9 @@ fn relay_to(business: &Business, learned: &Learned) -> Vec<Arc<str>> {
         .collect()
 }
 
-fn unavailable(app: &App, business: &Business, error: &greenline_ledger::LedgerError) -> Response {
+fn unavailable(app: &App, whose: &str, error: &greenline_ledger::LedgerError) -> Response {
     app.metrics.store_failures.add();
-    tracing::error!(business.id = %business.config.id, %error, "a webhook could not be written down; the platform will try again");
+    tracing::error!(webhook.id = whose, %error, "a webhook could not be written down; the platform will try again");
     (
         StatusCode::SERVICE_UNAVAILABLE,
         "the store is not available; try again",
@@ -239,6 +284,9 @@ fn count(app: &App, business: &Business, learned: &Learned, duplicate: bool) {
             entries = learned.quarantined,
             "a webhook held parts of accounts that do not belong to this business; they changed nothing"
         );
+    }
+    if learned.unconfigured > 0 {
+        tracing::warn!(business.id = %business.config.id, "a webhook is about a number of the business's accounts that is not configured; it counts, but nothing can be sent from there");
     }
     if learned.unreadable {
         tracing::warn!(business.id = %business.config.id, "a webhook held parts that could not be read; it was kept and handed on");

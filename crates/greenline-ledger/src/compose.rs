@@ -13,7 +13,7 @@ use greenline_policy::scope::Scope;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::state::people::has_doubtful_spelling;
-use crate::types::PersonId;
+use crate::types::{Actor, BusinessIx, Evidence, NewEvent, PersonId};
 
 /// An identifier as stored.
 #[derive(Clone, Debug)]
@@ -250,4 +250,32 @@ pub(crate) fn confirmable(history: &History, head: &Head, at_ms: i64) -> Vec<Sco
     scopes.sort();
     scopes.dedup();
     scopes
+}
+
+/// The event by which a person's writing confirms a yes that was carried over.
+pub(crate) fn reconfirmed(
+    business: BusinessIx,
+    person: &[Identifier],
+    scope: Scope,
+    at_ms: i64,
+    message_id: &str,
+) -> NewEvent {
+    NewEvent {
+        business,
+        person: person.iter().cloned().collect(),
+        kind: EventKind::Reconfirmed,
+        dedup: Some(format!("reconfirmed:{message_id}:{scope}").into()),
+        scope,
+        at_ms,
+        stated_ms: at_ms,
+        arrival_ms: at_ms,
+        strength: Strength::Evidenced,
+        in_thread: true,
+        evidence: Evidence {
+            method: "whatsapp_thread".into(),
+            message_id: message_id.into(),
+            ..Evidence::default()
+        },
+        actor: Actor("the person".into()),
+    }
 }

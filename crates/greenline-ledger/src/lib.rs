@@ -1,8 +1,21 @@
 //! What Greenline remembers: consent, decisions, deliveries, and what the platform said.
 //!
 //! The ledger is reached by verbs. A send is one verb, [`Ledger::admit`]: load what is known of the
-//! people, call the pure `decide`, record, and hand out the flight, all in one step of one writer, so
-//! that a stop and a send of the same person can never pass each other. What is acknowledged is on disk.
+//! people, call the pure `decide`, record, and hand out the flight, all in one step, so that a stop and a
+//! send of the same person can never pass each other. What is acknowledged is on disk.
+//!
+//! # Stores
+//!
+//! Behind the verbs stands one store, chosen once, when the ledger is opened; only the macro `on!` below
+//! knows which. What writes, or must not miss what is being written, is a `Request`, which every store
+//! takes by `ask`, so that a store can do many at once; what only reads, claims or ends is a method that
+//! every store has by the verb's name. What a store promises is what `tests/it/contract` asks of it,
+//! and on generated histories it must answer as the one in memory does.
+//!
+//! Whatever has a number is named by its store: decisions, events, deliveries, replies, timeline entries.
+//! The numbers of one kind can be handed back, to name something or to turn a page. Those of one person's
+//! events and decisions grow as they are made. They are not dense, and need not come from one
+//! counter: many nodes can make them side by side, each a moment with the node's own count below.
 //!
 //! This crate never speaks HTTP and holds no rule of what may be sent: the function that decides is
 //! handed in.
@@ -10,10 +23,9 @@
 mod codec;
 mod compose;
 pub mod error;
-#[doc(hidden)]
-pub mod fault;
 pub mod flight;
 mod ids;
+mod memory;
 mod queue;
 mod request;
 mod sqlite;
@@ -28,13 +40,15 @@ use greenline_policy::decide::{Decision, Facts, Intent, Rules};
 use greenline_policy::identity::Identifier;
 
 pub use error::LedgerError;
+#[doc(hidden)]
+pub use sqlite::fault;
+
 use fault::Faults;
 use request::{Answer, Request};
-use sqlite::{Store, verbs};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
-    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone,
-    StoredEvent, TemplateView, TimelineEntry, Verification,
+    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone, Spilled,
+    StoredEvent, TemplateView, TimelineEntry, Unrecorded, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -54,7 +68,7 @@ pub struct Setup {
     pub businesses: Vec<BusinessSetup>,
     /// Decides.
     pub decide: DecideFn,
-    /// Requests waiting at most; past it the ledger answers `Unavailable` at once.
+    /// Requests waiting at most; past it the ledger answers `Unavailable` at once. In memory none waits.
     pub queue_max: usize,
     /// Requests in one transaction at most.
     pub batch_max: usize,
@@ -70,10 +84,21 @@ pub struct Ledger {
 /// Chosen once, when the ledger is opened.
 #[derive(Clone, Debug)]
 enum Backend {
-    Sqlite(Arc<Store>),
+    Memory(Arc<memory::Store>),
+    Sqlite(Arc<sqlite::Store>),
 }
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// Turns to the chosen store. Every store has the same methods; nothing else asks which one it is.
+macro_rules! on {
+    ($ledger:expr, $store:ident => $call:expr) => {
+        match &$ledger.backend {
+            Backend::Memory($store) => $call,
+            Backend::Sqlite($store) => $call,
+        }
+    };
+}
 
 /// Takes the answer that belongs to a request.
 macro_rules! expect_answer {
@@ -86,6 +111,21 @@ macro_rules! expect_answer {
 }
 
 impl Ledger {
+    /// A ledger in memory, empty, gone with its last handle: for tests and for demonstrations that are
+    /// thrown away. It does what every store does, only slower the more it holds, and nothing is ever on
+    /// disk, whatever the other verbs promise of that.
+    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "opening takes the set-up over, whichever store it is"
+    )]
+    pub fn in_memory(setup: Setup) -> Self {
+        Self {
+            backend: Backend::Memory(Arc::new(memory::Store::new(&setup))),
+            decide: setup.decide,
+        }
+    }
+
     /// Opens the SQLite store at `path`, creating or migrating it, and rebuilds what decisions need
     /// in memory. Only one process at a time may hold a store open this way.
     ///
@@ -106,7 +146,7 @@ impl Ledger {
         reason = "opening takes the set-up over, whichever store it is"
     )]
     pub fn open_sqlite_with(path: &Path, setup: Setup, faults: &Faults) -> Result<Self> {
-        let store = Store::open(path, &setup, faults)?;
+        let store = sqlite::Store::open(path, &setup, faults)?;
         Ok(Self {
             backend: Backend::Sqlite(Arc::new(store)),
             decide: setup.decide,
@@ -123,7 +163,7 @@ impl Ledger {
         reason = "opening takes the set-up over, whichever store it is"
     )]
     pub fn open_reader(path: &Path, setup: Setup) -> Result<Self> {
-        let store = Store::open_reader(path, &setup)?;
+        let store = sqlite::Store::open_reader(path, &setup)?;
         Ok(Self {
             backend: Backend::Sqlite(Arc::new(store)),
             decide: setup.decide,
@@ -131,9 +171,7 @@ impl Ledger {
     }
 
     async fn ask(&self, request: Request) -> Result<Answer> {
-        match &self.backend {
-            Backend::Sqlite(store) => store.ask(request).await,
-        }
+        on!(self, store => store.ask(request).await)
     }
 
     /// Decides about one send and records it; the answer comes once the record is on disk.
@@ -152,12 +190,35 @@ impl Ledger {
         expect_answer!(self.ask(Request::Preview(Box::new(ask))).await?, Answer::Previewed(record) => *record)
     }
 
+    /// Decides about one send without recording it, from what the store last held: for a store that takes
+    /// nothing right now. The caller keeps the decision durably before the message goes, and hands it to
+    /// [`Self::record_spilled`] later; only after that can its outcome be settled. `None` when it may not
+    /// go, or when it goes to one of those `stopped`: people whose stop the store could not take.
+    ///
+    /// # Errors
+    /// `Unavailable` when the queue is full or closed.
+    pub async fn admit_unrecorded(
+        &self,
+        ask: Ask,
+        stopped: Vec<Identifier>,
+    ) -> Result<Option<Unrecorded>> {
+        let request = Request::AdmitUnrecorded(Box::new(ask), stopped);
+        expect_answer!(self.ask(request).await?, Answer::Unrecorded(unrecorded) => unrecorded.map(|unrecorded| *unrecorded))
+    }
+
+    /// Records decisions made by [`Self::admit_unrecorded`]. Those on record already are left alone.
+    ///
+    /// # Errors
+    /// `Unavailable` when they could not be written; none is then. `Corrupt` or `NotFound` when one does
+    /// not read or its business is not known.
+    pub async fn record_spilled(&self, spilled: Vec<Spilled>) -> Result<()> {
+        expect_answer!(self.ask(Request::RecordSpilled(spilled)).await?, Answer::Done => ())
+    }
+
     /// Notes what became of an allowed send. Does not wait: it is written with the next batch, and
     /// written again if that fails.
     pub fn settle(&self, id: DecisionId, outcome: Outcome) {
-        match &self.backend {
-            Backend::Sqlite(store) => store.settle(id, outcome),
-        }
+        on!(self, store => store.settle(id, outcome));
     }
 
     /// Appends a consent event.
@@ -185,7 +246,8 @@ impl Ledger {
         expect_answer!(self.ask(Request::Ingest(Box::new(delivery))).await?, Answer::Ingested(ingested) => ingested)
     }
 
-    /// Learns from traffic that passed through.
+    /// Learns from traffic that passed through. With nothing to learn it only shows whether the store
+    /// can be written.
     ///
     /// # Errors
     /// `Unavailable` when it could not be written.
@@ -202,9 +264,7 @@ impl Ledger {
         business: BusinessIx,
         identifier: &Identifier,
     ) -> Result<Option<PersonView>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::person(store, business, identifier).await,
-        }
+        on!(self, store => store.person(business, identifier).await)
     }
 
     /// A recorded decision.
@@ -212,9 +272,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::decision(store, id).await,
-        }
+        on!(self, store => store.decision(id).await)
     }
 
     /// Recorded decisions, newest first, of one business or all, from before a given one.
@@ -227,9 +285,7 @@ impl Ledger {
         before: Option<DecisionId>,
         limit: usize,
     ) -> Result<Vec<DecisionRecord>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::decisions(store, business, before, limit).await,
-        }
+        on!(self, store => store.decisions(business, before, limit).await)
     }
 
     /// The newest noes and native stops.
@@ -237,12 +293,11 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn stops(&self, business: BusinessIx, limit: usize) -> Result<Vec<StoredEvent>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::stops(store, business, limit).await,
-        }
+        on!(self, store => store.stops(business, limit).await)
     }
 
-    /// Consent events in the order of their arrival, after a given one.
+    /// Consent events in the order of their names, which is that of their arrival where one node records
+    /// them; from after a given one.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
@@ -252,9 +307,7 @@ impl Ledger {
         after: Option<EventId>,
         limit: usize,
     ) -> Result<Vec<StoredEvent>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::export(store, business, after, limit).await,
-        }
+        on!(self, store => store.export(business, after, limit).await)
     }
 
     /// What is known of each number.
@@ -262,9 +315,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::numbers(store, business).await,
-        }
+        on!(self, store => store.numbers(business).await)
     }
 
     /// What is known of the templates, of one account or all.
@@ -276,9 +327,7 @@ impl Ledger {
         business: BusinessIx,
         waba_id: Option<&str>,
     ) -> Result<Vec<TemplateView>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::templates(store, business, waba_id).await,
-        }
+        on!(self, store => store.templates(business, waba_id).await)
     }
 
     /// The timeline, newest first; `subject` narrows it to one kind and id, `before` pages.
@@ -292,11 +341,7 @@ impl Ledger {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<TimelineEntry>> {
-        match &self.backend {
-            Backend::Sqlite(store) => {
-                verbs::timeline(store, business, subject, before, limit).await
-            }
-        }
+        on!(self, store => store.timeline(business, subject, before, limit).await)
     }
 
     /// Counts for the status page.
@@ -304,9 +349,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn counts(&self, business: BusinessIx, now_ms: i64) -> Result<Counts> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::counts(store, business, now_ms).await,
-        }
+        on!(self, store => store.counts(business, now_ms).await)
     }
 
     /// Deliveries due in a lane, oldest first. What is handed out is not handed out again by this
@@ -315,9 +358,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn relay_due(&self, now_ms: i64, lane: Lane, limit: usize) -> Result<Vec<Relay>> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::relay_due(store, now_ms, lane, limit).await,
-        }
+        on!(self, store => store.relay_due(now_ms, lane, limit).await)
     }
 
     /// Notes how relay attempts ended.
@@ -325,16 +366,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` when it could not be written.
     pub async fn relay_done(&self, done: Vec<RelayDone>) -> Result<()> {
-        let claims: Vec<(i64, Arc<str>)> = done
-            .iter()
-            .map(|done| (done.inbox_seq, Arc::clone(&done.app)))
-            .collect();
-        let answer = self.ask(Request::RelayDone(done)).await;
-        let Backend::Sqlite(store) = &self.backend;
-        // Also when it was not written: it is then due again, and so tried again.
-        claims
-            .iter()
-            .for_each(|(inbox_seq, app)| store.readers.release(*inbox_seq, app));
+        let answer = on!(self, store => store.relay_done(done).await);
         expect_answer!(answer?, Answer::Done => ())
     }
 
@@ -382,15 +414,11 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read at all.
     pub async fn verify(&self) -> Result<Verification> {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::verify(store, self.decide).await,
-        }
+        on!(self, store => store.verify(self.decide).await)
     }
 
     /// Writes what is queued and stops the writer. Later requests are answered `Unavailable`.
     pub async fn close(&self) {
-        match &self.backend {
-            Backend::Sqlite(store) => verbs::close(store).await,
-        }
+        on!(self, store => store.close().await);
     }
 }

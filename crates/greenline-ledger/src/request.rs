@@ -1,16 +1,20 @@
 //! What is asked of the writer, what it answers, and how answers get back.
 //!
-//! Answers of a batch travel together: the writer wakes one caller, and that caller's answer carries
-//! the others, which are then woken from where it runs. So a batch costs the writer one wake, whatever
-//! its size, and no caller depends on another one's patience: an answer that is dropped unread passes
-//! the rest on all the same.
+//! Answers of a batch travel together: the writer wakes one caller on each thread that waits, and that
+//! caller's answer carries the others of its thread, which are then woken from where it runs. So a batch
+//! costs the writer few wakes, whatever its size, and no caller depends on another one's patience: an
+//! answer that is dropped unread passes the rest on all the same.
 
+use std::thread::ThreadId;
+
+use greenline_policy::identity::Identifier;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::error::LedgerError;
 use crate::types::{
     Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect,
-    Ingested, NewEvent, RelayDone,
+    Ingested, NewEvent, RelayDone, Spilled, Unrecorded,
 };
 
 /// What only the writer can do.
@@ -20,6 +24,10 @@ pub(crate) enum Request {
     Admit(Ask),
     /// Decide.
     Preview(Box<Ask>),
+    /// Decide and let go, to be recorded later; not to those who said stop.
+    AdmitUnrecorded(Box<Ask>, Vec<Identifier>),
+    /// Record what was decided that way.
+    RecordSpilled(Vec<Spilled>),
     /// Append one event.
     Append(Box<NewEvent>),
     /// Append many.
@@ -40,6 +48,13 @@ pub(crate) enum Request {
     ReplyDone(i64, Option<DecisionId>),
 }
 
+impl Request {
+    /// Whether it changes the store; what does not is answered even while the store takes nothing.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self, Self::Preview(_) | Self::AdmitUnrecorded(..))
+    }
+}
+
 /// What the writer says.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -47,6 +62,8 @@ pub(crate) enum Answer {
     Admitted(Admitted),
     /// To [`Request::Preview`].
     Previewed(Box<DecisionRecord>),
+    /// To [`Request::AdmitUnrecorded`].
+    Unrecorded(Option<Box<Unrecorded>>),
     /// To [`Request::Append`].
     Appended(Box<Appended>),
     /// To [`Request::AppendAll`].
@@ -92,14 +109,23 @@ impl Drop for Rest {
 }
 
 /// Gives a batch its answers.
-pub(crate) fn answer_all(mut answers: Vec<(oneshot::Sender<Note>, Result<Answer, LedgerError>)>) {
-    let Some((first, answer)) = answers.pop() else {
-        return;
-    };
-    let _ = first.send(Note {
-        answer,
-        rest: Rest(answers),
-    });
+pub(crate) fn answer_all(answers: impl Iterator<Item = (Caller, Result<Answer, LedgerError>)>) {
+    let mut threads: SmallVec<[(ThreadId, Rest); 4]> = SmallVec::new();
+    for (caller, answer) in answers {
+        let at = threads
+            .iter()
+            .position(|(thread, _)| *thread == caller.thread)
+            .unwrap_or_else(|| {
+                threads.push((caller.thread, Rest::default()));
+                threads.len() - 1
+            });
+        threads[at].1.0.push((caller.to, answer));
+    }
+    for (_, mut rest) in threads {
+        if let Some((first, answer)) = rest.0.pop() {
+            let _ = first.send(Note { answer, rest });
+        }
+    }
 }
 
 /// A request with the way back to its caller.
@@ -108,5 +134,21 @@ pub(crate) struct Job {
     /// What is asked.
     pub(crate) request: Request,
     /// Who asks.
-    pub(crate) caller: oneshot::Sender<Note>,
+    pub(crate) caller: Caller,
+}
+
+/// Who asked, and from which thread.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    to: oneshot::Sender<Note>,
+    thread: ThreadId,
+}
+
+impl Caller {
+    /// A caller on this thread, and where its answer comes.
+    pub(crate) fn here() -> (Self, oneshot::Receiver<Note>) {
+        let (to, answer) = oneshot::channel();
+        let thread = std::thread::current().id();
+        (Self { to, thread }, answer)
+    }
 }

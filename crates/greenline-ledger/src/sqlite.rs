@@ -7,12 +7,15 @@ pub(crate) mod apply;
 pub(crate) mod checkpoint;
 pub(crate) mod connect;
 pub(crate) mod effects;
+pub mod fault;
 pub(crate) mod load;
+pub(crate) mod messages;
 pub(crate) mod people;
 #[cfg(test)]
 mod plans;
 pub(crate) mod read;
 pub(crate) mod rows;
+pub(crate) mod spill;
 pub(crate) mod sql;
 pub(crate) mod verbs;
 pub(crate) mod verify;
@@ -23,15 +26,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use tokio::sync::oneshot;
-
 use crate::Setup;
 use crate::error::LedgerError;
-use crate::fault::Faults;
 use crate::queue::Queue;
-use crate::request::{Answer, Job, Request};
+use crate::request::{Answer, Caller, Job, Request};
 use crate::types::{BusinessIx, DecisionId, Outcome};
 use checkpoint::Checkpointer;
+use fault::Faults;
 use read::Readers;
 use write::Writer;
 
@@ -61,7 +62,8 @@ impl Store {
         let lock = connect::lock(path)?;
         let mut connection = connect::writer(path)?;
         connect::migrate(&mut connection)?;
-        let state = load::state(&connection, &setup.businesses, true)?;
+        let mut state = load::state(&connection, &setup.businesses, true)?;
+        state.messages.sizes = faults.sizes;
         let businesses = state
             .businesses
             .iter()
@@ -129,7 +131,7 @@ impl Store {
             .writing
             .as_ref()
             .ok_or(LedgerError::Conflict("this store is open for reading only"))?;
-        let (caller, answer) = oneshot::channel();
+        let (caller, answer) = Caller::here();
         writing.queue.push(Job { request, caller })?;
         match answer.await {
             Ok(note) => note.open(),
@@ -145,7 +147,7 @@ impl Store {
     }
 
     /// Writes what is queued and stops the writer.
-    pub(crate) fn close(&self) {
+    pub(crate) fn stop(&self) {
         let Some(writing) = &self.writing else { return };
         writing.queue.close();
         let handle = writing
@@ -161,6 +163,6 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.close();
+        self.stop();
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod flights;
 pub(crate) mod journal;
 pub(crate) mod links;
+pub(crate) mod messages;
 pub(crate) mod people;
 pub(crate) mod platform;
 pub(crate) mod unsettled;
@@ -19,6 +20,7 @@ use crate::types::{BusinessIx, PersonId};
 use flights::Flights;
 use journal::Journal;
 use links::Links;
+use messages::Messages;
 use people::{Group, Known};
 use platform::Platform;
 use unsettled::Unsettled;
@@ -53,6 +55,8 @@ pub(crate) struct State {
     pub(crate) last_seq: u64,
     /// The newest consent event.
     pub(crate) last_event: u64,
+    /// Which message belongs to which send, of late.
+    pub(crate) messages: Messages,
     /// Messages whose status came before we knew them.
     pub(crate) strays: FxHashSet<Box<str>>,
     /// What this batch changed.

@@ -34,10 +34,10 @@ pub struct PersonShard(pub u16);
 /// Names a decision. Ordered by time; carries the first addressee's shard, so that it can be found again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DecisionId {
-    /// The shard of the first addressee.
-    pub shard: PersonShard,
     /// Milliseconds since 1970 in the upper bits, a counter below; unique within the installation.
     pub seq: u64,
+    /// The shard of the first addressee.
+    pub shard: PersonShard,
 }
 
 /// Reference to a template, as a send names it, with what the business's settings say of it.
@@ -404,7 +404,7 @@ pub struct DueReply {
 /// A delivery waiting for an app.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relay {
-    /// The delivery's place in the inbox.
+    /// Names the delivery.
     pub inbox_seq: i64,
     /// The app.
     pub app: Arc<str>,
@@ -504,6 +504,30 @@ pub struct Admitted {
     pub flight: Option<crate::flight::Flight>,
 }
 
+/// A decision that the store could not take when it was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spilled {
+    /// Its name.
+    pub id: DecisionId,
+    /// The business's `id`.
+    pub business: Box<str>,
+    /// The first addressee.
+    pub person: Option<PersonId>,
+    /// When it was made, Unix milliseconds.
+    pub at_ms: i64,
+    /// The record, in the store's own form.
+    pub record: Box<str>,
+}
+
+/// What an admission past the store gave.
+#[derive(Debug)]
+pub struct Unrecorded {
+    /// The decision, allowed, with its flight.
+    pub admitted: Admitted,
+    /// To be kept durably before the message goes.
+    pub spilled: Spilled,
+}
+
 /// A consent event as read back.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEvent {
@@ -535,7 +559,7 @@ pub struct PersonView {
 /// A timeline entry as read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TimelineEntry {
-    /// Position.
+    /// Names it; later entries have higher numbers.
     pub seq: i64,
     /// `account`, `number`, `template`, `business`.
     pub subject: Box<str>,
@@ -586,7 +610,7 @@ pub struct Counts {
 /// How one relay attempt ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RelayDone {
-    /// The delivery's place in the inbox.
+    /// Names the delivery.
     pub inbox_seq: i64,
     /// The app.
     pub app: Arc<str>,

@@ -129,7 +129,7 @@ impl Phone {
     }
 }
 
-/// Shows the country code's first digits and the last two: `+1555•••01`.
+/// Shows the first three digits and the last two: `+155•••01`.
 impl fmt::Display for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let length = self.0.ilog10() + 1;

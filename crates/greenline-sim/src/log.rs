@@ -82,13 +82,13 @@ impl fmt::Debug for Received {
     }
 }
 
-/// A number or id with all but its first and last digits hidden.
+/// A number or id with all but its first three and last two characters hidden.
 pub(crate) fn masked(id: &str) -> String {
-    let count = id.chars().count();
-    id.chars()
-        .enumerate()
-        .map(|(at, c)| if at < 3 || at + 2 >= count { c } else { '*' })
-        .collect()
+    let characters: Vec<char> = id.chars().collect();
+    match characters.as_slice() {
+        [a, b, c, _, .., y, z] => format!("{a}{b}{c}•••{y}{z}"),
+        _ => "•••".to_owned(),
+    }
 }
 
 /// What an event in a webhook is.

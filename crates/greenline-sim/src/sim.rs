@@ -77,6 +77,16 @@ impl Sim {
         self.platform.clock.ns()
     }
 
+    /// The time on that clock, before a look at every connection: what is not there by now is known to
+    /// have arrived later ([`Received::not_before_ns`]). For a test that posts webhooks of its own; the
+    /// simulator's own webhooks do the same when they are answered.
+    #[must_use]
+    pub fn mark(&self) -> u64 {
+        let now_ns = self.platform.clock.ns();
+        self.platform.lines.sweep(&self.platform.clock);
+        now_ns
+    }
+
     /// The instant at which those nanoseconds are 0.
     #[must_use]
     pub fn started(&self) -> Instant {

@@ -23,6 +23,36 @@ pub struct SendAnswer<'a> {
     pub success: Option<bool>,
 }
 
+/// The ids of the messages that a send made, by an answer of the usual shape read straight through, else by
+/// [`read_send`].
+#[must_use]
+pub fn message_ids<C: FromIterator<Box<str>>>(body: &[u8]) -> C {
+    #[derive(serde::Deserialize)]
+    struct Usual<'a> {
+        #[serde(borrow)]
+        messages: Vec<Message<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Message<'a> {
+        id: &'a str,
+    }
+    let usual = std::str::from_utf8(body)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Usual<'_>>(text).ok());
+    match usual {
+        Some(usual) => usual
+            .messages
+            .iter()
+            .map(|message| message.id.into())
+            .collect(),
+        None => read_send(body)
+            .into_iter()
+            .flat_map(|answer| answer.messages)
+            .map(|message| message.id.into())
+            .collect(),
+    }
+}
+
 /// A message that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentMessage<'a> {

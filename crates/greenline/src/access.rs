@@ -400,10 +400,16 @@ pub(crate) fn start_failure(error: StartError) -> Failure {
         StartError::Config(_) => Failure::input("the configuration cannot be used").because(error),
         StartError::Store(_) => Failure::unavailable("cannot go on")
             .because(error)
-            .help("`greenline doctor` looks closer at the store."),
+            .help("The store's folder must be writable and its disk must have space; `greenline doctor` looks closer."),
         StartError::Listen { .. } => Failure::unavailable("cannot go on").because(error).help(
             "Another program listens there; stop it, or change `[listen]` in the configuration.",
         ),
+        StartError::Spill(_) => Failure::unavailable("cannot go on")
+            .because(error)
+            .help("Make the folder of the store writable, or set `store.replies_when_down = \"refuse\"`."),
+        StartError::Threads(_) => Failure::unavailable("cannot go on")
+            .because(error)
+            .help("Raise the limit on processes and open files (`ulimit -u`, `ulimit -n`)."),
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn try_take(config: &Config, command: &'static str) -> Result<Taken, 
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| {
         Failure::unavailable(format!("the lock of the store, `{}`, cannot be opened", path.display()))
             .because(error)
-            .help("The store's folder must exist and be writable; `store.url` in the configuration names it.")
+            .help("The folder of the store must be there, must be writable, and its disk must have space; `store.url` in the configuration names it.")
     })?;
     match file.try_lock() {
         Ok(()) => {
@@ -151,6 +151,7 @@ impl StoreLock {
             .map_err(|error| {
                 Failure::unavailable(format!("`{}` cannot be written", self.path.display()))
                     .because(error)
+                    .help("The store's folder must be writable and its disk must have space.")
             })
     }
 }

@@ -49,6 +49,9 @@ pub(crate) fn start(log: &Log, usual: &str) -> Result<(), Failure> {
     })?;
     let writer = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written, as on a full disk, is lost; complaining of it on standard error
+        // would end the process.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match log.log {
         Form::Text => writer.with_ansi(std::io::stderr().is_terminal()).init(),

@@ -28,6 +28,10 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::{Exit, Failure};
 
+/// A send allocates a few dozen small things on one thread and frees some of them on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps a brand's WhatsApp numbers green: decides before each message leaves whether it may.
 #[derive(Parser)]
 #[command(name = "greenline", version, max_term_width = 100, after_help = EXIT_CODES)]

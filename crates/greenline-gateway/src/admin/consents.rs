@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use greenline_ledger::LedgerError;
 use greenline_ledger::flight::Watch;
-use greenline_ledger::types::Appended;
+use greenline_ledger::types::{Appended, Effect};
 use greenline_policy::consent::{EventKind, Head, Standing, Strength};
 use greenline_policy::scope::{Category, Scope};
 use serde::Serialize;
@@ -215,7 +215,11 @@ pub(crate) async fn record(
         Some(_) => Err(Problem::new(Kind::Malformed, "not a list").at("consents")),
         None => {
             let ready = read(&app, &who, row, key.as_deref(), false)?;
-            let appended = app.ledger.append(ready.event.clone()).await?;
+            let event = ready.event.clone();
+            let appended = app.ledger.append(event).await.inspect_err(|_| {
+                let refused = Effect::Consent(ready.event.clone());
+                app.spill.heard(&app, &[refused], app.clock.now_ms());
+            })?;
             let shape = RecordedShape::new(&ready, &appended);
             settled(appended.flights).await;
             Ok((StatusCode::CREATED, Json(shape)).into_response())

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::Shared;
+use crate::patience;
 
 use super::problem::{Kind, Problem};
 
@@ -80,6 +81,9 @@ impl FromRequest<Shared> for Raw {
                 Kind::TooLarge,
                 format!("a body may hold {most} bytes (limits.admin_body_bytes_max)"),
             )),
+            Err(error) if patience::is_too_slow(&*error) => {
+                Err(Problem::new(Kind::TooSlow, "the body did not come in time"))
+            }
             Err(_) => Err(Problem::new(Kind::Malformed, "the body broke off")),
         }
     }

@@ -76,6 +76,9 @@ kinds! {
     /// Past a limit.
     TooLarge { "too-large", PAYLOAD_TOO_LARGE, "Too large",
         "The body or a list in it is longer than the limit that `detail` names. Split it." }
+    /// The body did not come in time.
+    TooSlow { "too-slow", REQUEST_TIMEOUT, "Too slow",
+        "The body did not come within `limits.client_timeout_ms`. Nothing was done." }
     /// The platform's answer to a dry run is an error.
     Unreadable { "unreadable-message", UNPROCESSABLE_ENTITY, "The message cannot be read",
         "The gateway would answer this message with a Graph error before deciding; `detail` repeats it." }

@@ -49,6 +49,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
         }
     }
     check_businesses(config, &mut findings);
+    check_meta_apps(config, &mut findings);
     findings.0
 }
 
@@ -70,6 +71,46 @@ fn is_loopback(url: &str) -> bool {
         .any(|prefix| url.starts_with(prefix))
 }
 
+/// Ids stand in URLs.
+fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+fn check_meta_apps(config: &Config, findings: &mut Findings) {
+    let mut ids = BTreeSet::new();
+    for meta_app in &config.meta_app {
+        let id = &meta_app.id;
+        if !ids.insert(id) {
+            findings.fatal(format!("meta_app `{id}`: named twice"));
+        }
+        if !is_id(id) {
+            findings.fatal(format!(
+                "meta_app `{id}`: an id is letters, digits, - and _"
+            ));
+        }
+        if meta_app.app_secret.is_empty() {
+            findings.warn(format!(
+                "meta_app `{id}`: no app_secret; its webhooks are refused, so stops are not seen"
+            ));
+        }
+        if meta_app.businesses.is_empty() {
+            findings.warn(format!(
+                "meta_app `{id}`: serves no businesses; its webhooks change nothing"
+            ));
+        }
+        for name in &meta_app.businesses {
+            if !config.business.iter().any(|business| business.id == *name) {
+                findings.fatal(format!(
+                    "meta_app `{id}`: businesses names `{name}`, which is not configured"
+                ));
+            }
+        }
+    }
+}
+
 fn check_businesses(config: &Config, findings: &mut Findings) {
     let mut ids = BTreeSet::new();
     let mut numbers = BTreeSet::new();
@@ -79,16 +120,13 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
         if !ids.insert(id) {
             findings.fatal(format!("business `{id}`: named twice"));
         }
-        if id.is_empty()
-            || !id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        {
+        if !is_id(id) {
             findings.fatal(format!(
                 "business `{id}`: an id is letters, digits, - and _"
             ));
         }
-        if business.app_secret.is_empty() {
+        let served = |meta_app: &super::MetaApp| meta_app.businesses.contains(id);
+        if business.app_secret.is_empty() && !config.meta_app.iter().any(served) {
             findings.warn(format!(
                 "business `{id}`: no app_secret; its webhooks are refused, so stops are not seen"
             ));
@@ -121,6 +159,13 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
             if greenline_policy::scope::Scope::parse(topic).is_none() {
                 findings.fatal(format!(
                     "business `{id}`: topic `{topic}` is not of the form category.topic"
+                ));
+            }
+        }
+        for word in &business.ambiguous_stop_words {
+            if !greenline_policy::stop::is_unclear_word(word) {
+                findings.warn(format!(
+                    "business `{id}`: ambiguous_stop_words names `{word}`, which no language asks about; it changes nothing"
                 ));
             }
         }
@@ -168,7 +213,12 @@ fn check_app(
     }
     if app.relay_secret.is_empty() {
         findings.fatal(format!("{place}: relay_url needs a relay_secret"));
-    } else if app.relay_secret == business.app_secret {
+    } else if app.relay_secret == business.app_secret
+        || config
+            .meta_app
+            .iter()
+            .any(|meta_app| meta_app.app_secret == app.relay_secret)
+    {
         findings.fatal(format!(
             "{place}: relay_secret must differ from the app_secret"
         ));

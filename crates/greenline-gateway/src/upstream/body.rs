@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::{Conn, Pool};
+use super::conn::Conn;
+use super::pool::Pool;
 
 /// A request body: in memory, or streamed from a client.
 #[derive(Debug)]
@@ -68,11 +69,11 @@ impl Body for Outgoing {
 #[derive(Debug)]
 pub struct Answer {
     incoming: Incoming,
-    conn: Option<(Conn, Arc<Pool>)>,
+    conn: Option<(Conn, Arc<Pool<Conn>>)>,
 }
 
 impl Answer {
-    pub(super) fn new(incoming: Incoming, conn: Conn, pool: Arc<Pool>) -> Self {
+    pub(super) fn new(incoming: Incoming, conn: Conn, pool: Arc<Pool<Conn>>) -> Self {
         let mut answer = Self {
             incoming,
             conn: Some((conn, pool)),
@@ -121,7 +122,14 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        if polled.is_pending()
+            && let Some((conn, _)) = &mut self.conn
+        {
+            conn.drive(cx);
+            polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        }
+        let frame = ready!(polled);
         match &frame {
             None => {
                 if let Some((conn, pool)) = self.conn.take() {

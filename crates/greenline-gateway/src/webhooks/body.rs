@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
+use crate::patience;
 
 /// Bodies up to this length take nothing from the budget.
 const SMALL_BYTES: usize = 64 * 1024;
@@ -69,6 +70,7 @@ pub(super) async fn read(
         Err(_) => Err(BodyError::Slow),
         Ok(Ok(collected)) => Ok((collected.to_bytes(), room)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
+        Ok(Err(error)) if patience::is_too_slow(&*error) => Err(BodyError::Slow),
         Ok(Err(_)) => Err(BodyError::Broken),
     }
 }

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 
 use greenline_ledger::types::{Effect, Lane};
 use greenline_policy::identity::{Identifier, UserId};
-use greenline_policy::stop;
 use greenline_wire::ascii;
 use greenline_wire::webhook::{self, Change, Delivery, Entry, Value};
 use sha2::{Digest, Sha256};
@@ -39,8 +38,6 @@ pub struct Reading<'a> {
     pub directory: &'a Directory,
     /// The business it came for.
     pub business: &'a Business,
-    /// How stops are read.
-    pub stop: &'a stop::Settings,
     /// When it came, Unix milliseconds.
     pub received_ms: i64,
 }
@@ -62,6 +59,8 @@ pub struct Learned {
     pub quarantined: usize,
     /// Parts that belong to the business.
     pub own: usize,
+    /// Of those, parts about a number of its accounts that is not configured.
+    pub unconfigured: usize,
     /// Some part could not be read at all.
     pub unreadable: bool,
 }
@@ -93,6 +92,7 @@ impl Learned {
             stops: 0,
             quarantined: 0,
             own: 0,
+            unconfigured: 0,
             unreadable: false,
         }
     }
@@ -125,27 +125,13 @@ impl Learned {
     }
 }
 
-/// How stops are read for a business.
-#[must_use]
-pub fn stop_settings(business: &Business) -> stop::Settings {
-    stop::Settings::default()
-        .counting(
-            business
-                .config
-                .ambiguous_stop_words
-                .iter()
-                .map(String::as_str),
-        )
-        .in_language(&business.config.language)
-}
-
 /// Reads a delivery.
 #[must_use]
 pub fn effects(delivery: &Delivery<'_>, reading: &Reading<'_>) -> Learned {
     let mut learned = Learned::new(lane(delivery));
     for entry in &delivery.entries {
         if entry.changes.is_empty() {
-            let count = if reading.owns_account(&entry.id) {
+            let count = if owns_account(reading.business, &entry.id) {
                 &mut learned.own
             } else {
                 &mut learned.quarantined
@@ -153,8 +139,12 @@ pub fn effects(delivery: &Delivery<'_>, reading: &Reading<'_>) -> Learned {
             *count += 1;
         }
         for change in &entry.changes {
-            if reading.owns(entry, change) {
+            if owns(reading.directory, reading.business, entry, change) {
                 learned.own += 1;
+                let number = number_of(&change.value);
+                if number.is_some_and(|number| reading.directory.number(number).is_none()) {
+                    learned.unconfigured += 1;
+                }
                 learned.fields.insert(field(change).into());
                 Part {
                     reading,
@@ -165,7 +155,9 @@ pub fn effects(delivery: &Delivery<'_>, reading: &Reading<'_>) -> Learned {
                 .read();
             } else {
                 learned.quarantined += 1;
-                learned.effects.push(quarantined(reading, entry, change));
+                let place = &reading.business.config.id;
+                let effect = quarantined(place, reading.received_ms, entry, Some(change));
+                learned.effects.push(effect);
             }
         }
     }
@@ -186,7 +178,8 @@ pub fn of_unreadable(reading: &Reading<'_>) -> Learned {
     learned
 }
 
-fn lane(delivery: &Delivery<'_>) -> Lane {
+/// Its lane to the apps.
+pub(super) fn lane(delivery: &Delivery<'_>) -> Lane {
     match webhook::lane(delivery) {
         _ if delivery.unreadable > 0 => Lane::Inbound,
         webhook::Lane::Inbound => Lane::Inbound,
@@ -218,34 +211,43 @@ fn number_of<'c>(value: &'c Value<'_>) -> Option<&'c str> {
     metadata.phone_number_id.as_deref()
 }
 
-impl Reading<'_> {
-    /// Accounts of the business, and its portfolio, whose id stands in some entries (WH-01).
-    fn owns_account(&self, id: &str) -> bool {
-        let config = &self.business.config;
-        !id.is_empty()
-            && (config.portfolio_id == id
-                || config.number.iter().any(|number| number.waba_id == id))
-    }
+/// Accounts of the business, and its portfolio, whose id stands in some entries (WH-01).
+pub(super) fn owns_account(business: &Business, id: &str) -> bool {
+    let config = &business.config;
+    !id.is_empty()
+        && (config.portfolio_id == id || config.number.iter().any(|number| number.waba_id == id))
+}
 
-    /// Whether a change may teach something here: the account is the business's, and the number is not
-    /// another business's. A number that nobody configured yet belongs to its account: a stop said to it
-    /// counts. An entry without an id is taken by its number.
-    fn owns(&self, entry: &Entry<'_>, change: &Change<'_>) -> bool {
-        let owner = number_of(&change.value)
-            .and_then(|number| self.directory.number(number))
-            .map(|number| number.business);
-        match owner {
-            Some(owner) => {
-                owner == self.business.ix && (entry.id.is_empty() || self.owns_account(&entry.id))
-            }
-            None => self.owns_account(&entry.id),
+/// Whether a change may teach something to a business: the account is the business's, and the number is not
+/// another business's. A number that nobody configured yet belongs to its account: a stop said to it
+/// counts. An entry without an id is taken by its number.
+pub(super) fn owns(
+    directory: &Directory,
+    business: &Business,
+    entry: &Entry<'_>,
+    change: &Change<'_>,
+) -> bool {
+    let owner = number_of(&change.value)
+        .and_then(|number| directory.number(number))
+        .map(|number| number.business);
+    match owner {
+        Some(owner) => {
+            owner == business.ix && (entry.id.is_empty() || owns_account(business, &entry.id))
         }
+        None => owns_account(business, &entry.id),
     }
 }
 
-fn quarantined(reading: &Reading<'_>, entry: &Entry<'_>, change: &Change<'_>) -> Effect {
+/// A part that changes nothing, noted under `place`: the business, or the app of the platform it came by.
+pub(super) fn quarantined(
+    place: &str,
+    at_ms: i64,
+    entry: &Entry<'_>,
+    change: Option<&Change<'_>>,
+) -> Effect {
     let id: String = entry.id.chars().take(FOREIGN_ID_CHARS_MAX).collect();
-    let number: String = number_of(&change.value)
+    let number: String = change
+        .and_then(|change| number_of(&change.value))
         .unwrap_or_default()
         .chars()
         .take(FOREIGN_ID_CHARS_MAX)
@@ -255,20 +257,29 @@ fn quarantined(reading: &Reading<'_>, entry: &Entry<'_>, change: &Change<'_>) ->
         ascii::string(&id),
         ascii::string(&number)
     );
-    business_timeline(reading, field(change), "quarantined", body.into())
+    let origin = change.map_or("", |change| field(change));
+    note(place, at_ms, origin, "quarantined", body.into())
 }
 
 fn unreadable(reading: &Reading<'_>, origin: &str) -> Effect {
-    business_timeline(reading, origin, "unreadable", "{}".into())
+    let place = &reading.business.config.id;
+    note(
+        place,
+        reading.received_ms,
+        origin,
+        "unreadable",
+        "{}".into(),
+    )
 }
 
-fn business_timeline(reading: &Reading<'_>, origin: &str, event: &str, body: Box<str>) -> Effect {
+/// Something about a delivery itself, on the timeline.
+pub(super) fn note(place: &str, at_ms: i64, origin: &str, event: &str, body: Box<str>) -> Effect {
     Effect::Timeline {
         subject: "business",
-        subject_id: reading.business.config.id.as_str().into(),
+        subject_id: place.into(),
         origin: origin.into(),
         event: event.into(),
-        at_ms: reading.received_ms,
+        at_ms,
         body,
     }
 }

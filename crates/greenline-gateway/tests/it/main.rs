@@ -2,5 +2,7 @@
 
 mod admin;
 mod relay;
+mod spill;
+mod tokens;
 mod upstream;
 mod webhooks;

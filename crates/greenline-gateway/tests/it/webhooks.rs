@@ -1,7 +1,9 @@
 //! Webhooks: what each of the platform's samples teaches, and what the public listener answers.
 
+mod contradictions;
 mod effects;
 mod hostile;
+mod meta_app;
 mod own_replies;
 pub(crate) mod receive;
 
@@ -12,9 +14,7 @@ use std::sync::LazyLock;
 
 use greenline_gateway::config::{self, Config};
 use greenline_gateway::directory::Directory;
-use greenline_gateway::webhooks::effects::{
-    Learned, Reading, effects as effects_of, stop_settings,
-};
+use greenline_gateway::webhooks::effects::{Learned, Reading, effects as effects_of};
 use greenline_ledger::types::Effect;
 use greenline_policy::identity::Identifier;
 use greenline_wire::webhook;
@@ -47,6 +47,11 @@ waba_id = "201500000000009"
 display_number = "+1 555 010 0009"
 "#;
 
+/// A configuration from a whole file.
+pub(crate) fn config_of(file: &str) -> Config {
+    config::parse(file, "test", Path::new("."), std::iter::empty()).unwrap()
+}
+
 /// A configuration with further settings for the first business.
 pub(crate) fn config(extra: &str) -> Config {
     let file = CONFIG.replacen(
@@ -54,14 +59,13 @@ pub(crate) fn config(extra: &str) -> Config {
         &format!("name = \"Acme\"\n{extra}\n"),
         1,
     );
-    config::parse(&file, "test", Path::new("."), std::iter::empty()).unwrap()
+    config_of(&file)
 }
 
 /// A configuration with apps of the first business.
 pub(crate) fn config_with_apps(apps: &str) -> Config {
     let second = "[[business]]\nid = \"globex\"";
-    let file = CONFIG.replacen(second, &format!("{apps}\n{second}"), 1);
-    config::parse(&file, "test", Path::new("."), std::iter::empty()).unwrap()
+    config_of(&CONFIG.replacen(second, &format!("{apps}\n{second}"), 1))
 }
 
 /// Every sample by its file name without `.json`.
@@ -95,11 +99,9 @@ pub(crate) fn read(body: &str) -> Learned {
 
 fn read_in(directory: &Directory, body: &str, received_ms: i64) -> Learned {
     let business = directory.business_by_id("acme").unwrap();
-    let stop = stop_settings(business);
     let reading = Reading {
         directory,
         business,
-        stop: &stop,
         received_ms,
     };
     effects_of(&webhook::parse(body.as_bytes()).unwrap(), &reading)

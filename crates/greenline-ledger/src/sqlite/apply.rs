@@ -14,6 +14,7 @@ use crate::flight::Flight;
 use crate::state::State;
 use crate::state::facts::Addressees;
 use crate::state::journal::Change;
+use crate::state::messages::hash;
 use crate::state::unsettled::UNSETTLED_MS;
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
@@ -136,15 +137,15 @@ impl Hand<'_> {
             ids.first().map(|id| &**id),
             more
         ];
-        self.connection
-            .prepare_cached(sql::UPSERT_SEND)?
-            .execute(columns)?;
+        self.upsert_send()?.execute(columns)?;
         if *outcome == Outcome::Unknown {
             self.unsettle(id)?;
         } else {
             self.state.resettle(id.seq);
         }
         if let Some(message_id) = ids.first() {
+            self.state
+                .note_message(hash(message_id), seq_column(id.seq));
             self.claim_stray(id, message_id)?;
         }
         Ok(())

@@ -87,9 +87,20 @@ pub(super) fn writer(path: &Path) -> Result<Connection, LedgerError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     )?;
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536;",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;",
     )?;
+    #[cfg(debug_assertions)]
+    if is_planted("GREENLINE_PLANT_UNSYNCED_COMMITS") {
+        connection.execute_batch("PRAGMA synchronous = NORMAL;")?;
+    }
     Ok(connection)
+}
+
+/// Whether a defect is wanted, so that a test can show that it would be found. No release has any.
+#[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "a defect is no setting")]
+fn is_planted(defect: &str) -> bool {
+    std::env::var_os(defect).is_some()
 }
 
 /// A connection that checkpoints.
@@ -132,6 +143,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+/// Writes what is there already: the least that shows whether the store can be written.
+pub(super) fn touch(connection: &Connection) -> Result<(), LedgerError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)?;
     Ok(())
 }
 

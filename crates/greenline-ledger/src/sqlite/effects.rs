@@ -1,8 +1,7 @@
 //! What events, deliveries and traffic change.
 
-use greenline_policy::consent::{EventId, EventKind, Standing, Strength};
+use greenline_policy::consent::{EventId, Standing};
 use greenline_policy::identity::{Identifier, Spelling};
-use greenline_policy::scope::Scope;
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -12,15 +11,13 @@ use super::sql;
 use super::write::Hand;
 use crate::codec::restriction_name;
 use crate::codec::rows::{encode_evidence, encode_headers, encode_reply, reply_kind};
-use crate::compose::confirmable;
+use crate::compose::{confirmable, reconfirmed};
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::state::journal::Change;
 use crate::state::people::Slot;
 use crate::state::platform::{PlatformChange, newer, restrict};
-use crate::types::{
-    Actor, Appended, BusinessIx, Delivery, Effect, Evidence, Ingested, NewEvent, OwnReply,
-};
+use crate::types::{Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply};
 
 /// What a run of effects led to.
 #[derive(Debug, Default)]
@@ -391,13 +388,7 @@ impl Hand<'_> {
         at_ms: i64,
         code: Option<u32>,
     ) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare_cached(sql::FIND_SEND_STATUS)?;
-        let known: Option<(i64, Option<String>, Option<i64>)> = statement
-            .query_row([message_id], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
-        if let Some((seq, before, before_ms)) = known {
+        if let Some((seq, before, before_ms)) = self.find_message(message_id)? {
             if is_later((at_ms, status), before_ms.zip(before.as_deref())) {
                 self.connection
                     .prepare_cached(sql::SET_SEND_STATUS)?
@@ -568,33 +559,6 @@ impl Hand<'_> {
 
 fn spelling(identifier: &Identifier) -> Spelling {
     identifier.canonical().1
-}
-
-fn reconfirmed(
-    business: BusinessIx,
-    person: &[Identifier],
-    scope: Scope,
-    at_ms: i64,
-    message_id: &str,
-) -> NewEvent {
-    NewEvent {
-        business,
-        person: person.iter().cloned().collect(),
-        kind: EventKind::Reconfirmed,
-        dedup: Some(format!("reconfirmed:{message_id}:{scope}").into()),
-        scope,
-        at_ms,
-        stated_ms: at_ms,
-        arrival_ms: at_ms,
-        strength: Strength::Evidenced,
-        in_thread: true,
-        evidence: Evidence {
-            method: "whatsapp_thread".into(),
-            message_id: message_id.into(),
-            ..Evidence::default()
-        },
-        actor: Actor("the person".into()),
-    }
 }
 
 /// Statuses come in any order: the later one stands, of two at the same time the further one.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
 use super::rows::{identifier, person, seq};
-use super::sql;
+use super::{messages, sql};
 use crate::BusinessSetup;
 use crate::codec::{ban_of, decode_head, decode_record, restriction_kind};
 use crate::error::LedgerError;
@@ -48,6 +48,7 @@ pub(super) fn state(
     loading.windows(&people)?;
     loading.platform()?;
     loading.unsettled()?;
+    loading.state.messages = messages::load(connection)?;
     let mut state = loading.state;
     state.begin();
     Ok(state)

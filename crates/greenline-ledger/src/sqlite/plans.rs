@@ -11,7 +11,11 @@ macro_rules! statements {
 const ALL: &[(&str, &str)] = statements![
     INSERT_DECISION,
     UPSERT_SEND,
-    FIND_SEND_STATUS,
+    SEND_STATUS,
+    LOG_MESSAGES,
+    INSERT_IN_RUN,
+    FIND_IN_RUN,
+    CLEAR_MESSAGE_LOG,
     SET_SEND_STATUS,
     FIND_STRAY,
     PUT_STRAY,
@@ -81,6 +85,8 @@ const ALL: &[(&str, &str)] = statements![
     LOAD_RESTRICTIONS,
     LOAD_TEMPLATES,
     LOAD_STRAYS,
+    LAST_MESSAGE_RUN,
+    LOAD_MESSAGE_LOG,
     LAST_DECISION,
     LAST_EVENT,
     LOAD_UNSETTLED,
@@ -98,8 +104,11 @@ const MAY_SCAN: &[&str] = &[
     "COUNT_PEOPLE",
     // Walks an index that holds nothing but what is due.
     "DUE_REPLIES",
+    // Holds no more than the runs that are not yet written.
+    "CLEAR_MESSAGE_LOG",
     "LAST_DECISION",
     "LAST_EVENT",
+    "LAST_MESSAGE_RUN",
     "RECORDS",
     "VERSIONS",
     "WRONG_SHARDS",

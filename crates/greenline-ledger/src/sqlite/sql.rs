@@ -4,12 +4,22 @@
 
 pub(super) const INSERT_DECISION: &str = "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
-pub(super) const UPSERT_SEND: &str = "INSERT INTO sends (decision_seq, business_id, outcome, code, message_id, more_ids)
-     SELECT seq, business_id, ?2, ?3, ?4, ?5 FROM decisions WHERE seq = ?1
+pub(super) const UPSERT_SEND: &str = "INSERT INTO sends (decision_seq, outcome, code, message_id, more_ids)
+     VALUES (?1, ?2, ?3, ?4, ?5)
      ON CONFLICT (decision_seq) DO UPDATE SET outcome = excluded.outcome, code = excluded.code,
        message_id = coalesce(excluded.message_id, message_id), more_ids = coalesce(excluded.more_ids, more_ids)";
 
-pub(super) const FIND_SEND_STATUS: &str = "SELECT decision_seq, status, status_at_ms FROM sends WHERE message_id = ?1 AND message_id IS NOT NULL";
+pub(super) const SEND_STATUS: &str =
+    "SELECT status, status_at_ms FROM sends WHERE decision_seq = ?1 AND message_id = ?2";
+
+pub(super) const LOG_MESSAGES: &str = "INSERT INTO message_log (run, entries) VALUES (?1, ?2)";
+
+pub(super) const INSERT_IN_RUN: &str =
+    "INSERT OR IGNORE INTO message_runs (run, hash, decision_seq) VALUES (?1, ?2, ?3)";
+
+pub(super) const FIND_IN_RUN: &str = "SELECT decision_seq FROM message_runs WHERE run = ?1 AND hash = ?2 ORDER BY decision_seq DESC LIMIT 1";
+
+pub(super) const CLEAR_MESSAGE_LOG: &str = "DELETE FROM message_log WHERE run <= ?1";
 
 pub(super) const SET_SEND_STATUS: &str =
     "UPDATE sends SET status = ?2, status_at_ms = ?3, status_code = ?4 WHERE decision_seq = ?1";
@@ -259,6 +269,10 @@ pub(super) const LOAD_RESTRICTIONS: &str =
 pub(super) const LOAD_TEMPLATES: &str = "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms FROM templates";
 
 pub(super) const LOAD_STRAYS: &str = "SELECT message_id FROM stray_statuses";
+
+pub(super) const LAST_MESSAGE_RUN: &str = "SELECT coalesce(max(run), 0) FROM message_runs";
+
+pub(super) const LOAD_MESSAGE_LOG: &str = "SELECT run, entries FROM message_log ORDER BY log_id";
 
 pub(super) const LAST_DECISION: &str = "SELECT max(seq) FROM decisions";
 

@@ -1,4 +1,4 @@
-//! The ledger's reading verbs over this store.
+//! The ledger's verbs over this store that are more than a request to the writer.
 
 use std::sync::Arc;
 
@@ -10,9 +10,10 @@ use super::{Store, read, verify};
 use crate::DecideFn;
 use crate::codec::decode_head;
 use crate::error::LedgerError;
+use crate::request::{Answer, Request};
 use crate::state::people::head_at;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, Relay,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, Relay, RelayDone,
     StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 
@@ -42,152 +43,172 @@ async fn reading<T: Send + 'static>(
     .await
 }
 
-pub(crate) async fn person(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    identifier: &Identifier,
-) -> Result<Option<PersonView>> {
-    let (canonical, spelling) = identifier.canonical();
-    reading(store, business, move |connection, row| {
-        let Some(id) = read::find(connection, row, &canonical)? else {
-            return Ok(None);
-        };
-        let people = read::linked(connection, id)?;
-        let (identifiers, history, windows) = read::person_parts(connection, &people, business)?;
-        let head = read::head(connection, id, head_at(spelling))?;
-        let head = head
-            .map(|body| decode_head(&body))
-            .transpose()?
-            .unwrap_or_default();
-        Ok(Some(PersonView {
-            id,
-            identifiers,
-            head,
-            history,
-            windows,
-        }))
-    })
-    .await
-}
+impl Store {
+    pub(crate) async fn person(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        identifier: &Identifier,
+    ) -> Result<Option<PersonView>> {
+        let (canonical, spelling) = identifier.canonical();
+        reading(self, business, move |connection, row| {
+            let Some(id) = read::find(connection, row, &canonical)? else {
+                return Ok(None);
+            };
+            let people = read::linked(connection, id)?;
+            let (identifiers, history, windows) =
+                read::person_parts(connection, &people, business)?;
+            let head = read::head(connection, id, head_at(spelling))?;
+            let head = head
+                .map(|body| decode_head(&body))
+                .transpose()?
+                .unwrap_or_default();
+            Ok(Some(PersonView {
+                id,
+                identifiers,
+                head,
+                history,
+                windows,
+            }))
+        })
+        .await
+    }
 
-pub(crate) async fn decision(store: &Arc<Store>, id: DecisionId) -> Result<Option<DecisionRecord>> {
-    blocking(store, move |store| {
-        store
-            .readers
-            .with(|connection| read::decision(connection, id))
-    })
-    .await
-}
+    pub(crate) async fn decision(
+        self: &Arc<Self>,
+        id: DecisionId,
+    ) -> Result<Option<DecisionRecord>> {
+        blocking(self, move |store| {
+            store
+                .readers
+                .with(|connection| read::decision(connection, id))
+        })
+        .await
+    }
 
-pub(crate) async fn decisions(
-    store: &Arc<Store>,
-    business: Option<BusinessIx>,
-    before: Option<DecisionId>,
-    limit: usize,
-) -> Result<Vec<DecisionRecord>> {
-    let row = business
-        .map(|business| store.business(business))
-        .transpose()?;
-    blocking(store, move |store| {
-        store
-            .readers
-            .with(|connection| read::decisions(connection, row, before, limit))
-    })
-    .await
-}
+    pub(crate) async fn decisions(
+        self: &Arc<Self>,
+        business: Option<BusinessIx>,
+        before: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<DecisionRecord>> {
+        let row = business
+            .map(|business| self.business(business))
+            .transpose()?;
+        blocking(self, move |store| {
+            store
+                .readers
+                .with(|connection| read::decisions(connection, row, before, limit))
+        })
+        .await
+    }
 
-pub(crate) async fn stops(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    limit: usize,
-) -> Result<Vec<StoredEvent>> {
-    reading(store, business, move |connection, row| {
-        read::stops(connection, row, business, limit)
-    })
-    .await
-}
+    pub(crate) async fn stops(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>> {
+        reading(self, business, move |connection, row| {
+            read::stops(connection, row, business, limit)
+        })
+        .await
+    }
 
-pub(crate) async fn export(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    after: Option<EventId>,
-    limit: usize,
-) -> Result<Vec<StoredEvent>> {
-    reading(store, business, move |connection, row| {
-        read::export(connection, row, business, after, limit)
-    })
-    .await
-}
+    pub(crate) async fn export(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>> {
+        reading(self, business, move |connection, row| {
+            read::export(connection, row, business, after, limit)
+        })
+        .await
+    }
 
-pub(crate) async fn numbers(store: &Arc<Store>, business: BusinessIx) -> Result<Vec<NumberView>> {
-    reading(store, business, read::numbers).await
-}
+    pub(crate) async fn numbers(self: &Arc<Self>, business: BusinessIx) -> Result<Vec<NumberView>> {
+        reading(self, business, read::numbers).await
+    }
 
-pub(crate) async fn templates(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    waba_id: Option<&str>,
-) -> Result<Vec<TemplateView>> {
-    let waba_id = waba_id.map(str::to_owned);
-    reading(store, business, move |connection, row| {
-        read::templates(connection, row, waba_id.as_deref())
-    })
-    .await
-}
+    pub(crate) async fn templates(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        waba_id: Option<&str>,
+    ) -> Result<Vec<TemplateView>> {
+        let waba_id = waba_id.map(str::to_owned);
+        reading(self, business, move |connection, row| {
+            read::templates(connection, row, waba_id.as_deref())
+        })
+        .await
+    }
 
-pub(crate) async fn timeline(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    subject: Option<(&str, &str)>,
-    before: Option<i64>,
-    limit: usize,
-) -> Result<Vec<TimelineEntry>> {
-    let subject = subject.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
-    reading(store, business, move |connection, row| {
-        let subject = subject
-            .as_ref()
-            .map(|(kind, id)| (kind.as_str(), id.as_str()));
-        read::timeline(connection, row, subject, before, limit)
-    })
-    .await
-}
+    pub(crate) async fn timeline(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        subject: Option<(&str, &str)>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TimelineEntry>> {
+        let subject = subject.map(|(kind, id)| (kind.to_owned(), id.to_owned()));
+        reading(self, business, move |connection, row| {
+            let subject = subject
+                .as_ref()
+                .map(|(kind, id)| (kind.as_str(), id.as_str()));
+            read::timeline(connection, row, subject, before, limit)
+        })
+        .await
+    }
 
-pub(crate) async fn counts(
-    store: &Arc<Store>,
-    business: BusinessIx,
-    now_ms: i64,
-) -> Result<Counts> {
-    reading(store, business, move |connection, row| {
-        read::counts(connection, row, now_ms)
-    })
-    .await
-}
+    pub(crate) async fn counts(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        now_ms: i64,
+    ) -> Result<Counts> {
+        reading(self, business, move |connection, row| {
+            read::counts(connection, row, now_ms)
+        })
+        .await
+    }
 
-pub(crate) async fn relay_due(
-    store: &Arc<Store>,
-    now_ms: i64,
-    lane: Lane,
-    limit: usize,
-) -> Result<Vec<Relay>> {
-    blocking(store, move |store| {
-        store
-            .readers
-            .relay_due(now_ms, lane, limit, |row| store.business_at(row))
-    })
-    .await
-}
+    pub(crate) async fn relay_due(
+        self: &Arc<Self>,
+        now_ms: i64,
+        lane: Lane,
+        limit: usize,
+    ) -> Result<Vec<Relay>> {
+        blocking(self, move |store| {
+            store
+                .readers
+                .relay_due(now_ms, lane, limit, |row| store.business_at(row))
+        })
+        .await
+    }
 
-pub(crate) async fn verify(store: &Arc<Store>, decide: DecideFn) -> Result<Verification> {
-    blocking(store, move |store| {
-        store
-            .readers
-            .with(|connection| verify::verify(connection, decide))
-    })
-    .await
-}
+    pub(crate) async fn verify(self: &Arc<Self>, decide: DecideFn) -> Result<Verification> {
+        blocking(self, move |store| {
+            store
+                .readers
+                .with(|connection| verify::verify(connection, decide))
+        })
+        .await
+    }
 
-pub(crate) async fn close(store: &Arc<Store>) {
-    let store = Arc::clone(store);
-    // A panic of the writer is logged where it is joined.
-    let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    pub(crate) async fn close(self: &Arc<Self>) {
+        let store = Arc::clone(self);
+        // A panic of the writer is logged where it is joined.
+        let _ = tokio::task::spawn_blocking(move || store.stop()).await;
+    }
+
+    /// Notes how relay attempts ended, and lets the deliveries be handed out again: also when it was not
+    /// written, for then they are due again.
+    pub(crate) async fn relay_done(&self, done: Vec<RelayDone>) -> Result<Answer> {
+        let claims: Vec<(i64, Arc<str>)> = done
+            .iter()
+            .map(|done| (done.inbox_seq, Arc::clone(&done.app)))
+            .collect();
+        let answer = self.ask(Request::RelayDone(done)).await;
+        for (inbox_seq, app) in &claims {
+            self.readers.release(*inbox_seq, app);
+        }
+        answer
+    }
 }

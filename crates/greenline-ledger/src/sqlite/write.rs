@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::{CachedStatement, Connection};
 
 use super::checkpoint::Bell;
-use super::sql;
+use super::{connect, messages, sql};
 use crate::DecideFn;
 use crate::error::LedgerError;
 use crate::ids::Ids;
@@ -50,6 +50,8 @@ pub(crate) struct Hand<'w> {
     pub(crate) record: &'w mut Vec<u8>,
     /// The statement that every send needs, prepared once a batch.
     pub(crate) insert_decision: Option<CachedStatement<'w>>,
+    /// The statement that every outcome needs, prepared once a batch.
+    pub(crate) upsert_send: Option<CachedStatement<'w>>,
     /// Bytes of records written.
     pub(crate) written: usize,
     /// Identifiers were marked as left since the last fold.
@@ -111,12 +113,23 @@ impl Writer {
                     "a batch could not be written"
                 );
                 queue.put_back(std::mem::take(&mut batch.settles));
-                jobs.iter().map(|_| Err(error.clone())).collect()
+                jobs.iter()
+                    .map(|job| self.without_store(job, &error))
+                    .collect()
             }
             Err(_) => self.one_by_one(batch, queue),
         };
         let callers = batch.jobs.drain(..).map(|job| job.caller);
-        answer_all(callers.zip(answers).collect());
+        answer_all(callers.zip(answers));
+    }
+
+    /// The store takes nothing: only what needs nothing of it is answered.
+    fn without_store(&mut self, job: &Request, error: &LedgerError) -> Result<Answer, LedgerError> {
+        if job.writes() {
+            return Err(error.clone());
+        }
+        let mut answers = self.commit(&[], &[job])?;
+        answers.pop().unwrap_or_else(|| Err(error.clone()))
     }
 
     /// Something in the batch cannot be done at all: the others must not suffer for it.
@@ -154,16 +167,16 @@ impl Writer {
         settles: &Settles,
         jobs: &[&Request],
     ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
-        let writes =
-            !settles.is_empty() || jobs.iter().any(|job| !matches!(job, Request::Preview(_)));
+        let writes = !settles.is_empty() || jobs.iter().any(|job| job.writes());
         self.state.begin();
         let done = if writes {
             self.transaction(settles, jobs)
         } else {
-            self.batch(settles, jobs)
+            self.batch(settles, jobs, false)
         };
-        if done.is_err() {
-            self.state.undo();
+        match &done {
+            Ok(_) => messages::committed(&mut self.state.messages),
+            Err(_) => self.state.undo(),
         }
         done
     }
@@ -176,7 +189,7 @@ impl Writer {
         self.connection
             .prepare_cached("BEGIN IMMEDIATE")?
             .execute([])?;
-        let done = self.batch(settles, jobs).and_then(|answers| {
+        let done = self.batch(settles, jobs, true).and_then(|answers| {
             Ok(self
                 .connection
                 .prepare_cached("COMMIT")?
@@ -194,6 +207,7 @@ impl Writer {
         &mut self,
         settles: &Settles,
         jobs: &[&Request],
+        writes: bool,
     ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
         let mut hand = Hand {
             connection: &self.connection,
@@ -202,6 +216,7 @@ impl Writer {
             decide: self.decide,
             record: &mut self.record,
             insert_decision: None,
+            upsert_send: None,
             written: 0,
             marked: false,
         };
@@ -211,6 +226,10 @@ impl Writer {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             answers.push(hand.answer(job)?);
+        }
+        // Without a transaction every row would be a commit of its own.
+        if writes {
+            hand.keep_messages()?;
         }
         let written = hand.written + BATCH_OVERHEAD_BYTES;
         if let Some(bell) = &mut self.bell {
@@ -231,6 +250,10 @@ impl<'w> Hand<'w> {
             Request::Preview(ask) => self
                 .preview(ask)
                 .map(|record| Answer::Previewed(Box::new(record))),
+            Request::AdmitUnrecorded(ask, stopped) => self
+                .admit_unrecorded(ask, stopped)
+                .map(|unrecorded| Answer::Unrecorded(unrecorded.map(Box::new))),
+            Request::RecordSpilled(spilled) => self.record_spilled(spilled).map(|()| Answer::Done),
             Request::Append(event) => self
                 .append(event)
                 .map(|appended| Answer::Appended(Box::new(appended))),
@@ -243,6 +266,9 @@ impl<'w> Hand<'w> {
                     .map(Answer::AppendedAll)
             }
             Request::Ingest(delivery) => self.ingest(delivery).map(Answer::Ingested),
+            Request::Learn(_, effects) if effects.is_empty() => {
+                connect::touch(self.connection).map(|()| Answer::Done)
+            }
             Request::Learn(business, effects) => self
                 .learn(*business, effects, &mut Default::default())
                 .map(|()| Answer::Done),
@@ -256,18 +282,39 @@ impl<'w> Hand<'w> {
                 self.reply_done(*id, *decision).map(|()| Answer::Done)
             }
         };
-        apart(done)
+        match request {
+            // Some of it may be written already: all of it is taken back.
+            Request::Ingest(_) | Request::Learn(..) | Request::RecordSpilled(_) => done.map(Ok),
+            _ => apart(done),
+        }
     }
 
     /// The statement that records a decision.
     pub(crate) fn insert_decision(&mut self) -> Result<&mut CachedStatement<'w>, LedgerError> {
-        if self.insert_decision.is_none() {
-            self.insert_decision = Some(self.connection.prepare_cached(sql::INSERT_DECISION)?);
-        }
-        self.insert_decision
-            .as_mut()
-            .ok_or(LedgerError::Bug("a statement that was just prepared"))
+        once_a_batch(
+            self.connection,
+            &mut self.insert_decision,
+            sql::INSERT_DECISION,
+        )
     }
+
+    /// The statement that records an outcome.
+    pub(crate) fn upsert_send(&mut self) -> Result<&mut CachedStatement<'w>, LedgerError> {
+        once_a_batch(self.connection, &mut self.upsert_send, sql::UPSERT_SEND)
+    }
+}
+
+fn once_a_batch<'s, 'w>(
+    connection: &'w Connection,
+    place: &'s mut Option<CachedStatement<'w>>,
+    sql: &'static str,
+) -> Result<&'s mut CachedStatement<'w>, LedgerError> {
+    if place.is_none() {
+        *place = Some(connection.prepare_cached(sql)?);
+    }
+    place
+        .as_mut()
+        .ok_or(LedgerError::Bug("a statement that was just prepared"))
 }
 
 /// A contradiction was found before anything was written: it concerns its request alone.

@@ -5,6 +5,7 @@ use greenline_policy::identity::Identifier;
 use super::State;
 use super::people::{Group, Slot};
 use super::platform::PlatformChange;
+use super::unsettled::Waits;
 use crate::types::{BusinessIx, PersonId};
 
 /// One change, with what is needed to take it back.
@@ -22,8 +23,10 @@ pub(crate) enum Change {
     Same(PersonId, PersonId),
     /// Someone moved.
     Moved,
-    /// A body's wait, as it was before.
-    Unsettled(PersonId, [u8; 16], Option<i64>),
+    /// What a body waits for, as it was before.
+    Unsettled(PersonId, [u8; 16], Waits),
+    /// A message id's decision, as it was before.
+    Message(i64, Option<i64>),
     /// A message id was noted as unknown.
     StrayAdded(Box<str>),
     /// A message id was matched.
@@ -75,11 +78,13 @@ impl State {
         self.journal.batch = self.journal.batch.wrapping_add(1).max(1);
         self.journal.groups_before = self.groups.len();
         self.journal.event_before = self.last_event;
+        self.messages.begin();
     }
 
     /// Takes back every change of the batch under way, newest first.
     pub(crate) fn undo(&mut self) {
         self.last_event = self.journal.event_before;
+        self.messages.undo();
         while let Some(change) = self.journal.changes.pop() {
             match change {
                 Change::Group(slot, before) => self.groups[slot as usize] = *before,
@@ -101,6 +106,7 @@ impl State {
                 Change::Unsettled(person, hash, before) => {
                     self.unsettled.restore(person, hash, before);
                 }
+                Change::Message(hash, before) => self.messages.restore(hash, before),
                 Change::StrayAdded(id) => {
                     self.strays.remove(&id);
                 }

@@ -1,9 +1,18 @@
 //! The ledger from the outside: what is acknowledged holds, whatever happens next.
+//!
+//! The contract is one suite over every store; what only one of them can be asked has its own module.
 
-mod deliveries;
-mod faults;
-mod people;
-mod sends;
+mod contract;
+mod sqlite_only;
 mod support;
 mod twin;
-mod verify;
+
+/// The contract over the store in memory.
+mod memory {
+    crate::contract::over!(crate::support::Store::Memory);
+}
+
+/// The contract over SQLite.
+mod sqlite {
+    crate::contract::over!(crate::support::Store::Sqlite);
+}

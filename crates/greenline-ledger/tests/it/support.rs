@@ -1,10 +1,8 @@
-//! A ledger on a temporary file, and the shortest way to say who did what when.
+//! A ledger over each store, and the shortest way to say who did what when.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use greenline_ledger::fault::Faults;
 use greenline_ledger::types::{
     Actor, Ask, BusinessIx, Delivery, Effect, Evidence, Lane, Mode, NewEvent, TemplateRef,
 };
@@ -25,31 +23,43 @@ pub(crate) const NOON: i64 = 1_795_000_000_000;
 /// One second.
 pub(crate) const SECOND: i64 = 1_000;
 
-/// A store in a directory of its own.
-pub(crate) struct Place {
-    _dir: tempfile::TempDir,
-    pub(crate) path: PathBuf,
-    pub(crate) faults: Faults,
+/// The stores that keep the contract.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Store {
+    Memory,
+    Sqlite,
+}
+
+/// Where one ledger is kept, away from every other.
+pub(crate) enum Place {
+    /// Nothing outlives the process: opening again goes on with the same one.
+    Memory(Ledger),
+    /// A file in a directory of its own.
+    Sqlite(tempfile::TempDir),
 }
 
 impl Place {
-    pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ledger.db");
-        Self {
-            _dir: dir,
-            path,
-            faults: Faults::planned(),
+    pub(crate) fn of(store: Store) -> Self {
+        match store {
+            Store::Memory => Self::Memory(Ledger::in_memory(setup())),
+            Store::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
         }
     }
 
-    pub(crate) fn open(&self) -> Ledger {
-        Ledger::open_sqlite_with(&self.path, setup(), &self.faults).unwrap()
+    #[expect(clippy::unused_async, reason = "a store elsewhere is waited for")]
+    pub(crate) async fn open(&self) -> Ledger {
+        match self {
+            Self::Memory(ledger) => ledger.clone(),
+            Self::Sqlite(dir) => {
+                Ledger::open_sqlite(&dir.path().join("ledger.db"), setup()).unwrap()
+            }
+        }
     }
 
-    /// A connection past the ledger, to look or to tamper.
-    pub(crate) fn raw(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(&self.path).unwrap()
+    /// Gives a ledger up and opens it again.
+    pub(crate) async fn reopen(&self, ledger: Ledger) -> Ledger {
+        drop(ledger);
+        self.open().await
     }
 }
 
@@ -159,6 +169,13 @@ pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
         listed("offer", Category::Marketing),
         listed("receipt", Category::Utility),
     ]
+}
+
+/// Makes `15551230001` one who wants marketing, and names the templates.
+pub(crate) async fn cover(ledger: &Ledger) {
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    let wants = yes(&["15551230001"], "marketing", NOON);
+    ledger.append(wants).await.unwrap();
 }
 
 pub(crate) fn wrote(person: &[&str], message: &str, at_ms: i64) -> Effect {

@@ -151,12 +151,20 @@ impl<'a> Fields<'a> {
     /// Reads a JSON object.
     pub(super) fn from_json(json: &'a [u8]) -> Result<Self, ShapeError> {
         check_nesting(json)?;
+        // Text that is known to be UTF-8 is read without checking each string of it again.
+        let read = match std::str::from_utf8(json) {
+            Ok(text) => Self::read(&mut serde_json::Deserializer::from_str(text)),
+            Err(_) => Self::read(&mut serde_json::Deserializer::from_slice(json)),
+        };
+        read.map_err(|error| json_error(&error))
+    }
+
+    fn read<R: serde_json::de::Read<'a>>(
+        reader: &mut serde_json::Deserializer<R>,
+    ) -> Result<Self, serde_json::Error> {
         let mut fields = Fields::default();
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        TopSeed(&mut fields)
-            .deserialize(&mut reader)
-            .and_then(|()| reader.end())
-            .map_err(|error| json_error(&error))?;
+        TopSeed(&mut fields).deserialize(&mut *reader)?;
+        reader.end()?;
         Ok(fields)
     }
 

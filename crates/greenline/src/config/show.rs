@@ -4,7 +4,7 @@
 //! forgotten here: the compiler asks for it.
 
 use greenline_gateway::config::{
-    Admin, AdminToken, App, Business, Config, Limits, Listen, May, Mode, Number, Relay,
+    Admin, AdminToken, App, Business, Config, Limits, Listen, May, MetaApp, Mode, Number, Relay,
     RepliesWhenDown, Retention, Secret, StopCloses, Store, Template, Upstream,
 };
 use toml::{Table, Value};
@@ -22,6 +22,7 @@ pub(super) fn table(config: &Config) -> Table {
         relay,
         retention,
         admin,
+        meta_app,
         business,
     } = config;
     let Admin { token } = admin;
@@ -36,6 +37,7 @@ pub(super) fn table(config: &Config) -> Table {
         "admin",
         Table::from_iter([("token".to_owned(), many(token, self::token))]),
     );
+    all.put("meta_app", many(meta_app, self::meta_app));
     all.put("business", many(business, self::business));
     all
 }
@@ -82,6 +84,8 @@ fn store(store: &Store) -> Table {
     let Store {
         url,
         replies_when_down,
+        spill,
+        spill_bytes_max,
         queue_max,
         batch_max,
     } = store;
@@ -91,8 +95,11 @@ fn store(store: &Store) -> Table {
         "replies_when_down",
         match replies_when_down {
             RepliesWhenDown::Refuse => "refuse",
+            RepliesWhenDown::Forward => "forward",
         },
     );
+    table.put("spill", spill.as_str());
+    table.put_count("spill_bytes_max", *spill_bytes_max);
     table.put_count("queue_max", *queue_max);
     table.put_count("batch_max", *batch_max);
     table
@@ -190,6 +197,21 @@ fn token(token: &AdminToken) -> Table {
             May::Admin => "admin",
         },
     );
+    table
+}
+
+fn meta_app(meta_app: &MetaApp) -> Table {
+    let MetaApp {
+        id,
+        app_secret,
+        verify_token,
+        businesses,
+    } = meta_app;
+    let mut table = Table::new();
+    table.put("id", id.as_str());
+    table.put_secret("app_secret", app_secret);
+    table.put_secret("verify_token", verify_token);
+    table.put("businesses", businesses.clone());
     table
 }
 

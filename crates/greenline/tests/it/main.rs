@@ -2,6 +2,11 @@
 
 mod cli;
 mod clients;
+mod durability;
+mod fault;
 mod gateway;
+mod kill;
+mod race;
 mod smoke;
+mod spill;
 mod support;

@@ -4,13 +4,18 @@
 
 #![expect(dead_code, reason = "each helper is here for whichever test needs it")]
 
+pub(crate) mod chance;
 pub(crate) mod command;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod place;
 pub(crate) mod platform;
 pub(crate) mod ports;
+pub(crate) mod raw;
+pub(crate) mod server;
 pub(crate) mod settings;
+pub(crate) mod slow_line;
+pub(crate) mod trace;
 pub(crate) mod webhook;
 
 use std::time::Duration;

@@ -239,7 +239,7 @@ impl Part<'_, '_> {
     }
 
     fn said_in_text<'m>(&self, text: &'m str) -> Option<Said<'m>> {
-        let found = stop::recognise(text, self.reading.stop)?;
+        let found = stop::recognise(text, &self.reading.business.stop)?;
         Some(Said {
             found,
             wording: text,
@@ -254,9 +254,9 @@ impl Part<'_, '_> {
         payload: Option<&'m str>,
         title: Option<&'m str>,
     ) -> Option<Said<'m>> {
-        let found = stop::recognise_button(payload, title, self.reading.stop)?;
-        let language_known =
-            title.is_some_and(|title| stop::recognise(title, self.reading.stop).is_some());
+        let found = stop::recognise_button(payload, title, &self.reading.business.stop)?;
+        let language_known = title
+            .is_some_and(|title| stop::recognise(title, &self.reading.business.stop).is_some());
         let wording = title.or(payload).unwrap_or_default();
         Some(Said {
             found,
@@ -278,7 +278,9 @@ impl Part<'_, '_> {
         let found = choices
             .filter_map(serde_json::Value::as_str)
             .take(FORM_ANSWERS_MAX)
-            .filter_map(|choice| stop::recognise_button(Some(choice), None, self.reading.stop))
+            .filter_map(|choice| {
+                stop::recognise_button(Some(choice), None, &self.reading.business.stop)
+            })
             .find(|found| matches!(found.meaning, Meaning::Stop(_)))?;
         Some(Said {
             found,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenline_gateway::pipeline::DISPATCH_WITHIN;
+use greenline_gateway::pipeline::{DISPATCH_WITHIN, OwnSendResult, SendOwn, send_own};
 use greenline_gateway::replies;
 use greenline_ledger::types::{Ask, BusinessIx, Mode};
 use greenline_policy::consent::Standing;
@@ -90,6 +90,41 @@ async fn a_stop_is_confirmed_once_after_it_is_on_record() {
         StatusCode::OK
     );
     assert_eq!(talk.end().await, 0);
+}
+
+#[tokio::test]
+async fn what_we_say_ourselves_can_be_explained() {
+    let mut talk = Talk::new("").await;
+    talk.hears("wamid.1", SECOND, "hello").await;
+    let own = |to: &str| SendOwn {
+        business: BusinessIx(0),
+        number: "301500000000001".into(),
+        to: Identifier::parse(to).unwrap(),
+        body: "{\"text\":{\"body\":\"hello\"}}".into(),
+        confirms: None,
+    };
+    for (to, result) in [
+        (PERSON, OwnSendResult::Sent),
+        ("15550100124", OwnSendResult::Refused),
+    ] {
+        let (sent, decision) = send_own(&talk.desk.app, own(to)).await;
+        assert_eq!(sent, result);
+        let record = talk.desk.app.ledger.decision(decision.unwrap()).await;
+        assert_eq!(&*record.unwrap().unwrap().app, "greenline");
+    }
+    talk.said().await;
+    assert_eq!(talk.end().await, 0);
+}
+
+#[tokio::test]
+async fn an_unclear_word_counts_where_the_business_says_so() {
+    let talk = Talk::new("ambiguous_stop_words = [\"cancel\"]").await;
+    talk.hears("wamid.1", SECOND, "Cancel!").await;
+    assert!(matches!(
+        talk.desk.standing(PERSON).await,
+        Some(Standing::Refused { .. })
+    ));
+    talk.end().await;
 }
 
 #[tokio::test]

@@ -112,8 +112,17 @@ impl Desk {
     }
 
     async fn post_signed(&self, secret: &str, body: impl Into<Vec<u8>>) -> StatusCode {
+        self.post_to("/webhooks/meta/acme", secret, body).await
+    }
+
+    pub(crate) async fn post_to(
+        &self,
+        path: &str,
+        secret: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> StatusCode {
         let body: Vec<u8> = body.into();
-        let request = Request::post("/webhooks/meta/acme")
+        let request = Request::post(path)
             .header("content-type", "application/json")
             .header("user-agent", "facebookexternalua")
             .header(

@@ -154,7 +154,6 @@ CREATE INDEX IF NOT EXISTS decisions_by_business ON decisions (business_id, seq,
 -- What became of the decisions that went on.
 CREATE TABLE IF NOT EXISTS sends (
     decision_seq INTEGER PRIMARY KEY,
-    business_id  INTEGER NOT NULL,
     outcome      TEXT    NOT NULL,
     code         INTEGER,
     message_id   TEXT,
@@ -163,7 +162,21 @@ CREATE TABLE IF NOT EXISTS sends (
     status_at_ms INTEGER,
     status_code  INTEGER
 );
-CREATE INDEX IF NOT EXISTS sends_by_message ON sends (message_id) WHERE message_id IS NOT NULL;
+
+-- From a message id's hash to its decision, in runs of many ids, each run sorted when it was complete.
+CREATE TABLE IF NOT EXISTS message_runs (
+    run          INTEGER NOT NULL,
+    hash         INTEGER NOT NULL, -- the first eight bytes of the id's SHA-256
+    decision_seq INTEGER NOT NULL,
+    PRIMARY KEY (run, hash, decision_seq)
+) WITHOUT ROWID;
+
+-- What no run holds yet, as it came: pairs of hash and decision_seq, eight bytes each, low byte first.
+CREATE TABLE IF NOT EXISTS message_log (
+    log_id  INTEGER PRIMARY KEY,
+    run     INTEGER NOT NULL,
+    entries BLOB    NOT NULL
+);
 
 -- Statuses that came before the answer that names their message.
 CREATE TABLE IF NOT EXISTS stray_statuses (

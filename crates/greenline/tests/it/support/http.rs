@@ -122,12 +122,24 @@ impl Connection {
         key: &str,
         body: &Value,
     ) -> Result<Answer, NoAnswer> {
+        self.post_with(target, key, &[], body).await
+    }
+
+    /// Posts JSON under a key, with further headers.
+    pub(crate) async fn post_with(
+        &mut self,
+        target: &str,
+        key: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer, NoAnswer> {
         let bearer = format!("Bearer {key}");
-        let headers = [
+        let mut all = vec![
             (AUTHORIZATION.as_str(), bearer.as_str()),
             (CONTENT_TYPE.as_str(), "application/json"),
         ];
-        self.call(Method::POST, target, &headers, body.to_string())
+        all.extend_from_slice(headers);
+        self.call(Method::POST, target, &all, body.to_string())
             .await
     }
 }

@@ -8,7 +8,7 @@ use greenline_wire::signature;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::http::{self, Answer, NoAnswer};
+use super::http::{Answer, Connection, NoAnswer};
 use super::settings::{ACCOUNT, NUMBER};
 
 /// Posts a signed body; there must be an answer.
@@ -25,19 +25,38 @@ pub(crate) async fn try_post(
     secret: &str,
     body: &str,
 ) -> Result<Answer, NoAnswer> {
+    let mut connection = Connection::open(public).await?;
+    post_over(&mut connection, business, secret, body).await
+}
+
+/// Posts a signed body over a connection that is kept; the gateway may be gone.
+pub(crate) async fn post_over(
+    connection: &mut Connection,
+    business: &str,
+    secret: &str,
+    body: &str,
+) -> Result<Answer, NoAnswer> {
+    post_with(connection, business, secret, &[], body).await
+}
+
+/// Posts a signed body over a connection that is kept, with further headers.
+pub(crate) async fn post_with(
+    connection: &mut Connection,
+    business: &str,
+    secret: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, NoAnswer> {
     let signature = signature::sign(secret.as_bytes(), body.as_bytes());
-    let headers = [
+    let mut all = vec![
         ("content-type", "application/json"),
         (signature::HEADER, signature.as_str()),
     ];
-    http::call(
-        public,
-        Method::POST,
-        &format!("/webhooks/meta/{business}"),
-        &headers,
-        body.to_owned(),
-    )
-    .await
+    all.extend_from_slice(headers);
+    let target = format!("/webhooks/meta/{business}");
+    connection
+        .call(Method::POST, &target, &all, body.to_owned())
+        .await
 }
 
 /// A person writes a text, now.
@@ -81,6 +100,15 @@ pub(crate) fn native(from: &str, value: &str) -> Value {
 /// The status of a message.
 pub(crate) fn status(to: &str, message_id: &str, status: &str) -> Value {
     let status = json!({ "id": message_id, "status": status, "timestamp": now_s().to_string(), "recipient_id": to });
+    envelope("messages", json!({ "statuses": [status] }))
+}
+
+/// A message failed because the person had stopped marketing: the platform's own word on a stop.
+pub(crate) fn failed_by_stop(to: &str, message_id: &str) -> Value {
+    let status = json!({
+        "id": message_id, "status": "failed", "timestamp": now_s().to_string(), "recipient_id": to,
+        "errors": [{ "code": 131_050, "title": "User has stopped marketing messages" }],
+    });
     envelope("messages", json!({ "statuses": [status] }))
 }
 

@@ -30,10 +30,8 @@ fn stop(message: &str, at_ms: i64) -> Vec<Effect> {
     ]
 }
 
-#[tokio::test]
-async fn the_same_bytes_change_nothing_but_wait_for_the_same_sends() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn the_same_bytes_change_nothing_but_wait_for_the_same_sends(place: Place) {
+    let ledger = place.open().await;
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     let admitted = ledger.admit(template(P1, "offer", NOON + 1)).await.unwrap();
     let first = ledger
@@ -62,10 +60,8 @@ async fn the_same_bytes_change_nothing_but_wait_for_the_same_sends() {
     assert_clean(&ledger).await;
 }
 
-#[tokio::test]
-async fn a_reply_is_handed_out_once_whatever_happens() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn a_reply_is_handed_out_once_whatever_happens(place: Place) {
+    let ledger = place.open().await;
     ledger
         .ingest(delivery("{1}", stop("wamid.1", NOON + 999)))
         .await
@@ -84,17 +80,14 @@ async fn a_reply_is_handed_out_once_whatever_happens() {
     );
     assert_eq!((&due[0].to, &*due[0].number), (&id(P1), "n1"));
     assert!(ledger.replies_due(10).await.unwrap().is_empty());
-    drop(ledger);
-    let ledger = place.open();
+    let ledger = place.reopen(ledger).await;
     assert!(ledger.replies_due(10).await.unwrap().is_empty());
     ledger.reply_done(due[0].id, None).await.unwrap();
     assert!(ledger.reply_done(999, None).await.is_err());
 }
 
-#[tokio::test]
-async fn a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken(place: Place) {
+    let ledger = place.open().await;
     ledger
         .ingest(delivery("{\"a\": \u{1} }", vec![]))
         .await
@@ -188,10 +181,8 @@ async fn a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken() {
     assert_clean(&ledger).await;
 }
 
-#[tokio::test]
-async fn older_news_never_overwrites_newer() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
+    let ledger = place.open().await;
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     let status = |status: &str, at_ms| Effect::Template {
         waba_id: "w1".into(),
@@ -279,8 +270,7 @@ async fn older_news_never_overwrites_newer() {
         )
         .await
         .unwrap();
-    drop(ledger);
-    let ledger = place.open();
+    let ledger = place.reopen(ledger).await;
     assert_eq!(
         first_rule(&offer(&ledger, P1, NOON + 9).await),
         Rule::NumberBanned
@@ -291,10 +281,8 @@ async fn older_news_never_overwrites_newer() {
     );
 }
 
-#[tokio::test]
-async fn the_timeline_is_paged_and_narrowed() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn the_timeline_is_paged_and_narrowed(place: Place) {
+    let ledger = place.open().await;
     let entry = |subject_id: &str, event: &str| Effect::Timeline {
         subject: "number",
         subject_id: subject_id.into(),
@@ -330,10 +318,8 @@ async fn the_timeline_is_paged_and_narrowed() {
     );
 }
 
-#[tokio::test]
-async fn an_old_message_opens_no_window() {
-    let place = Place::new();
-    let ledger = place.open();
+pub(crate) async fn an_old_message_opens_no_window(place: Place) {
+    let ledger = place.open().await;
     let day = 24 * 60 * 60 * SECOND;
     ledger
         .learn(ACME, vec![wrote(&[P1], "wamid.1", NOON)])
@@ -367,4 +353,34 @@ async fn an_old_message_opens_no_window() {
         ledger.numbers(ACME).await.unwrap()[0].last_inbound_ms,
         Some(NOON)
     );
+}
+
+pub(crate) async fn what_was_handed_out_comes_back_if_nobody_says_how_it_ended(place: Place) {
+    let ledger = place.open().await;
+    ledger.ingest(delivery("{1}", vec![])).await.unwrap();
+    let due = |now_ms| ledger.relay_due(now_ms, Lane::Inbound, 1);
+    let (first, second) = (due(NOON).await.unwrap(), due(NOON).await.unwrap());
+    assert_ne!(first[0].app, second[0].app);
+    let claimed_ms = 10 * 60 * SECOND;
+    assert_eq!(due(NOON + claimed_ms - 1).await.unwrap(), []);
+    assert_eq!(due(NOON + claimed_ms).await.unwrap(), first);
+}
+
+pub(crate) async fn a_free_entry_point_lasts_as_long_as_the_longest(place: Place) {
+    let ledger = place.open().await;
+    let from_ad = |message: &str, until_ms| {
+        let mut effect = wrote(&[P1], message, NOON);
+        if let Effect::Wrote { free_until_ms, .. } = &mut effect {
+            *free_until_ms = until_ms;
+        }
+        effect
+    };
+    let effects = vec![
+        from_ad("wamid.1", Some(NOON + 9)),
+        from_ad("wamid.2", Some(NOON + 5)),
+        from_ad("wamid.3", None),
+    ];
+    ledger.learn(ACME, effects).await.unwrap();
+    let view = ledger.person(ACME, &id(P1)).await.unwrap().unwrap();
+    assert_eq!(view.windows, [("n1".into(), NOON, Some(NOON + 9))]);
 }

@@ -2,11 +2,12 @@
 
 use greenline_ledger::Ledger;
 
+use super::File;
 use crate::support::*;
 
 const P1: &str = "15551230001";
 
-async fn filled(place: &Place) -> Ledger {
+async fn filled(place: &File) -> Ledger {
     let ledger = place.open();
     ledger.learn(ACME, listed(NOON)).await.unwrap();
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
@@ -19,7 +20,7 @@ async fn filled(place: &Place) -> Ledger {
     ledger
 }
 
-async fn kinds(place: &Place, tampering: &str) -> Vec<&'static str> {
+async fn kinds(place: &File, tampering: &str) -> Vec<&'static str> {
     let ledger = filled(place).await;
     assert_clean(&ledger).await;
     let changed = place.raw().execute(tampering, []).unwrap();
@@ -69,7 +70,7 @@ async fn what_is_tampered_with_is_found() {
         ),
         ("UPDATE decisions SET record = 'x'", "record"),
     ] {
-        let place = Place::new();
+        let place = File::new();
         let found = kinds(&place, tampering).await;
         assert!(found.contains(&kind), "{tampering}: {found:?}");
     }
@@ -79,7 +80,7 @@ async fn what_is_tampered_with_is_found() {
 #[tokio::test]
 async fn records_written_long_ago_are_still_read() {
     const OLD: &str = r#"{"v":1,"number":"n1","app":"bot","pack":"2026-11","intent":"template","template":["offer","en"],"template_facts":{"known":true,"category":"marketing","topic":"marketing.offers","status":"paused","is_ask":true},"number_facts":{"status":"CONNECTED","ban":"scheduled","restrictions":[["calling",5],["unknown",null]]},"people":[{"person":3,"identifier":15551230001,"head":{"base":[null,["refused",2,7,null],["covered",1,6,"imported"],["claimed",4,null,null],["expired",5,null,null]],"topics":[["marketing.offers",["unconfirmed",9,null,null]]],"native_stop":[8,10],"freeform_closed":[2,7]},"wrote_at_ms":11,"unsettled_until_ms":12},{"identifier":"US.aaa111"}],"observed":true,"confirms":2,"body_hash":"00000000000000000000000000000102","verdict":"refuse","reasons":[["consent.opted_out",2,null],["window.closed",null,13]]}"#;
-    let place = Place::new();
+    let place = File::new();
     let ledger = filled(&place).await;
     place
         .raw()
@@ -106,7 +107,7 @@ async fn records_written_long_ago_are_still_read() {
 
 #[tokio::test]
 async fn a_record_is_written_in_these_bytes() {
-    let place = Place::new();
+    let place = File::new();
     let ledger = filled(&place).await;
     drop(ledger);
     let text: String = place
@@ -120,7 +121,7 @@ async fn a_record_is_written_in_these_bytes() {
 
 #[tokio::test]
 async fn a_store_of_a_newer_release_is_left_alone() {
-    let place = Place::new();
+    let place = File::new();
     drop(place.open());
     place
         .raw()
@@ -134,7 +135,7 @@ async fn a_store_of_a_newer_release_is_left_alone() {
 
 #[tokio::test]
 async fn migrations_may_run_twice() {
-    let place = Place::new();
+    let place = File::new();
     drop(filled(&place).await);
     let schema = |raw: &rusqlite::Connection| {
         let mut statement = raw

@@ -3,6 +3,7 @@
 use greenline_ledger::types::{Effect, Outcome};
 use greenline_ledger::{Ledger, LedgerError};
 
+use super::File;
 use crate::support::*;
 
 const P1: &str = "15551230001";
@@ -63,7 +64,7 @@ async fn answers(ledger: &Ledger) -> Vec<String> {
 #[tokio::test]
 async fn whichever_commit_fails_memory_is_what_the_store_is() {
     for failing in 0..steps().len() {
-        let place = Place::new();
+        let place = File::new();
         let ledger = place.open();
         for (n, step) in steps().into_iter().enumerate() {
             if n == failing {
@@ -95,7 +96,7 @@ async fn whichever_commit_fails_memory_is_what_the_store_is() {
 
 #[tokio::test]
 async fn a_failed_batch_is_unavailable_to_all_and_serves_again_by_itself() {
-    let place = Place::new();
+    let place = File::new();
     let ledger = place.open();
     ledger.learn(ACME, listed(NOON)).await.unwrap();
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
@@ -112,7 +113,7 @@ async fn a_failed_batch_is_unavailable_to_all_and_serves_again_by_itself() {
 
 #[tokio::test]
 async fn an_outcome_survives_commits_that_fail() {
-    let place = Place::new();
+    let place = File::new();
     let ledger = place.open();
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     let admitted = ledger.admit(template(P1, "offer", NOON + 1)).await.unwrap();
@@ -133,7 +134,7 @@ async fn an_outcome_survives_commits_that_fail() {
 
 #[tokio::test]
 async fn a_store_locked_by_something_else_is_unavailable_until_it_is_not() {
-    let place = Place::new();
+    let place = File::new();
     let ledger = place.open();
     let raw = place.raw();
     raw.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -145,19 +146,4 @@ async fn a_store_locked_by_something_else_is_unavailable_until_it_is_not() {
     raw.execute_batch("ROLLBACK").unwrap();
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     assert_eq!(ledger.export(ACME, None, 10).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn one_impossible_request_does_not_take_the_batch_down() {
-    let place = Place::new();
-    let ledger = place.open();
-    let mut stranger = yes(&[P1], "marketing", NOON);
-    stranger.business = greenline_ledger::types::BusinessIx(99);
-    let (bad, good) = tokio::join!(
-        ledger.append(stranger),
-        ledger.append(yes(&[P1], "marketing", NOON))
-    );
-    assert!(matches!(bad, Err(LedgerError::Bug(_))));
-    good.unwrap();
-    assert_clean(&ledger).await;
 }

@@ -1,0 +1,311 @@
+//! Plain sends, straight from the socket to the send path.
+//!
+//! Nearly everything on the private listener is one shape: a POST of JSON to `/messages`. A connection is
+//! read here for as long as it carries nothing else. What is not exactly that shape, by [`head`]'s strict
+//! reading, is not read here at all: the connection goes on, with every byte it has brought, to the general
+//! server, which knows all of HTTP. Who may send what is decided by the same code in both.
+
+mod head;
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use greenline_wire::path::Edge;
+use greenline_wire::send;
+use http::header;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+use crate::app::Shared;
+use crate::directory::App;
+use crate::graph::{self, Answered};
+use crate::pass;
+use crate::patience::Prompt;
+use crate::pipeline::{self, Forward, Parcel};
+use crate::refusal::Refusal;
+use head::Read;
+
+/// First room for a request.
+const READ_BYTES: usize = 4 << 10;
+
+/// What a plain send turned out to be.
+enum Errand {
+    /// To be decided.
+    Decide(Arc<App>, pipeline::Prepared, Forward),
+    /// Reaches nobody, and goes on as it is.
+    Pass(Forward),
+}
+
+/// A connection that brought something else, with what was read of it.
+pub(crate) struct Handed {
+    /// The connection.
+    pub(crate) stream: Prompt<TcpStream>,
+    /// What it brought that was not answered.
+    pub(crate) read: Bytes,
+}
+
+impl AsyncRead for Handed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, room);
+        }
+        let first = self.read.len().min(room.remaining());
+        room.put_slice(&self.read.split_to(first));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Handed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Serves a connection for as long as it brings plain sends; hands it back when it brings anything else.
+///
+/// # Errors
+/// The connection broke.
+pub(crate) async fn serve(
+    app: &Shared,
+    mut stream: Prompt<TcpStream>,
+    within: Duration,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<Option<Handed>> {
+    let mut read = BytesMut::new();
+    let mut out = Vec::new();
+    let mut clock = Clock::new(within);
+    loop {
+        let next = match head::read(&read, app.config.limits.send_body_bytes_max) {
+            // A token of the body's own must be taken out of it.
+            Read::Whole(request) if pass::may_hold_token(request.body) => Next::Other,
+            Read::Whole(request) => Next::Errand(prepare(app, &request), request.length),
+            Read::Part => Next::More,
+            Read::Other => Next::Other,
+        };
+        let (errand, length) = match next {
+            Next::Errand(errand, length) => (errand, length),
+            Next::More => match fill(&mut stream, &mut read, &mut clock, &mut stopped).await? {
+                Came::More => continue,
+                Came::Nothing => return Ok(None),
+                Came::TooLate => {
+                    let answered = Answered::from(Refusal::too_slow());
+                    write_out(app, &answered, false, &mut out);
+                    stream.write_all(&out).await?;
+                    stream.shutdown().await?;
+                    return Ok(None);
+                }
+            },
+            Next::Other => {
+                let read = read.freeze();
+                return Ok(Some(Handed { stream, read }));
+            }
+        };
+        read.advance(length);
+        let answered = answer(app, errand).await;
+        let stays_open = !*stopped.borrow();
+        write_out(app, &answered, stays_open, &mut out);
+        stream.write_all(&out).await?;
+        if !stays_open {
+            stream.shutdown().await?;
+            return Ok(None);
+        }
+        out.clear();
+        clock.start();
+    }
+}
+
+/// What there is to do next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made, once for each request"
+)]
+enum Next {
+    /// A send, or why it is none, and the length of its request.
+    Errand(Result<Errand, Refusal>, usize),
+    /// Read on.
+    More,
+    /// Something else has come.
+    Other,
+}
+
+/// The wait for a request's next bytes.
+struct Clock {
+    within: Duration,
+    until: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Clock {
+    fn new(within: Duration) -> Self {
+        let until = Instant::now() + within;
+        Self {
+            within,
+            until,
+            sleep: Box::pin(tokio::time::sleep_until(until)),
+        }
+    }
+
+    fn start(&mut self) {
+        self.until = Instant::now() + self.within;
+    }
+
+    /// The timer runs on across requests, and is set anew only when it goes off too early.
+    async fn over(&mut self) {
+        loop {
+            self.sleep.as_mut().await;
+            if Instant::now() >= self.until {
+                return;
+            }
+            self.sleep.as_mut().reset(self.until);
+        }
+    }
+}
+
+/// What came of reading on.
+enum Came {
+    More,
+    /// The connection is over: closed, idle for too long, or the gateway stops between two requests.
+    Nothing,
+    /// The rest of a request did not come in time.
+    TooLate,
+}
+
+/// Reads more.
+async fn fill(
+    stream: &mut Prompt<TcpStream>,
+    read: &mut BytesMut,
+    clock: &mut Clock,
+    stopped: &mut watch::Receiver<bool>,
+) -> io::Result<Came> {
+    let between = read.is_empty();
+    read.reserve(READ_BYTES);
+    tokio::select! {
+        biased;
+        came = stream.read_buf(read) => Ok(if came? > 0 { Came::More } else { Came::Nothing }),
+        () = clock.over() => Ok(if between { Came::Nothing } else { Came::TooLate }),
+        _ = stopped.changed(), if between => Ok(Came::Nothing),
+    }
+}
+
+/// Reads what is asked for, and who asks.
+fn prepare(app: &Shared, request: &head::Request<'_>) -> Result<Errand, Refusal> {
+    let client = app
+        .directory
+        .app(request.key)
+        .cloned()
+        .ok_or_else(Refusal::bad_key)?;
+    let unreadable = |error: greenline_wire::ShapeError| Refusal::unreadable(error.to_string());
+    let edge = &request.named.edge;
+    graph::check_owner(app, client.business, edge, "")?;
+    let (Edge::Messages { number } | Edge::MarketingMessages { number }) = edge else {
+        return Err(Refusal::unreadable("this call cannot be read"));
+    };
+    let send = send::parse_json(request.body).map_err(unreadable)?;
+    let number = graph::own_number(app, &client, number)?;
+    let prepared = pipeline::prepare(app, number, &send)?;
+    let forward = Forward::Written {
+        head: request.head_for(app, &client),
+        body: Bytes::copy_from_slice(request.body),
+    };
+    Ok(match prepared {
+        Some(prepared) => Errand::Decide(client, prepared, forward),
+        None => Errand::Pass(forward),
+    })
+}
+
+async fn answer(app: &Shared, errand: Result<Errand, Refusal>) -> Answered {
+    let answered = match errand {
+        Ok(Errand::Decide(client, prepared, forward)) => {
+            decide(app, &client, prepared, forward).await
+        }
+        Ok(Errand::Pass(forward)) => pipeline::pass(app, &forward).await,
+        Err(refusal) => Err(refusal),
+    };
+    answered.unwrap_or_else(|refusal| {
+        if refusal.code == 100 {
+            app.metrics.sends_unreadable.add();
+        }
+        Answered::from(refusal)
+    })
+}
+
+async fn decide(
+    app: &Shared,
+    client: &App,
+    prepared: pipeline::Prepared,
+    forward: Forward,
+) -> Result<Answered, Refusal> {
+    let parcel: Parcel = pipeline::parcel(app, client, prepared, forward).await?;
+    // Nothing drops this on the way: a client that hangs up is noticed only when it is answered.
+    pipeline::decide_and_forward(app, parcel).await
+}
+
+/// Writes an answer out.
+fn write_out(app: &Shared, answered: &Answered, stays_open: bool, out: &mut Vec<u8>) {
+    out.reserve(512 + answered.body.len());
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(answered.status.as_str().as_bytes());
+    out.push(b' ');
+    let reason = answered.status.canonical_reason().unwrap_or_default();
+    out.extend_from_slice(reason.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    let mut line = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    };
+    for (name, value) in &answered.headers {
+        if name != header::CONTENT_LENGTH {
+            line(name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    if !answered.headers.contains_key(header::DATE) {
+        let now = std::time::UNIX_EPOCH
+            + Duration::from_millis(app.clock.now_ms().try_into().unwrap_or_default());
+        line(b"date", httpdate::fmt_http_date(now).as_bytes());
+    }
+    if !stays_open {
+        line(b"connection", b"close");
+    }
+    let mut length = itoa::Buffer::new();
+    line(
+        b"content-length",
+        length.format(answered.body.len()).as_bytes(),
+    );
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&answered.body);
+}

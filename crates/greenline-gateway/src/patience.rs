@@ -1,0 +1,152 @@
+//! How long a client may keep us waiting, with a request's body or with taking our answer.
+//!
+//! A client that sends a byte now and then, or reads none of what it asked for, costs a connection, of
+//! which there are only so many. A clock is set only when there is something to wait for, so that a
+//! request that is here in one piece costs nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// A body gets more time as it comes, but it must come at least this fast.
+const BYTES_PER_S_MIN: u64 = 64 << 10;
+
+/// The client did not send, or did not read, in time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the client took too long")]
+pub(crate) struct TooSlow;
+
+/// Whether a failure comes from a client that was too slow.
+pub(crate) fn is_too_slow(failure: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(failure);
+    while let Some(error) = cause {
+        if error.is::<TooSlow>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// The wait for a body as a whole.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    within: Duration,
+    bytes: u64,
+    first_end: Option<Instant>,
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    /// So long from when there is first something to wait for.
+    pub(crate) fn new(within: Duration) -> Self {
+        Self {
+            within,
+            bytes: 0,
+            first_end: None,
+            clock: None,
+        }
+    }
+
+    /// So many bytes came.
+    pub(crate) fn came(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// Whether the wait is over; if not, whoever asks is woken when it is.
+    pub(crate) fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let clock = self
+            .clock
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.within)));
+        let first_end = *self.first_end.get_or_insert_with(|| clock.deadline());
+        let end = first_end + Duration::from_secs(self.bytes / BYTES_PER_S_MIN);
+        if clock.deadline() != end {
+            clock.as_mut().reset(end);
+        }
+        clock.as_mut().poll(cx).is_ready()
+    }
+}
+
+/// A connection whose other end must go on reading what we write.
+#[derive(Debug)]
+pub(crate) struct Prompt<S> {
+    stream: S,
+    within: Duration,
+    clock: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Prompt<S> {
+    /// Gives up on a client that takes nothing for so long.
+    pub(crate) fn new(stream: S, within: Duration) -> Self {
+        Self {
+            stream,
+            within,
+            clock: None,
+        }
+    }
+
+    fn waited(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.clock = None;
+            return polled;
+        }
+        let clock = self
+            .clock
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.within)));
+        match clock.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, TooSlow))),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Prompt<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prompt<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.waited(polled, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.waited(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

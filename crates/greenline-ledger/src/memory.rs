@@ -1,0 +1,239 @@
+//! The store in memory: lists of what happened, and every question answered anew from them.
+//!
+//! It is the slow, obvious twin of the other stores, to which they are compared, and the store of tests
+//! and of demonstrations that are thrown away. So it keeps no heads, no projections, no caches and no
+//! journal: one lock is its transaction, and what could go wrong is found before anything is changed. It
+//! shares with the other stores the types, the fold of consent and the flights; how people come
+//! together, whose events bear on whom and what a status or a template's news means is written here a
+//! second time, so that a mistake has to be made twice to stay hidden. Nothing outlives the process.
+
+mod check;
+mod history;
+mod learn;
+mod outbox;
+mod pages;
+mod people;
+mod platform;
+mod sends;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use greenline_policy::consent::EventId;
+use greenline_policy::identity::Identifier;
+
+use crate::error::LedgerError;
+use crate::ids::Ids;
+use crate::request::{Answer, Request};
+use crate::types::{
+    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonView,
+    Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+};
+use crate::{DecideFn, Setup};
+use outbox::{Inbox, Reply};
+use people::{Link, Move, Person};
+use sends::{Send, Status};
+
+type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// A store.
+#[derive(Debug)]
+pub(crate) struct Store(Mutex<All>);
+
+/// What happened.
+#[derive(Debug)]
+struct All {
+    /// Ids from the configuration, by [`BusinessIx`].
+    businesses: Vec<Box<str>>,
+    decide: DecideFn,
+    ids: Ids,
+    last: u64,
+    closed: bool,
+    people: Vec<Person>,
+    /// Who has which canonical identifier.
+    known: HashMap<(BusinessIx, Identifier), usize>,
+    links: Vec<Link>,
+    moves: Vec<Move>,
+    /// Events that were given a key.
+    keys: HashMap<(BusinessIx, Box<str>), EventId>,
+    sends: Vec<Send>,
+    statuses: Vec<Status>,
+    /// What the platform said of numbers, accounts and templates, as it came.
+    news: Vec<(BusinessIx, Effect)>,
+    timeline: Vec<(BusinessIx, TimelineEntry)>,
+    inbox: Vec<Inbox>,
+    replies: Vec<Reply>,
+}
+
+impl All {
+    /// A number of its own for anything that happens: it grows, and says when, as the numbers of many
+    /// nodes would.
+    fn next(&mut self, at_ms: i64) -> u64 {
+        let floor = u64::try_from(at_ms).unwrap_or(0) << 20;
+        self.last = floor.max(self.last + 1);
+        self.last
+    }
+
+    /// As [`Self::next`], for what is named by a signed number.
+    fn next_signed(&mut self, at_ms: i64) -> i64 {
+        i64::try_from(self.next(at_ms)).unwrap_or(i64::MAX)
+    }
+
+    fn business(&self, ix: BusinessIx) -> Result<&str> {
+        self.businesses
+            .get(ix.0 as usize)
+            .map(|id| &**id)
+            .ok_or(LedgerError::Bug(
+                "a business that the ledger was not set up with",
+            ))
+    }
+}
+
+impl Store {
+    /// An empty store.
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let businesses = setup.businesses.iter();
+        Self(Mutex::new(All {
+            businesses: businesses.map(|b| b.id.as_str().into()).collect(),
+            decide: setup.decide,
+            ids: Ids::seeded(),
+            last: 0,
+            closed: false,
+            people: Vec::new(),
+            known: HashMap::new(),
+            links: Vec::new(),
+            moves: Vec::new(),
+            keys: HashMap::new(),
+            sends: Vec::new(),
+            statuses: Vec::new(),
+            news: Vec::new(),
+            timeline: Vec::new(),
+            inbox: Vec::new(),
+            replies: Vec::new(),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, business: BusinessIx) -> Result<MutexGuard<'_, All>> {
+        let all = self.lock();
+        all.business(business)?;
+        Ok(all)
+    }
+
+    /// Does what is asked.
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer> {
+        let mut all = self.lock();
+        if all.closed {
+            return Err(LedgerError::busy("the ledger is closing"));
+        }
+        all.check(&request)?;
+        all.answer(request)
+    }
+
+    pub(crate) fn settle(&self, id: DecisionId, outcome: Outcome) {
+        let mut all = self.lock();
+        if all.closed {
+            tracing::warn!("an outcome came after the ledger closed; it counts as unknown");
+            return;
+        }
+        all.settle(id, outcome);
+    }
+
+    pub(crate) async fn relay_done(&self, done: Vec<RelayDone>) -> Result<Answer> {
+        self.ask(Request::RelayDone(done)).await
+    }
+
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn close(&self) {
+        self.lock().closed = true;
+    }
+}
+
+/// The reading verbs: each takes the lock and looks.
+#[expect(clippy::unused_async, reason = "other stores wait here")]
+impl Store {
+    pub(crate) async fn person(
+        &self,
+        business: BusinessIx,
+        identifier: &Identifier,
+    ) -> Result<Option<PersonView>> {
+        Ok(self.of(business)?.view(business, identifier))
+    }
+
+    pub(crate) async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
+        Ok(self.lock().decision(id))
+    }
+
+    pub(crate) async fn decisions(
+        &self,
+        business: Option<BusinessIx>,
+        before: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<DecisionRecord>> {
+        let all = self.lock();
+        business.map(|ix| all.business(ix)).transpose()?;
+        Ok(all.decisions(business, before, limit))
+    }
+
+    pub(crate) async fn stops(
+        &self,
+        business: BusinessIx,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>> {
+        Ok(self.of(business)?.stops(business, limit))
+    }
+
+    pub(crate) async fn export(
+        &self,
+        business: BusinessIx,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent>> {
+        Ok(self.of(business)?.export(business, after, limit))
+    }
+
+    pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
+        Ok(self.of(business)?.numbers(business))
+    }
+
+    pub(crate) async fn templates(
+        &self,
+        business: BusinessIx,
+        waba_id: Option<&str>,
+    ) -> Result<Vec<TemplateView>> {
+        Ok(self.of(business)?.templates(business, waba_id))
+    }
+
+    pub(crate) async fn timeline(
+        &self,
+        business: BusinessIx,
+        subject: Option<(&str, &str)>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<TimelineEntry>> {
+        Ok(self
+            .of(business)?
+            .timeline(business, subject, before, limit))
+    }
+
+    pub(crate) async fn counts(&self, business: BusinessIx, now_ms: i64) -> Result<Counts> {
+        Ok(self.of(business)?.counts(business, now_ms))
+    }
+
+    pub(crate) async fn relay_due(
+        &self,
+        now_ms: i64,
+        lane: Lane,
+        limit: usize,
+    ) -> Result<Vec<Relay>> {
+        Ok(self.lock().relay_due(now_ms, lane, limit))
+    }
+
+    pub(crate) async fn verify(&self, decide: DecideFn) -> Result<Verification> {
+        Ok(self.lock().verify(decide))
+    }
+}

@@ -1,0 +1,89 @@
+//! What every store must do, whichever it is.
+//!
+//! A test takes a [`Place`](crate::support::Place) and knows of it only that it opens; [`over`] lists all
+//! of them for one store. One that is not listed is dead code, and the compiler says so.
+
+pub(crate) mod deliveries;
+pub(crate) mod people;
+pub(crate) mod refusals;
+pub(crate) mod sends;
+
+/// The tests of one area, over one store.
+macro_rules! tests {
+    ($store:expr, $area:ident { $($test:ident),* $(,)? }) => {
+        mod $area {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::contract::$area::$test(crate::support::Place::of($store)).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use tests;
+
+/// The whole contract, over one store.
+macro_rules! over {
+    ($store:expr) => {
+        crate::contract::tests!(
+            $store,
+            sends {
+                a_covered_send_is_allowed_and_recorded,
+                a_send_without_cover_is_refused_and_recorded,
+                both_addressees_must_be_allowed,
+                ids_grow_even_when_the_clock_does_not_and_over_a_restart,
+                an_observed_send_goes_though_refused_and_a_stop_finds_it,
+                an_unknown_outcome_makes_the_same_body_wait_also_over_a_restart,
+                a_status_may_come_before_the_answer_and_in_any_order,
+                outcomes_are_written_without_anybody_asking,
+                decisions_are_listed_newest_first_by_page,
+                a_closed_ledger_says_so,
+                many_at_once_are_all_answered,
+                a_decision_past_the_store_is_recorded_later_and_once,
+                what_may_have_gone_out_waits_until_the_last_of_it_is_known,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            people {
+                an_event_with_two_identifiers_makes_them_one_person,
+                two_known_people_who_turn_out_to_be_one_share_every_no,
+                a_moved_number_carries_noes_at_once_and_yeses_once_the_person_writes,
+                what_a_stranger_grants_on_the_old_number_is_not_the_persons,
+                moves_chain_and_may_come_back,
+                a_stop_on_the_old_number_waits_for_sends_to_the_new_one,
+                another_user_id_on_a_known_number_leaves_its_yeses_unconfirmed,
+                a_doubtful_spelling_joins_for_every_no_and_never_for_a_yes,
+                a_key_appends_once,
+                an_import_is_exported_in_order,
+                the_newest_answer_about_calls_stands,
+                a_stop_finds_sends_from_before_two_people_were_linked,
+                what_a_replaced_user_id_grants_later_is_not_the_persons,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            deliveries {
+                the_same_bytes_change_nothing_but_wait_for_the_same_sends,
+                a_reply_is_handed_out_once_whatever_happens,
+                a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken,
+                older_news_never_overwrites_newer,
+                the_timeline_is_paged_and_narrowed,
+                an_old_message_opens_no_window,
+                what_was_handed_out_comes_back_if_nobody_says_how_it_ended,
+                a_free_entry_point_lasts_as_long_as_the_longest,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            refusals {
+                one_impossible_request_does_not_take_others_down,
+                nobody_and_nowhere_are_defects,
+                a_delivery_that_contradicts_leaves_nothing_behind,
+                an_event_that_contradicts_is_left_out_of_many,
+            }
+        );
+    };
+}
+pub(crate) use over;

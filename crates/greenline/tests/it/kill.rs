@@ -1,0 +1,149 @@
+//! `kill -9` at random moments, under load, again and again: laws 1 to 4 hold over the whole history.
+//!
+//! Two apps send, people agree, write, stop and come back, statuses come in, everything is relayed to an
+//! app. After each kill the gateway starts on the same folder, and the platform delivers again what was not
+//! answered, as it does in earnest. Judged at the end: what arrived at the platform and at the app, against
+//! what was acknowledged and what is on disk.
+
+mod books;
+mod history;
+mod judge;
+mod lane;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use greenline_sim::Sim;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use books::Books;
+use history::History;
+use judge::{Findings, judge};
+use lane::Lane;
+
+use crate::support::chance::{self, Chance};
+use crate::support::command::run_with;
+use crate::support::gateway::Gateway;
+use crate::support::settings::Settings;
+use crate::support::{SOON, platform, soon};
+
+/// How often the gateway is killed.
+const ROUNDS: usize = 50;
+/// How many drive people at the same time, each with two apps.
+const LANES: u64 = 6;
+/// A round ends by a kill once so many answers came, at least and at most.
+const ANSWERS: std::ops::Range<u64> = 10..260;
+/// And so many microseconds later at most, so that any moment is hit.
+const LATER_US_MAX: u64 = 3_000;
+/// Every so many kills the store is verified before the gateway starts again.
+const VERIFY_EVERY: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_laws_hold_over_kills_at_random_moments() {
+    let seed = chance::seed();
+    println!("seed {seed}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let sim = Arc::new(platform::adapted(|config| config.log.requests_max = 1_000_000).await);
+    let history = Arc::new(History::default());
+    let app = history::app(&history).await;
+    let adapt = |settings: Settings| {
+        settings
+            .relaying(
+                0,
+                &format!("http://{}/hook", app.address),
+                history::RELAY_SECRET,
+            )
+            .with(
+                &["relay", "allow_hosts"],
+                vec![app.address.ip().to_string()],
+            )
+            // The decision's id goes along, so that each arrival names the record it must rest on.
+            .with(&["business", "0", "biz_opaque_callback_data"], true)
+    };
+    let mut gateway = Gateway::start(folder.path(), &sim.url(), adapt).await;
+    let lanes: Vec<Arc<Lane>> = (0..LANES)
+        .map(|number| Arc::new(Lane::new(number, seed, &sim, &history)))
+        .collect();
+    let started = Instant::now();
+    let mut moments = Chance::about(seed, LANES);
+    for round in 1..=ROUNDS {
+        load_until_killed(&mut gateway, &lanes, &history, &mut moments).await;
+        if round % VERIFY_EVERY == 0 {
+            verify(folder.path(), seed).await;
+        }
+        gateway.run_again().await;
+    }
+    let rounds_took = started.elapsed();
+    let books = catch_up(&gateway, &lanes, &history).await;
+    assert!(gateway.stop().await.success(), "{}", gateway.log_text());
+    verify(folder.path(), seed).await;
+    let findings = judge(&sim.requests(0), &history, &books, zero_ms(&sim));
+    println!(
+        "{findings:#?}\nrounds {rounds_took:?}, all {:?}",
+        started.elapsed()
+    );
+    assert!(findings.wrong.is_empty(), "seed {seed}: {findings:#?}");
+    not_in_vain(&findings, seed);
+}
+
+/// Enough happened for the laws to be tried.
+fn not_in_vain(findings: &Findings, seed: u64) {
+    let enough = findings.arrived >= 500
+        && findings.arrived_after_return >= 10
+        && findings.stops >= 100
+        && findings.refused >= 500
+        && findings.acknowledged >= 500
+        && findings.relayed >= findings.acknowledged
+        && findings.decisions >= findings.arrived + findings.refused
+        && findings.cut_off >= ROUNDS
+        && findings.arrived_unanswered >= 1;
+    assert!(enough, "seed {seed}: {findings:#?}");
+}
+
+/// Lets everybody work until a random moment, and kills the gateway.
+async fn load_until_killed(
+    gateway: &mut Gateway,
+    lanes: &[Arc<Lane>],
+    history: &History,
+    moments: &mut Chance,
+) {
+    let over = watch::Sender::new(false);
+    let mut working = JoinSet::new();
+    for lane in lanes {
+        let (lane, over) = (Arc::clone(lane), over.subscribe());
+        let (public, private) = (gateway.public, gateway.private);
+        working.spawn(async move { lane.work(public, private, over).await });
+    }
+    let wanted = ANSWERS.start + moments.below(ANSWERS.end - ANSWERS.start);
+    soon("the answers of a round", history.answers_more(wanted)).await;
+    tokio::time::sleep(Duration::from_micros(moments.below(LATER_US_MAX))).await;
+    assert!(gateway.is_running(), "{}", gateway.log_text());
+    gateway.kill().await;
+    over.send_replace(true);
+    soon("everybody stops", working.join_all()).await;
+}
+
+/// The platform delivers what is still owed, the app gets what is still due; then the books are read.
+async fn catch_up(gateway: &Gateway, lanes: &[Arc<Lane>], history: &History) -> Books {
+    for lane in lanes {
+        soon("owed webhooks are taken", lane.deliver_owed(gateway.public)).await;
+    }
+    // What is missing then is counted by the judge, with all else that is wrong.
+    let _ = tokio::time::timeout(SOON, history.all_relayed()).await;
+    books::read(gateway).await
+}
+
+async fn verify(folder: &Path, seed: u64) {
+    let found = run_with(&folder.join("greenline.toml"), &["verify", "--json"]).await;
+    assert_eq!(found.code, Some(0), "seed {seed}: {found:?}");
+    assert_eq!(found.json()["clean"], Value::Bool(true), "seed {seed}");
+}
+
+/// The Unix milliseconds at which the simulated platform's nanoseconds are 0.
+fn zero_ms(sim: &Sim) -> i64 {
+    let elapsed_ms = i64::try_from(sim.elapsed_ns() / 1_000_000).expect("a short run");
+    sim.now_ms() - elapsed_ms
+}
