@@ -98,8 +98,11 @@ fn standing(code: Option<&StandingCode<'_>>) -> Result<Standing, Unread> {
 
 #[derive(Serialize, Deserialize)]
 struct HeadCode<'a> {
-    #[serde(borrow)]
-    base: [Option<StandingCode<'a>>; 5],
+    /// The standing of all base scopes where it is the same: most heads come of one act.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    all: Option<StandingCode<'a>>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    base: Option<[Option<StandingCode<'a>>; 5]>,
     #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
     topics: Vec<(Cow<'a, str>, Option<StandingCode<'a>>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,8 +114,11 @@ struct HeadCode<'a> {
 impl HeadCode<'static> {
     fn of(head: &Head) -> Self {
         let named = |pair: Option<(EventId, i64)>| pair.map(|(event, at_ms)| (event.0, at_ms));
+        let [first, others @ ..] = head.base;
+        let all = StandingCode::of(first).filter(|_| others.iter().all(|other| *other == first));
         Self {
-            base: head.base.map(StandingCode::of),
+            base: all.is_none().then(|| head.base.map(StandingCode::of)),
+            all,
             topics: head
                 .topics
                 .iter()
@@ -125,8 +131,8 @@ impl HeadCode<'static> {
 }
 
 fn head(code: &HeadCode<'_>) -> Result<Head, Unread> {
-    let mut base = [Standing::Unknown; 5];
-    for (into, code) in base.iter_mut().zip(&code.base) {
+    let mut base = [standing(code.all.as_ref())?; 5];
+    for (into, code) in base.iter_mut().zip(code.base.iter().flatten()) {
         *into = standing(code.as_ref())?;
     }
     let topics = code
