@@ -215,7 +215,16 @@ async fn fill(
     read.reserve(READ_BYTES);
     tokio::select! {
         biased;
-        came = stream.read_buf(read) => Ok(if came? > 0 { Came::More } else { Came::Nothing }),
+        came = stream.read_buf(read) => {
+            if came? == 0 {
+                return Ok(Came::Nothing);
+            }
+            // A request has all the time there is, however long the connection was idle before.
+            if between {
+                clock.start();
+            }
+            Ok(Came::More)
+        }
         () = clock.over() => Ok(if between { Came::Nothing } else { Came::TooLate }),
         _ = stopped.changed(), if between => Ok(Came::Nothing),
     }

@@ -107,10 +107,13 @@ pub(crate) fn without_token(
     }
 }
 
-/// Whether a JSON body is to be looked at more closely for a token of its own.
+/// Whether a JSON body is to be looked at more closely for a token of its own. Its name may be written with
+/// escapes; nobody escapes plain letters without a reason.
 pub(crate) fn may_hold_token(json: &[u8]) -> bool {
     const NAME: &[u8] = b"access_token";
+    let escapes_letters = |part: &[u8]| matches!(part, [b'\\', b'u', b'0', b'0', b'2'..=b'7']);
     json.windows(NAME.len()).any(|part| part == NAME)
+        || json.contains(&b'\\') && json.windows(5).any(escapes_letters)
 }
 
 /// A JSON object without `access_token`, its other members as they are; `None` where it has none.
@@ -420,6 +423,11 @@ mod tests {
                 r#"{"text":{"body":"access_token"} }"#,
             ),
             (r#"["access_token"]"#, r#"["access_token"]"#),
+            (
+                r#"{"\u0061ccess\u005Ftoken":"secret","to":"1"}"#,
+                r#"{"to":"1"}"#,
+            ),
+            (r#"{"to":"\u0031"}"#, r#"{"to":"\u0031"}"#),
         ] {
             assert_eq!(cleaned(send::Body::Json(sent.as_bytes()), sent), kept);
         }

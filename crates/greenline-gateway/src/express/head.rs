@@ -166,7 +166,10 @@ fn digits(value: &[u8]) -> Option<usize> {
 }
 
 fn bearer(value: &[u8]) -> Option<&str> {
-    let (scheme, key) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    let text = value
+        .is_ascii()
+        .then(|| std::str::from_utf8(value).ok())??;
+    let (scheme, key) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 

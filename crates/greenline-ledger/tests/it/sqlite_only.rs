@@ -2,6 +2,7 @@
 //! the queue before the one writer.
 
 mod faults;
+mod messages;
 mod sends;
 mod verify;
 

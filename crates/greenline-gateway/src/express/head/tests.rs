@@ -142,6 +142,7 @@ fn what_leaves_a_doubt_is_something_else() {
         but("Bearer bot-key", "OAuth bot-key"),
         but("Bearer bot-key", "Basic Ym90"),
         but("Bearer bot-key", "Bearer"),
+        but("Bearer bot-key", "Bearer bot-k\u{e9}y"),
         but("Bearer bot-key", "bot-key"),
         but("application/json", "application/x-www-form-urlencoded"),
         but("application/json", "multipart/form-data; boundary=x"),
@@ -395,7 +396,7 @@ fn edited(bytes: &mut Vec<u8>, at: usize, edit: &Edit) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_called_plain_is_the_same_to_hyper(
