@@ -10,14 +10,13 @@ mod head;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use greenline_wire::path::Edge;
 use greenline_wire::send;
 use http::header;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
@@ -42,59 +41,6 @@ enum Errand {
     Pass(Forward),
 }
 
-/// A connection that brought something else, with what was read of it.
-pub(crate) struct Handed {
-    /// The connection.
-    pub(crate) stream: Prompt<TcpStream>,
-    /// What it brought that was not answered.
-    pub(crate) read: Bytes,
-}
-
-impl AsyncRead for Handed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.read.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, room);
-        }
-        let first = self.read.len().min(room.remaining());
-        room.put_slice(&self.read.split_to(first));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Handed {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 /// Serves a connection for as long as it brings plain sends; hands it back when it brings anything else.
 ///
 /// # Errors
@@ -104,7 +50,7 @@ pub(crate) async fn serve(
     mut stream: Prompt<TcpStream>,
     within: Duration,
     mut stopped: watch::Receiver<bool>,
-) -> io::Result<Option<Handed>> {
+) -> io::Result<Option<Prompt<TcpStream>>> {
     let mut read = BytesMut::new();
     let mut out = Vec::new();
     let mut clock = Clock::new(within);
@@ -130,8 +76,8 @@ pub(crate) async fn serve(
                 }
             },
             Next::Other => {
-                let read = read.freeze();
-                return Ok(Some(Handed { stream, read }));
+                stream.put_back(read.freeze());
+                return Ok(Some(stream));
             }
         };
         read.advance(length);

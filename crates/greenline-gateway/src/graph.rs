@@ -185,9 +185,14 @@ async fn dispatch(
         method: &call.method,
         query: call.query,
         headers: call.headers,
-        // What reads the body of a send refuses these parameters itself.
+        // A post to these edges is gated whatever its body says, and what reads a send refuses an override
+        // in it. With any other method the body may be what makes it a send.
         content: match named.edge {
-            Edge::Messages { .. } | Edge::MarketingMessages { .. } => send::Body::Empty,
+            Edge::Messages { .. } | Edge::MarketingMessages { .. }
+                if call.method == Method::POST =>
+            {
+                send::Body::Empty
+            }
             _ => call.content,
         },
     };

@@ -274,16 +274,22 @@ async fn ask_platform(
     request: Request<Outgoing>,
 ) -> Result<Response<Answer>, Refusal> {
     app.metrics.passed.add();
-    app.upstream.call(request, None).await.map_err(|error| {
-        app.metrics.upstream_failures.add();
-        tracing::warn!(%error, "a call could not be passed to the platform");
-        match error {
-            CallError::Unknown(_) => Refusal::unavailable("the platform did not answer", None),
-            CallError::NotSent(_) | CallError::Late => {
-                Refusal::unavailable("the platform cannot be reached", None)
-            }
+    app.upstream
+        .call(request, None)
+        .await
+        .map_err(|error| unreachable(app, &error))
+}
+
+/// A call that reaches nobody did not get through.
+pub(crate) fn unreachable(app: &Shared, error: &CallError) -> Refusal {
+    app.metrics.upstream_failures.add();
+    tracing::warn!(%error, "a call could not be passed to the platform");
+    match error {
+        CallError::Unknown(_) => Refusal::unavailable("the platform did not answer", None),
+        CallError::NotSent(_) | CallError::Late => {
+            Refusal::unavailable("the platform cannot be reached", None)
         }
-    })
+    }
 }
 
 /// Hands the answer on; a JSON answer of bounded size is read on the way.

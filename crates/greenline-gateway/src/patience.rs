@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -76,6 +77,8 @@ impl Patience {
 #[derive(Debug)]
 pub(crate) struct Prompt<S> {
     stream: S,
+    /// Read and put back.
+    unread: Bytes,
     within: Duration,
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -85,9 +88,15 @@ impl<S> Prompt<S> {
     pub(crate) fn new(stream: S, within: Duration) -> Self {
         Self {
             stream,
+            unread: Bytes::new(),
             within,
             clock: None,
         }
+    }
+
+    /// Puts back what was read; the next reads bring it again.
+    pub(crate) fn put_back(&mut self, read: Bytes) {
+        self.unread = read;
     }
 
     fn waited(
@@ -115,7 +124,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prompt<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let first = self.unread.len().min(buf.remaining());
+        buf.put_slice(&self.unread.split_to(first));
+        Poll::Ready(Ok(()))
     }
 }
 

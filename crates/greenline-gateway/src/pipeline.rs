@@ -171,29 +171,16 @@ pub(crate) fn prepare(
 
 /// Passes on what reaches nobody.
 pub(crate) async fn pass(app: &Shared, forward: &Forward) -> Result<Answered, Refusal> {
-    let unreachable = |error: &CallError| {
-        tracing::warn!(%error, "a call could not be passed to the platform");
-        app.metrics.upstream_failures.add();
-    };
     app.metrics.passed.add();
-    match forward.call(app, None, None).await {
-        Ok(Some(answered)) => Ok(Answered {
-            headers: pass::answer_headers(answered.headers),
-            ..answered
-        }),
-        Ok(None) => Err(Refusal::unavailable(
-            "the platform's answer could not be read",
-            None,
-        )),
-        Err(error @ CallError::Unknown(_)) => {
-            unreachable(&error);
-            Err(Refusal::unavailable("the platform did not answer", None))
-        }
-        Err(error) => {
-            unreachable(&error);
-            Err(Refusal::unavailable("the platform cannot be reached", None))
-        }
-    }
+    let answered = forward
+        .call(app, None, None)
+        .await
+        .map_err(|error| pass::unreachable(app, &error))?
+        .ok_or_else(|| Refusal::unavailable("the platform's answer could not be read", None))?;
+    Ok(Answered {
+        headers: pass::answer_headers(answered.headers),
+        ..answered
+    })
 }
 
 /// Readies what was judged for its decision.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use bytes::Bytes;
 use greenline_ledger::{Ledger, LedgerError, Setup};
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -25,7 +24,6 @@ use crate::app::{App, Shared};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::express::{self, Handed};
 use crate::inbound::Inbound;
 use crate::metrics::Metrics;
 use crate::patience::Prompt;
@@ -33,7 +31,7 @@ use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
 use crate::workers::Workers;
-use crate::{graph, learn, relay, replies, router, spill};
+use crate::{express, graph, learn, relay, replies, router, spill};
 
 /// How long requests under way may take to end once told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -346,13 +344,10 @@ where
 {
     let stream = TcpStream::from_std(stream)?;
     let _ = stream.set_nodelay(true);
-    let mut handed = Handed {
-        stream: Prompt::new(stream, timeout),
-        read: Bytes::new(),
-    };
+    let mut stream = Prompt::new(stream, timeout);
     if let Some((app, stopped)) = sends {
-        match express::serve(&app, handed.stream, timeout, stopped).await? {
-            Some(other) => handed = other,
+        match express::serve(&app, stream, timeout, stopped).await? {
+            Some(other) => stream = other,
             None => return Ok(()),
         }
     }
@@ -365,6 +360,6 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(timeout)
         .max_buf_size(READ_BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(handed), service);
+        .serve_connection(TokioIo::new(stream), service);
     Ok(watcher.watch(served).await?)
 }

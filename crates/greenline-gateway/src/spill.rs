@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use greenline_ledger::LedgerError;
-use greenline_ledger::types::{Admitted, Ask, BusinessIx, DecisionId, Effect, Outcome, Spilled};
+use greenline_ledger::types::{
+    Admitted, Ask, BusinessIx, DecisionId, Effect, Outcome, Spilled, UNSETTLED_MS,
+};
 use greenline_policy::decide::{Intent, WINDOW_MS};
 use greenline_policy::identity::Identifier;
 use greenline_policy::scope::Scope;
@@ -31,8 +33,6 @@ const READ_IN_EVERY: Duration = Duration::from_secs(1);
 const READ_IN_MAX: usize = 512;
 /// Stops remembered; past it no reply goes.
 const STOPS_MAX: usize = 10_000;
-/// How long the same body to the same person waits after an unknown outcome, as in the ledger.
-const UNSETTLED_MS: i64 = 15 * 60 * 1_000;
 
 /// Where decisions are kept that the store did not take.
 #[derive(Debug)]

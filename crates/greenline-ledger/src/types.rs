@@ -95,6 +95,9 @@ pub struct Ask {
     pub confirms: Option<EventId>,
 }
 
+/// How long a send of unknown outcome makes the same body to the same person wait, in milliseconds.
+pub const UNSETTLED_MS: i64 = 15 * 60 * 1_000;
+
 /// What became of an allowed send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {

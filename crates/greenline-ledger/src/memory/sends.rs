@@ -11,11 +11,8 @@ use crate::flight::Flight;
 use crate::state::facts::{Addressee, Judged};
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, Mode, Outcome, PersonId, PersonShard,
-    RecordedPerson, Spilled, Unrecorded,
+    RecordedPerson, Spilled, UNSETTLED_MS, Unrecorded,
 };
-
-/// How long a send of unknown outcome makes the same body wait.
-const UNSETTLED_MS: i64 = 15 * 60 * 1_000;
 
 /// A decision, with what became of it.
 #[derive(Debug)]

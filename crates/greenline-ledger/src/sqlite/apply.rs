@@ -15,10 +15,9 @@ use crate::state::State;
 use crate::state::facts::Addressees;
 use crate::state::journal::Change;
 use crate::state::messages::hash;
-use crate::state::unsettled::UNSETTLED_MS;
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
-    RelayResult,
+    RelayResult, UNSETTLED_MS,
 };
 
 impl Hand<'_> {

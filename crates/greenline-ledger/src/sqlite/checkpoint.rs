@@ -15,7 +15,7 @@ use crate::error::LedgerError;
 /// The log is moved each time so many bytes were committed.
 const EVERY_BYTES: usize = 8 << 20;
 /// Past so many pages the log is cut, for which the writer waits a moment.
-const CUT_PAGES: i64 = 4 << 10;
+const CUT_PAGES: i64 = 64 << 10;
 
 /// The thread; dropping stops it.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn run(connection: &Connection, rung: &Receiver<()>) {
     while rung.recv().is_ok() {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         if pages.is_some_and(|pages| pages > CUT_PAGES) {
-            checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)");
+            checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
         }
     }
 }

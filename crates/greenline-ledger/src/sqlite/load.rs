@@ -13,9 +13,8 @@ use crate::error::LedgerError;
 use crate::state::links::Move;
 use crate::state::people::{Slot, Window};
 use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
-use crate::state::unsettled::UNSETTLED_MS;
 use crate::state::{Business, State};
-use crate::types::{BusinessIx, DecisionId, PersonId, PersonShard};
+use crate::types::{BusinessIx, DecisionId, PersonId, PersonShard, UNSETTLED_MS};
 
 /// The businesses that the store knows, by row.
 pub(super) fn businesses(connection: &Connection) -> Result<Vec<(i64, Box<str>)>, LedgerError> {

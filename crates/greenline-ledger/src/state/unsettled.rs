@@ -12,9 +12,6 @@ use super::State;
 use super::journal::Change;
 use crate::types::PersonId;
 
-/// How long a send of unknown outcome makes the same body wait.
-pub(crate) const UNSETTLED_MS: i64 = 15 * 60 * 1_000;
-
 type Key = (PersonId, [u8; 16]);
 
 /// Sends that one body to one person waits for: until when, and by which decision.

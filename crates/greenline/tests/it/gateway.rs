@@ -112,6 +112,38 @@ async fn no_header_turns_a_read_into_a_write_and_no_read_gives_a_token_away() {
     sim.stop().await;
 }
 
+/// A read may carry a body, and a body may name another method: that makes it a send like any other.
+#[tokio::test]
+async fn no_body_turns_a_read_into_a_send() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sim = platform::sample().await;
+    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let mut json = template_message(DANA, "spring_offer");
+    json["method"] = json!("post");
+    let template = json!({"name": "spring_offer", "language": {"code": "en_US"}});
+    let form = format!("method=post&to={DANA}&type=template&template={template}");
+    let kinds = [
+        ("application/json", json.to_string()),
+        ("application/x-www-form-urlencoded", form),
+    ];
+    for edge in ["messages", "marketing_messages"] {
+        let target = messages_path().replace("messages", edge);
+        for (kind, body) in &kinds {
+            let headers = [("content-type", *kind)];
+            let answer = call(&gateway, Method::GET, &target, &headers, body.clone()).await;
+            assert_eq!(answer.code(), Some(131_050), "{edge} as {kind}");
+        }
+    }
+    let arrived = sim.requests(0);
+    assert!(
+        arrived
+            .iter()
+            .all(|request| !request.path.contains("messages")),
+        "{arrived:?}"
+    );
+    sim.stop().await;
+}
+
 #[tokio::test]
 async fn each_item_of_a_batch_is_judged() {
     let folder = tempfile::tempdir().expect("a folder");
