@@ -1,6 +1,7 @@
 //! Where things are: the repository's root, the target directory and what `setup` puts below it.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -59,11 +60,18 @@ impl Places {
     }
 }
 
-/// The full path of a program on `PATH` or in the system directories that root alone has on it.
+/// The full path of a program on `PATH`, in the system directories that root alone has on it, or where Debian keeps Postgres.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
+        .chain(postgres_folders())
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
+}
+
+/// Debian keeps each major version of Postgres in a folder of its own, on nobody's `PATH`.
+fn postgres_folders() -> impl Iterator<Item = PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    versions.flatten().map(|version| version.path().join("bin"))
 }

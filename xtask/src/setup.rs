@@ -16,7 +16,12 @@ struct Needed {
     purpose: &'static str,
 }
 
-const NEEDED: [Needed; 7] = [
+const NEEDED: [Needed; 8] = [
+    Needed {
+        program: "initdb",
+        package: "postgresql",
+        purpose: "the tests of the Postgres store, which start servers of their own",
+    },
     Needed {
         program: "strace",
         package: "strace",
@@ -53,6 +58,9 @@ const NEEDED: [Needed; 7] = [
         purpose: "the Node SDK client",
     },
 ];
+
+/// Read by Debian's scripts that make Postgres clusters, beside the file that comes with them.
+const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/greenline-setup.conf";
 
 /// The oldest Node.js that the Node SDK accepts.
 const NODE_AT_LEAST: (u32, u32) = (20, 19);
@@ -109,7 +117,22 @@ fn system_packages() -> Result<()> {
     apt_get(&["update", "--quiet"])?;
     let mut install = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
     install.extend(packages);
-    apt_get(&install)
+    without_a_cluster_of_its_own(|| apt_get(&install))
+}
+
+/// Debian's Postgres makes a cluster when it is installed, and starts it with the machine. We want the programs only.
+fn without_a_cluster_of_its_own(install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let setting = Path::new(NO_CLUSTER);
+    let folder = setting.parent().context("a file without a folder")?;
+    if setting.exists() {
+        return install();
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    write(setting, "create_main_cluster = false\n")?;
+    let outcome = install();
+    // What this machine does with packages later is not ours to decide.
+    fs::remove_file(setting).with_context(|| format!("cannot remove `{NO_CLUSTER}`"))?;
+    outcome
 }
 
 fn apt_get(args: &[&str]) -> Result<()> {

@@ -26,6 +26,7 @@ pub mod error;
 pub mod flight;
 mod ids;
 mod memory;
+mod postgres;
 mod queue;
 mod request;
 mod sqlite;
@@ -86,6 +87,7 @@ pub struct Ledger {
 enum Backend {
     Memory(Arc<memory::Store>),
     Sqlite(Arc<sqlite::Store>),
+    Postgres(Arc<postgres::Store>),
 }
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -96,6 +98,7 @@ macro_rules! on {
         match &$ledger.backend {
             Backend::Memory($store) => $call,
             Backend::Sqlite($store) => $call,
+            Backend::Postgres($store) => $call,
         }
     };
 }
@@ -149,6 +152,27 @@ impl Ledger {
         let store = sqlite::Store::open(path, &setup, faults)?;
         Ok(Self {
             backend: Backend::Sqlite(Arc::new(store)),
+            decide: setup.decide,
+        })
+    }
+
+    /// Opens the store that `url` names, creating or migrating it: `sqlite:PATH` as
+    /// [`Self::open_sqlite`] does, `postgres://…` for any number of nodes at once. There, what a node
+    /// remembers is a hint, and the database is the authority.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be reached; `Corrupt` when it does not read; `NotFound` when
+    /// the address names no store there is.
+    pub async fn open(url: &str, setup: Setup) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::open_sqlite(Path::new(path), setup);
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(LedgerError::NotFound("a store of that kind"));
+        }
+        let store = postgres::Store::open(url, &setup).await?;
+        Ok(Self {
+            backend: Backend::Postgres(Arc::new(store)),
             decide: setup.decide,
         })
     }

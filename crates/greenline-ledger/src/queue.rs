@@ -128,6 +128,12 @@ impl Queue {
         self.ring(waiting);
     }
 
+    /// Whether requests are no longer taken.
+    pub(crate) fn is_closing(&self) -> bool {
+        let waiting = self.lock();
+        waiting.closing || waiting.closed
+    }
+
     /// Says that the writer is gone: nobody will answer any more.
     pub(crate) fn abandon(&self) {
         let mut waiting = self.lock();

@@ -140,6 +140,13 @@ const CRATES: &[Crate] = &[
         never_depends: &["rusqlite", "tokio-postgres"],
         never_names: &["rusqlite", "greenline_sim"],
     },
+    // Never ships: in no crate's row, so only tests, benchmarks and tasks may depend on it.
+    Crate {
+        name: "greenline-testdb",
+        may_use: &[],
+        never_depends: &["tokio", "tokio-postgres", "rusqlite"],
+        never_names: &["greenline_ledger"],
+    },
 ];
 
 /// The binary puts everything together; the task runner touches nothing.

@@ -203,7 +203,10 @@ fn decision(row: &Row<'_>, decide: DecideFn) -> Result<Option<&'static str>, Led
 }
 
 /// The decision made again from its record.
-fn again(record: &DecisionRecord, decide: DecideFn) -> greenline_policy::decide::Decision {
+pub(crate) fn again(
+    record: &DecisionRecord,
+    decide: DecideFn,
+) -> greenline_policy::decide::Decision {
     let people: Vec<PersonFacts<'_>> = record
         .people
         .iter()

@@ -3,6 +3,7 @@
 //! The contract is one suite over every store; what only one of them can be asked has its own module.
 
 mod contract;
+mod postgres_only;
 mod sqlite_only;
 mod support;
 mod twin;
@@ -15,4 +16,9 @@ mod memory {
 /// The contract over SQLite.
 mod sqlite {
     crate::contract::over!(crate::support::Store::Sqlite);
+}
+
+/// The contract over Postgres.
+mod postgres {
+    crate::contract::over!(crate::support::Store::Postgres);
 }

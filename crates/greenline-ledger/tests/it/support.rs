@@ -28,6 +28,7 @@ pub(crate) const SECOND: i64 = 1_000;
 pub(crate) enum Store {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// Where one ledger is kept, away from every other.
@@ -36,6 +37,8 @@ pub(crate) enum Place {
     Memory(Ledger),
     /// A file in a directory of its own.
     Sqlite(tempfile::TempDir),
+    /// A database of its own.
+    Postgres(greenline_testdb::Database),
 }
 
 impl Place {
@@ -43,17 +46,23 @@ impl Place {
         match store {
             Store::Memory => Self::Memory(Ledger::in_memory(setup())),
             Store::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Store::Postgres => Self::Postgres(greenline_testdb::Database::fresh()),
         }
     }
 
-    #[expect(clippy::unused_async, reason = "a store elsewhere is waited for")]
     pub(crate) async fn open(&self) -> Ledger {
         match self {
             Self::Memory(ledger) => ledger.clone(),
             Self::Sqlite(dir) => {
                 Ledger::open_sqlite(&dir.path().join("ledger.db"), setup()).unwrap()
             }
+            Self::Postgres(database) => Ledger::open(&database.url(), setup()).await.unwrap(),
         }
+    }
+
+    /// Whether other nodes may change what this one knows, so that it decides nothing by itself.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// Gives a ledger up and opens it again.

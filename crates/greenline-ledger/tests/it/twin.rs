@@ -319,3 +319,13 @@ proptest! {
         live(Store::Sqlite, steps);
     }
 }
+
+proptest! {
+    // Fewer: each history has a database of its own.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn postgres_answers_as_memory_does(steps in history()) {
+        live(Store::Postgres, steps);
+    }
+}

@@ -1,0 +1,198 @@
+//! The store of many nodes: Postgres, and what speaks as it does.
+//!
+//! The database is the authority. Nothing here decides from what this node remembers: each batch loads the
+//! people it names, judges them as the other stores do, and is written only if none of them has changed
+//! since, which each person's version tells. So a stop that was acknowledged on any node is seen by every
+//! decision that begins after it on any node, whatever the clocks say. What a stop must wait for on other
+//! nodes it finds as sends without an outcome.
+//!
+//! It refuses to decide while the database is away: what was last seen is no ground to send on.
+
+mod connect;
+mod draft;
+mod effects;
+mod flights;
+mod hand;
+mod load;
+mod migrate;
+mod node;
+mod people;
+#[cfg(test)]
+mod plans;
+mod read;
+mod relay;
+mod rows;
+mod sql;
+mod trouble;
+mod verify;
+mod wants;
+mod write;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::runtime::Runtime;
+
+use crate::Setup;
+use crate::error::LedgerError;
+use crate::queue::Queue;
+use crate::request::{Answer, Caller, Job, Request};
+use crate::types::{BusinessIx, DecisionId, Outcome};
+use connect::{Pool, retrying};
+use load::Businesses;
+use node::{RENEW_EVERY, Seat};
+use write::Writer;
+
+/// A store.
+pub(crate) struct Store {
+    pool: Arc<Pool>,
+    /// Ids from the configuration, by [`BusinessIx`].
+    businesses: Businesses,
+    seat: Arc<Seat>,
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
+    /// Drives every connection; gone with the store.
+    runtime: Option<Runtime>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store at `url`, and brings its tables up to this release.
+    pub(crate) async fn open(url: &str, setup: &Setup) -> Result<Self, LedgerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("ledger-database")
+            .enable_all()
+            .build()
+            .map_err(|error| LedgerError::Unavailable(Arc::new(error)))?;
+        let handle = runtime.handle().clone();
+        let businesses: Businesses = setup
+            .businesses
+            .iter()
+            .map(|b| b.id.as_str().into())
+            .collect();
+        let store = Self {
+            pool: Arc::new(Pool::new(url, handle.clone())?),
+            businesses: Arc::clone(&businesses),
+            seat: Arc::new(Seat::new()),
+            queue: Arc::new(Queue::new(setup.queue_max, setup.batch_max)),
+            writer: Mutex::new(None),
+            closed: AtomicBool::new(false),
+            runtime: Some(runtime),
+        };
+        migrate::migrate(&store.pool).await?;
+        retrying!(store.pool, link => store.seat.hold(link).await)?;
+        let (pool, seat) = (Arc::clone(&store.pool), Arc::clone(&store.seat));
+        let writer = Writer::new(pool, handle.clone(), businesses, setup.decide, seat);
+        let thread = writer.start(Arc::clone(&store.queue))?;
+        *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        handle.spawn(live(
+            Arc::downgrade(&store.pool),
+            Arc::clone(&store.seat),
+            Arc::clone(&store.queue),
+        ));
+        Ok(store)
+    }
+
+    fn business(&self, ix: BusinessIx) -> Result<&str, LedgerError> {
+        let id = self.businesses.get(ix.0 as usize);
+        id.map(|id| &**id).ok_or(LedgerError::Bug(
+            "a business that the ledger was not set up with",
+        ))
+    }
+
+    fn business_of(&self, id: &str) -> Option<BusinessIx> {
+        let at = self.businesses.iter().position(|known| **known == *id)?;
+        u32::try_from(at).ok().map(BusinessIx)
+    }
+
+    fn check_open(&self) -> Result<(), LedgerError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(LedgerError::busy("the ledger is closing"));
+        }
+        Ok(())
+    }
+
+    /// Does what is asked: what touches people by the writer, the rest beside it.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answer, LedgerError> {
+        self.check_open()?;
+        match request {
+            Request::AdmitUnrecorded(..) => Err(LedgerError::busy(
+                "on many nodes nothing is decided without the database",
+            )),
+            Request::RelayDone(done) => self.relay_done(done).await,
+            Request::RelayReplay(business, app, now_ms) => {
+                self.relay_replay(business, app.as_deref(), now_ms).await
+            }
+            Request::InboxPrune(before_ms) => self.inbox_prune(before_ms).await,
+            Request::RepliesDue(limit) => self.replies_due(limit).await,
+            Request::ReplyDone(id, decision) => self.reply_done(id, decision).await,
+            request => {
+                let (caller, answer) = Caller::here();
+                self.queue.push(Job { request, caller })?;
+                match answer.await {
+                    Ok(note) => note.open(),
+                    Err(_) => Err(LedgerError::busy("the writer has stopped")),
+                }
+            }
+        }
+    }
+
+    /// Notes an outcome.
+    pub(crate) fn settle(&self, id: DecisionId, outcome: Outcome) {
+        self.queue.settle(id, outcome);
+    }
+
+    /// Writes what is queued and stops the writer.
+    pub(crate) async fn close(self: &Arc<Self>) {
+        let store = Arc::clone(self);
+        // A panic of the writer is logged where it is joined.
+        let _ = tokio::task::spawn_blocking(move || store.stop()).await;
+    }
+
+    fn stop(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.queue.close();
+        let thread = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the ledger's writer ended in a panic");
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Says that this node lives, until the store is gone.
+async fn live(pool: std::sync::Weak<Pool>, seat: Arc<Seat>, queue: Arc<Queue>) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let Some(pool) = pool.upgrade() else { return };
+        if queue.is_closing() {
+            return;
+        }
+        if let Err(error) = retrying!(pool, link => seat.renew(link).await) {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "this node could not say that it lives");
+        }
+    }
+}

@@ -1,0 +1,561 @@
+//! What a batch is going to write, gathered while it is judged and written in one go.
+//!
+//! Everything goes out at once, in one transaction: the batch's own id first, then the comparison of
+//! versions, which fails the whole transaction when somebody else was faster, then the rows, then the commit,
+//! which the database refuses by itself once anything before it failed. So a batch is written in one round
+//! trip.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+
+use rustc_hash::FxHashMap;
+use tokio_postgres::types::ToSql;
+
+use super::connect::{Link, within};
+use super::load::WindowRow;
+use super::rows::{person_column, seq_column, shard, shard_of_text};
+use super::sql;
+use super::trouble::Trouble;
+use crate::flight::Watch;
+use crate::types::PersonId;
+
+/// A column of many rows.
+type Column<T> = Vec<T>;
+
+/// Declares rows that are inserted many at once: each field one column.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident { $($column:ident: $kind:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name { $(pub(super) $column: Column<$kind>),* }
+
+        impl $name {
+            /// Adds a row.
+            pub(super) fn push(&mut self, ($($column),*): ($($kind),*)) { $(self.$column.push($column);)* }
+
+            fn is_empty(&self) -> bool { [$(self.$column.len()),*].iter().all(|rows| *rows == 0) }
+
+            fn columns(&self) -> Vec<&(dyn ToSql + Sync)> { vec![$(&self.$column),*] }
+        }
+    };
+}
+
+table!(
+    /// New people.
+    People { shard: i64, id: i64, business: Box<str>, seq: i64 }
+);
+table!(
+    /// New look-ups of people.
+    Names { shard: i64, business: Box<str>, kind: i64, value: String, owner_shard: i64, owner_id: i64 }
+);
+table!(
+    /// New identifiers of people.
+    Identifiers { shard: i64, id: i64, kind: i64, value: String, known_ms: i64, linked_at_ms: Option<i64> }
+);
+table!(
+    /// New links, each with both people.
+    Links { shard: i64, id: i64, kind: i64, other_shard: i64, other_id: i64, at_ms: i64, left_kind: i64, left_value: String }
+);
+table!(
+    /// New events.
+    Events {
+        shard: i64, id: i64, version: i64, seq: i64, business: Box<str>, kind: &'static str, scope: String, at_ms: i64,
+        stated_ms: i64, arrival_ms: i64, strength: &'static str, in_thread: bool, identifiers: String, evidence: String,
+        actor: Box<str>, dedup: Option<Box<str>>,
+    }
+);
+table!(
+    /// Keys now taken.
+    Keys { shard: i64, business: Box<str>, kind: i64, key: Box<str>, taken_by: i64 }
+);
+table!(
+    /// New decisions.
+    Decisions { shard: i64, seq: i64, business: Box<str>, person_id: Option<i64>, at_ms: i64, verdict: i64, record: String }
+);
+table!(
+    /// Decisions that go on, each with every addressee.
+    Sends { shard: i64, seq: i64, person_id: i64, others: Option<String>, token: i64, at_ms: i64, body_hash: Vec<u8> }
+);
+table!(
+    /// New timeline entries.
+    Timeline {
+        shard: i64, seq: i64, business: Box<str>, subject: &'static str, subject_id: Box<str>, origin: Box<str>,
+        event: Box<str>, at_ms: i64, body: Box<str>,
+    }
+);
+table!(
+    /// New deliveries.
+    Inbox { shard: i64, seq: i64, business: Box<str>, sha256: Box<str>, received_ms: i64, lane: i64, headers: String, body: Vec<u8> }
+);
+table!(
+    /// Apps they go to.
+    Relays { shard: i64, seq: i64, app: Box<str>, business: Box<str>, lane: i64, due_ms: i64 }
+);
+table!(
+    /// Own replies owed.
+    Replies {
+        shard: i64, id: i64, business: Box<str>, recipient: String, number: Box<str>, reply: String,
+        confirms: Option<i64>, message_id: Box<str>, at_ms: i64,
+    }
+);
+
+/// The latest status of a message within the batch.
+#[derive(Clone, Debug)]
+pub(super) struct StatusRow {
+    pub(super) status: Box<str>,
+    pub(super) rank: i64,
+    pub(super) at_ms: i64,
+    pub(super) code: Option<i64>,
+}
+
+/// What the platform said; merged by the database, row by row.
+#[derive(Debug)]
+pub(super) enum News {
+    Template {
+        business: Box<str>,
+        of: [Box<str>; 3],
+        template_id: Option<Box<str>>,
+        category: Option<&'static str>,
+        status: Option<Box<str>>,
+        is_ask: Option<bool>,
+        at_ms: i64,
+    },
+    Number {
+        business: Box<str>,
+        number: Box<str>,
+        status: Option<Box<str>>,
+        rating: Option<Box<str>>,
+        at_ms: i64,
+    },
+    Account {
+        business: Box<str>,
+        waba_id: Box<str>,
+        ban: &'static str,
+        at_ms: i64,
+    },
+    Restriction {
+        business: Box<str>,
+        waba_id: Box<str>,
+        named: Box<str>,
+        kind: &'static str,
+        until_ms: Option<i64>,
+        at_ms: i64,
+    },
+}
+
+/// An identifier that its person left.
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub(super) owner: PersonId,
+    pub(super) kind: i64,
+    pub(super) value: String,
+    pub(super) at_ms: i64,
+    pub(super) gone: bool,
+}
+
+/// Everything a batch writes.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// People as they were loaded, whom the batch touches: version, and the newest decision about them.
+    pub(super) touched: BTreeMap<PersonId, (i64, u64)>,
+    /// People that the batch makes: business, and the newest decision about them.
+    pub(super) made: BTreeMap<PersonId, (Box<str>, u64)>,
+    pub(super) names: Names,
+    pub(super) identifiers: Identifiers,
+    pub(super) marks: Vec<Mark>,
+    pub(super) links: Links,
+    pub(super) events: Events,
+    pub(super) keys: Keys,
+    pub(super) heads: BTreeMap<(PersonId, i64), String>,
+    pub(super) windows: BTreeMap<(PersonId, Box<str>), WindowRow>,
+    pub(super) inbound: BTreeMap<(i64, Box<str>, Box<str>), i64>,
+    pub(super) decisions: Decisions,
+    /// Decisions that may be on record already.
+    pub(super) spilled: Decisions,
+    pub(super) sends: Sends,
+    pub(super) timeline: Timeline,
+    pub(super) inbox: Inbox,
+    pub(super) relays: Relays,
+    pub(super) replies: Replies,
+    pub(super) statuses: FxHashMap<Box<str>, StatusRow>,
+    pub(super) news: Vec<News>,
+    /// Flights to be known once all this is written.
+    pub(super) flights: Vec<(PersonId, Watch)>,
+}
+
+/// Statements that writing runs.
+pub(super) const STATEMENTS: &[&str] = &[
+    sql::NOTE_BATCH,
+    sql::COMPARE_AND_SET,
+    sql::INSERT_PEOPLE,
+    sql::INSERT_NAMES,
+    sql::INSERT_IDENTIFIERS,
+    sql::MARK_IDENTIFIER,
+    sql::INSERT_LINKS,
+    sql::INSERT_EVENTS,
+    sql::INSERT_KEYS,
+    sql::PUT_HEADS,
+    sql::PUT_WINDOWS,
+    sql::PUT_INBOUND,
+    sql::INSERT_DECISIONS,
+    sql::INSERT_SPILLED,
+    sql::INSERT_SENDS,
+    sql::INSERT_TIMELINE,
+    sql::INSERT_INBOX,
+    sql::INSERT_RELAYS,
+    sql::INSERT_REPLIES,
+    sql::PUT_STATUSES,
+    sql::PUT_TEMPLATE,
+    sql::PUT_NUMBER,
+    sql::PUT_ACCOUNT,
+    sql::PUT_RESTRICTION,
+];
+
+/// The batch's own id, kept in the shard it touches first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchId {
+    pub(super) shard: i64,
+    pub(super) id: i64,
+}
+
+type Step<'s> = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send + 's>>;
+
+fn insert<'s>(link: &'s Link, sql: &'static str, columns: Vec<&'s (dyn ToSql + Sync)>) -> Step<'s> {
+    Box::pin(async move { link.change(sql, &columns).await.map(|_| ()) })
+}
+
+/// Sets all of them going in their order, so that they go out in one go, and waits for all or for the first
+/// that fails.
+async fn in_order(mut steps: Vec<Step<'_>>) -> Result<(), Trouble> {
+    std::future::poll_fn(|context| {
+        let mut failed = None;
+        steps.retain_mut(|step| {
+            if failed.is_some() {
+                return true;
+            }
+            match step.as_mut().poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(trouble)) => {
+                    failed = Some(trouble);
+                    false
+                }
+            }
+        });
+        match failed {
+            Some(trouble) => Poll::Ready(Err(trouble)),
+            None if steps.is_empty() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl Draft {
+    /// Where the batch's own id is kept.
+    pub(super) fn shard(&self) -> i64 {
+        let first = self.touched.keys().chain(self.made.keys()).next();
+        first.map_or(0, |person| shard(*person))
+    }
+
+    /// Writes everything, or nothing. [`STATEMENTS`] must be ready.
+    pub(super) async fn write(&self, link: &Link, batch: BatchId) -> Result<(), Trouble> {
+        let done = within(self.transaction(link, batch)).await;
+        if matches!(done, Err(Trouble::Again(_) | Trouble::Final(_))) {
+            within(link.batch("ROLLBACK")).await?;
+        }
+        done
+    }
+
+    async fn transaction(&self, link: &Link, batch: BatchId) -> Result<(), Trouble> {
+        let touched = Touched::of(self);
+        let made = self.made_rows();
+        let heads = Heads::of(self);
+        let windows = Windows::of(self);
+        let inbound = Inbound::of(self);
+        let statuses = Statuses::of(self);
+        let mut steps: Vec<Step<'_>> = vec![Box::pin(link.batch("BEGIN"))];
+        steps.push(Box::pin(async move {
+            link.change(sql::NOTE_BATCH, &[&batch.shard, &batch.id])
+                .await
+                .map(|_| ())
+        }));
+        if !touched.columns.0.is_empty() {
+            let (shards, ids, versions, seqs) = &touched.columns;
+            let count = &touched.count;
+            steps.push(Box::pin(async move {
+                link.ask(sql::COMPARE_AND_SET, &[shards, ids, versions, seqs, count])
+                    .await
+                    .map(|_| ())
+            }));
+        }
+        let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 17] = [
+            (made.is_empty(), sql::INSERT_PEOPLE, made.columns()),
+            (
+                self.names.is_empty(),
+                sql::INSERT_NAMES,
+                self.names.columns(),
+            ),
+            (
+                self.identifiers.is_empty(),
+                sql::INSERT_IDENTIFIERS,
+                self.identifiers.columns(),
+            ),
+            (
+                self.links.is_empty(),
+                sql::INSERT_LINKS,
+                self.links.columns(),
+            ),
+            (
+                self.events.is_empty(),
+                sql::INSERT_EVENTS,
+                self.events.columns(),
+            ),
+            (self.keys.is_empty(), sql::INSERT_KEYS, self.keys.columns()),
+            (heads.is_empty(), sql::PUT_HEADS, heads.columns()),
+            (windows.is_empty(), sql::PUT_WINDOWS, windows.columns()),
+            (inbound.is_empty(), sql::PUT_INBOUND, inbound.columns()),
+            (
+                self.decisions.is_empty(),
+                sql::INSERT_DECISIONS,
+                self.decisions.columns(),
+            ),
+            (
+                self.spilled.is_empty(),
+                sql::INSERT_SPILLED,
+                self.spilled.columns(),
+            ),
+            (
+                self.sends.is_empty(),
+                sql::INSERT_SENDS,
+                self.sends.columns(),
+            ),
+            (
+                self.timeline.is_empty(),
+                sql::INSERT_TIMELINE,
+                self.timeline.columns(),
+            ),
+            (
+                self.inbox.is_empty(),
+                sql::INSERT_INBOX,
+                self.inbox.columns(),
+            ),
+            (
+                self.relays.is_empty(),
+                sql::INSERT_RELAYS,
+                self.relays.columns(),
+            ),
+            (
+                self.replies.is_empty(),
+                sql::INSERT_REPLIES,
+                self.replies.columns(),
+            ),
+            (statuses.is_empty(), sql::PUT_STATUSES, statuses.columns()),
+        ];
+        for (is_empty, sql, columns) in tables {
+            if !is_empty {
+                steps.push(insert(link, sql, columns));
+            }
+        }
+        // After the inserts: what is marked may be new.
+        steps.extend(self.marks.iter().map(|mark| mark.step(link)));
+        steps.extend(self.news.iter().map(|news| news.step(link)));
+        // Should one of them fail, the database takes this for a rollback.
+        steps.push(Box::pin(link.batch("COMMIT")));
+        in_order(steps).await
+    }
+
+    fn made_rows(&self) -> People {
+        let mut rows = People::default();
+        for (id, (business, seq)) in &self.made {
+            rows.push((
+                shard(*id),
+                person_column(*id),
+                business.clone(),
+                seq_column(*seq),
+            ));
+        }
+        rows
+    }
+}
+
+struct Touched {
+    columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<i64>),
+    count: i64,
+}
+
+impl Touched {
+    fn of(draft: &Draft) -> Self {
+        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        // In the order of the key, so that two batches meet in one order.
+        for (person, (version, seq)) in &draft.touched {
+            columns.0.push(shard(*person));
+            columns.1.push(person_column(*person));
+            columns.2.push(*version);
+            columns.3.push(seq_column(*seq));
+        }
+        let count = i64::try_from(columns.0.len()).unwrap_or(i64::MAX);
+        Self { columns, count }
+    }
+}
+
+table!(
+    /// Folds to be stored.
+    Heads { shard: i64, id: i64, spelling: i64, body: String }
+);
+
+impl Heads {
+    fn of(draft: &Draft) -> Self {
+        let mut rows = Self::default();
+        for ((id, spelling), body) in &draft.heads {
+            rows.push((shard(*id), person_column(*id), *spelling, body.clone()));
+        }
+        rows
+    }
+}
+
+table!(
+    /// Windows to be stored.
+    Windows {
+        shard: i64, id: i64, number: Box<str>, wrote_at_ms: Option<i64>, free_until_ms: Option<i64>,
+        call_at_ms: Option<i64>, call_until_ms: Option<i64>,
+    }
+);
+
+impl Windows {
+    fn of(draft: &Draft) -> Self {
+        let mut rows = Self::default();
+        for ((id, number), row) in &draft.windows {
+            rows.push((
+                shard(*id),
+                person_column(*id),
+                number.clone(),
+                row.wrote_at_ms,
+                row.free_until_ms,
+                row.call_at_ms,
+                row.call_until_ms,
+            ));
+        }
+        rows
+    }
+}
+
+table!(
+    /// When numbers were written to.
+    Inbound { shard: i64, business: Box<str>, number: Box<str>, at_ms: i64 }
+);
+
+impl Inbound {
+    fn of(draft: &Draft) -> Self {
+        let mut rows = Self::default();
+        for ((shard, business, number), at_ms) in &draft.inbound {
+            rows.push((*shard, business.clone(), number.clone(), *at_ms));
+        }
+        rows
+    }
+}
+
+table!(
+    /// Statuses of messages.
+    Statuses { shard: i64, message_id: Box<str>, status: Box<str>, rank: i64, at_ms: i64, code: Option<i64> }
+);
+
+impl Statuses {
+    fn of(draft: &Draft) -> Self {
+        let mut ordered: Vec<_> = draft.statuses.iter().collect();
+        // Two batches meet in one order here too.
+        ordered.sort_by_key(|(message_id, _)| (shard_of_text(message_id), (*message_id).clone()));
+        let mut rows = Self::default();
+        for (message_id, row) in ordered {
+            rows.push((
+                shard_of_text(message_id),
+                message_id.clone(),
+                row.status.clone(),
+                row.rank,
+                row.at_ms,
+                row.code,
+            ));
+        }
+        rows
+    }
+}
+
+impl Mark {
+    fn step<'s>(&'s self, link: &'s Link) -> Step<'s> {
+        Box::pin(async move {
+            let (shard, id) = (shard(self.owner), person_column(self.owner));
+            let columns: [&(dyn ToSql + Sync); 6] = [
+                &shard,
+                &id,
+                &self.kind,
+                &self.value,
+                &self.at_ms,
+                &self.gone,
+            ];
+            link.change(sql::MARK_IDENTIFIER, &columns)
+                .await
+                .map(|_| ())
+        })
+    }
+}
+
+impl News {
+    fn step<'s>(&'s self, link: &'s Link) -> Step<'s> {
+        match self {
+            Self::Template {
+                business,
+                of: [waba_id, name, language],
+                template_id,
+                category,
+                status,
+                is_ask,
+                at_ms,
+            } => insert(
+                link,
+                sql::PUT_TEMPLATE,
+                vec![
+                    business,
+                    waba_id,
+                    name,
+                    language,
+                    template_id,
+                    category,
+                    status,
+                    is_ask,
+                    at_ms,
+                ],
+            ),
+            Self::Number {
+                business,
+                number,
+                status,
+                rating,
+                at_ms,
+            } => insert(
+                link,
+                sql::PUT_NUMBER,
+                vec![business, number, status, rating, at_ms],
+            ),
+            Self::Account {
+                business,
+                waba_id,
+                ban,
+                at_ms,
+            } => insert(link, sql::PUT_ACCOUNT, vec![business, waba_id, ban, at_ms]),
+            Self::Restriction {
+                business,
+                waba_id,
+                named,
+                kind,
+                until_ms,
+                at_ms,
+            } => insert(
+                link,
+                sql::PUT_RESTRICTION,
+                vec![business, waba_id, named, kind, until_ms, at_ms],
+            ),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS messages_stray ON messages (status_at_ms) WHERE decision_seq IS NULL;

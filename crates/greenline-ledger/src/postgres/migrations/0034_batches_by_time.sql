@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS batches_by_time ON batches (written_ms);

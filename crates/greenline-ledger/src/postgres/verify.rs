@@ -1,0 +1,224 @@
+//! Folds everything again and compares: what is projected must follow from what was appended.
+//!
+//! It reads a page of people at a time, beside live writers. What looks wrong is looked at once more before
+//! it is reported, because somebody may have written in between.
+
+use greenline_policy::rule::PACK;
+use rustc_hash::FxHashMap;
+use tokio_postgres::Row;
+
+use super::Store;
+use super::connect::{Link, retrying};
+use super::rows::{person, person_column, seq, shard};
+use super::sql;
+use super::trouble::Trouble;
+use super::wants::Wants;
+use crate::DecideFn;
+use crate::codec::{decode_head, decode_record};
+use crate::compose;
+use crate::error::LedgerError;
+use crate::sqlite::verify::again;
+use crate::types::{DecisionId, Difference, PersonId, PersonShard, Verification};
+use greenline_policy::decide::Verdict;
+
+/// Differences reported at most; past it one more says that there are others.
+const DIFFERENCES_MAX: usize = 1_000;
+/// People or decisions read at once.
+const PAGE: i64 = 500;
+
+fn differ(found: &mut Verification, difference: Difference) {
+    match found.differences.len() {
+        DIFFERENCES_MAX => found.differences.push(Difference {
+            what: "there are more".to_owned(),
+            ..difference
+        }),
+        more if more > DIFFERENCES_MAX => {}
+        _ => found.differences.push(difference),
+    }
+}
+
+fn difference(kind: &'static str, person: Option<PersonId>, what: String) -> Difference {
+    Difference { kind, person, what }
+}
+
+impl Store {
+    pub(crate) async fn verify(&self, decide: DecideFn) -> Result<Verification, LedgerError> {
+        let mut found = Verification::default();
+        self.references(&mut found).await?;
+        self.people(&mut found).await?;
+        self.records(decide, &mut found).await?;
+        Ok(found)
+    }
+
+    async fn references(&self, found: &mut Verification) -> Result<(), LedgerError> {
+        let checks = [
+            (sql::LOST_EVENTS, "events of a person without an identifier"),
+            (sql::LOST_SENDS, "outcomes of a decision that is not there"),
+            (sql::LOST_RELAYS, "relays of a delivery that is not there"),
+            (sql::LOST_NAMES, "names of an identifier that is not there"),
+            (sql::LOST_KEYS, "dedup keys of an event that is not there"),
+            (sql::WRONG_SHARDS, "rows in the wrong shard"),
+        ];
+        for (sql, what) in checks {
+            let mut lost = self.lost(sql).await?;
+            if lost > 0 {
+                lost = self.lost(sql).await?;
+            }
+            if lost > 0 {
+                differ(found, difference("missing", None, format!("{lost} {what}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn lost(&self, sql: &'static str) -> Result<i64, LedgerError> {
+        retrying!(self.pool, link => {
+            let rows = link.rows(sql, &[]).await?;
+            let count = rows.first().map(|row| row.try_get(0)).transpose()?;
+            Ok(count.unwrap_or(0))
+        })
+    }
+
+    async fn people(&self, found: &mut Verification) -> Result<(), LedgerError> {
+        let mut after = (-1_i64, -1_i64);
+        loop {
+            let page = retrying!(self.pool, link => link.rows(sql::PEOPLE_AFTER, &[&after.0, &after.1, &PAGE]).await)?;
+            let mut people = Vec::with_capacity(page.len());
+            for row in &page {
+                after = columns(row)?;
+                people.push(person(after.1));
+            }
+            if people.is_empty() {
+                return Ok(());
+            }
+            let mut looked = retrying!(self.pool, link => self.page(link, &people).await)?;
+            if !looked.differences.is_empty() {
+                looked = retrying!(self.pool, link => self.page(link, &people).await)?;
+            }
+            found.people += looked.people;
+            found.events += looked.events;
+            for one in looked.differences {
+                differ(found, one);
+            }
+        }
+    }
+
+    async fn page(&self, link: &mut Link, people: &[PersonId]) -> Result<Verification, Trouble> {
+        let mut found = Verification::default();
+        let (shards, ids): (Vec<i64>, Vec<i64>) = people
+            .iter()
+            .map(|person| (shard(*person), person_column(*person)))
+            .unzip();
+        let snapshot = match self.snapshot(link, &Wants::default(), people).await {
+            Ok(snapshot) => snapshot,
+            Err(Trouble::Final(LedgerError::Corrupt(cause))) => {
+                found.people = people.len() as u64;
+                let what = format!("cannot be loaded: {cause}");
+                found.differences.push(difference("store", None, what));
+                return Ok(found);
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        let mut stored: FxHashMap<(PersonId, i64), String> = FxHashMap::default();
+        for row in &link.rows(sql::HEADS_OF, &[&shards, &ids]).await? {
+            stored.insert((person(row.try_get(0)?), row.try_get(1)?), row.try_get(2)?);
+        }
+        for row in &link.rows(sql::VERSIONS_OF, &[&shards, &ids]).await? {
+            let (count, first, last): (i64, i64, i64) =
+                (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+            found.events += seq(count);
+            if first != 1 || last != count {
+                let what = format!("{count} events are numbered {first} to {last}");
+                found.differences.push(difference(
+                    "version_gap",
+                    Some(person(row.try_get(0)?)),
+                    what,
+                ));
+            }
+        }
+        found.people = people.len() as u64;
+        for (slot, group) in (0..).zip(&snapshot.state.groups) {
+            let (groups, history) = snapshot.history(slot)?;
+            let heads = compose::heads(&groups, &history);
+            for member in group
+                .members
+                .iter()
+                .filter(|member| people.contains(member))
+            {
+                for (spelling, folded) in (0..).zip(&heads) {
+                    let head = stored
+                        .get(&(*member, spelling))
+                        .map(|body| decode_head(body));
+                    let is_same = match head.transpose() {
+                        Ok(head) => head.as_ref() == folded.as_deref(),
+                        Err(_) => false,
+                    };
+                    if !is_same {
+                        let what = format!(
+                            "the stored head (spelling {spelling}) is not the fold of the events"
+                        );
+                        found
+                            .differences
+                            .push(difference("head", Some(*member), what));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn records(&self, decide: DecideFn, found: &mut Verification) -> Result<(), LedgerError> {
+        let mut after = (-1_i64, -1_i64);
+        loop {
+            let page = retrying!(self.pool, link => link.rows(sql::RECORDS_AFTER, &[&after.0, &after.1, &PAGE]).await)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for row in &page {
+                let (number, shard) = columns(row)?;
+                after = (shard, number);
+                found.decisions += 1;
+                match decision(row, decide).map_err(Trouble::given_up) {
+                    Ok(None) => {}
+                    Ok(Some(what)) => {
+                        differ(
+                            found,
+                            difference("decision", None, format!("decision {number}: {what}")),
+                        );
+                    }
+                    Err(LedgerError::Corrupt(cause)) => {
+                        differ(
+                            found,
+                            difference("record", None, format!("decision {number}: {cause}")),
+                        );
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+fn columns(row: &Row) -> Result<(i64, i64), LedgerError> {
+    let read = || Ok::<_, Trouble>((row.try_get(0)?, row.try_get(1)?));
+    read().map_err(Trouble::given_up)
+}
+
+fn decision(row: &Row, decide: DecideFn) -> Result<Option<&'static str>, Trouble> {
+    let shard: i64 = row.try_get(1)?;
+    let id = DecisionId {
+        shard: PersonShard(u16::try_from(shard).map_err(|_| LedgerError::unreadable("a shard"))?),
+        seq: seq(row.try_get(0)?),
+    };
+    let record = decode_record(id, "", row.try_get(3)?, row.try_get(5)?)?;
+    let column: Option<i64> = row.try_get(2)?;
+    if column.map(person) != record.people.first().and_then(|first| first.person) {
+        return Ok(Some("its person is not the record's"));
+    }
+    let verdict: i64 = row.try_get(4)?;
+    if (verdict == 1) != (record.decision.verdict == Verdict::Allow) {
+        return Ok(Some("its verdict is not the record's"));
+    }
+    let is_other = *record.pack == *PACK && again(&record, decide) != record.decision;
+    Ok(is_other.then_some("deciding again gives another answer"))
+}

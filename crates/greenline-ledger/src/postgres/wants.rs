@@ -1,0 +1,149 @@
+//! What a batch will need to know, worked out from its requests before anything is loaded.
+
+use greenline_policy::identity::Identifier;
+use rustc_hash::FxHashSet;
+use sha2::{Digest, Sha256};
+
+use crate::codec::rows::reply_kind;
+use crate::request::Request;
+use crate::types::{Ask, BusinessIx, Delivery, Effect, NewEvent, OwnReply};
+
+/// What a key was taken for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum KeyKind {
+    /// An event's key.
+    Event,
+    /// The bytes of a delivery.
+    Delivery,
+    /// A kind of reply to a message.
+    Reply,
+}
+
+impl KeyKind {
+    /// As a column.
+    pub(super) fn column(self) -> i64 {
+        match self {
+            Self::Event => 1,
+            Self::Delivery => 2,
+            Self::Reply => 3,
+        }
+    }
+
+    /// Reads [`Self::column`].
+    pub(super) fn of(column: i64) -> Option<Self> {
+        [Self::Event, Self::Delivery, Self::Reply]
+            .into_iter()
+            .find(|kind| kind.column() == column)
+    }
+}
+
+/// Something that may be taken once per business.
+pub(super) type Key = (BusinessIx, KeyKind, Box<str>);
+
+/// What is to be loaded.
+#[derive(Debug, Default)]
+pub(super) struct Wants {
+    /// Canonical identifiers.
+    pub(super) names: FxHashSet<(BusinessIx, Identifier)>,
+    /// Keys.
+    pub(super) keys: FxHashSet<Key>,
+    /// Account, name and language.
+    pub(super) templates: FxHashSet<(BusinessIx, [Box<str>; 3])>,
+    /// Numbers.
+    pub(super) numbers: FxHashSet<(BusinessIx, Box<str>)>,
+    /// Accounts.
+    pub(super) accounts: FxHashSet<(BusinessIx, Box<str>)>,
+}
+
+/// The key of a delivery's bytes: their SHA-256.
+pub(super) fn delivery_key(delivery: &Delivery) -> Box<str> {
+    let digest: [u8; 32] = Sha256::digest(&delivery.body).into();
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text.into()
+}
+
+/// The key of a kind of reply to a message.
+pub(super) fn reply_key(reply: &OwnReply, message_id: &str) -> Box<str> {
+    format!("{}:{message_id}", reply_kind(reply)).into()
+}
+
+impl Wants {
+    /// What these requests need.
+    pub(super) fn of(requests: &[&Request]) -> Self {
+        let mut wants = Self::default();
+        for request in requests {
+            wants.request(request);
+        }
+        wants
+    }
+
+    fn request(&mut self, request: &Request) {
+        match request {
+            Request::Admit(ask) => self.ask(ask),
+            Request::Preview(ask) => self.ask(ask),
+            Request::Append(event) => self.event(event),
+            Request::AppendAll(events) => events.iter().for_each(|event| self.event(event)),
+            Request::Learn(business, effects) => self.effects(*business, effects),
+            Request::Ingest(delivery) => {
+                self.keys
+                    .insert((delivery.business, KeyKind::Delivery, delivery_key(delivery)));
+                self.effects(delivery.business, &delivery.effects);
+            }
+            _ => {}
+        }
+    }
+
+    fn names(&mut self, business: BusinessIx, identifiers: &[Identifier]) {
+        let canonical = identifiers.iter().map(|id| (business, id.canonical().0));
+        self.names.extend(canonical);
+    }
+
+    fn ask(&mut self, ask: &Ask) {
+        self.names(ask.business, &ask.to);
+        self.numbers.insert((ask.business, (&*ask.number).into()));
+        self.accounts.insert((ask.business, (&*ask.waba_id).into()));
+        if let Some(asked) = &ask.template {
+            let name = [
+                (&*asked.waba_id).into(),
+                asked.name.clone(),
+                asked.language.clone(),
+            ];
+            self.templates.insert((ask.business, name));
+        }
+    }
+
+    fn event(&mut self, event: &NewEvent) {
+        self.names(event.business, &event.person);
+        if let Some(key) = &event.dedup {
+            self.keys
+                .insert((event.business, KeyKind::Event, key.clone()));
+        }
+    }
+
+    fn effects(&mut self, business: BusinessIx, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Consent(event) => self.event(event),
+                Effect::Known { person, .. }
+                | Effect::Wrote { person, .. }
+                | Effect::CallPermission { person, .. } => self.names(business, person),
+                Effect::Moved { from, to, .. } => {
+                    self.names(business, std::slice::from_ref(from));
+                    self.names(business, std::slice::from_ref(to));
+                }
+                Effect::Reply {
+                    reply, message_id, ..
+                } => {
+                    self.keys
+                        .insert((business, KeyKind::Reply, reply_key(reply, message_id)));
+                }
+                _ => {}
+            }
+        }
+    }
+}

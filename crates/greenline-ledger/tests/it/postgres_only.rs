@@ -1,0 +1,14 @@
+//! What only a store of many nodes can be asked: nodes beside each other, nodes that end, connections that
+//! break while something is being written, a database that is away.
+
+mod faults;
+mod nodes;
+mod races;
+
+use greenline_ledger::Ledger;
+
+use crate::support::setup;
+
+async fn node(url: &str) -> Ledger {
+    Ledger::open(url, setup()).await.unwrap()
+}
