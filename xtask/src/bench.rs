@@ -2,8 +2,10 @@
 
 use anyhow::{Result, bail};
 
+mod moving;
 mod send;
 mod server;
+mod store;
 
 struct Bench {
     name: &'static str,
@@ -11,11 +13,23 @@ struct Bench {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHES: [Bench; 1] = [Bench {
-    name: "send",
-    about: "CPU per gated, durably recorded send and sends per second, against nginx `proxy_pass`",
-    run: send::run,
-}];
+const BENCHES: [Bench; 3] = [
+    Bench {
+        name: "move",
+        about: "an installation moved from SQLite to Postgres and killed on the way: time, rows a second, memory",
+        run: moving::run,
+    },
+    Bench {
+        name: "send",
+        about: "CPU per gated, durably recorded send and sends per second, against nginx `proxy_pass`",
+        run: send::run,
+    },
+    Bench {
+        name: "store",
+        about: "decisions a second and CPU per decision, in batches against one by one, on SQLite and Postgres",
+        run: store::run,
+    },
+];
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let Some((name, rest)) = args.split_first() else {

@@ -40,7 +40,7 @@ const NEEDED: [Needed; 8] = [
     Needed {
         program: "chromium",
         package: "chromium",
-        purpose: "looking at the pages as a browser shows them",
+        purpose: "the tests that drive the preference page, and looking at the others",
     },
     Needed {
         program: "python3",
@@ -50,7 +50,7 @@ const NEEDED: [Needed; 8] = [
     Needed {
         program: "node",
         package: "nodejs",
-        purpose: "the Node SDK client",
+        purpose: "the Node SDK client, and driving the browser",
     },
     Needed {
         program: "npm",

@@ -7,11 +7,14 @@
 //! This crate never touches SQL or upstream, and never decides: it shows what it is given. It masks
 //! nothing by itself either; whoever fills a view chooses what may be seen.
 
+mod avenues;
 mod chart;
 pub mod docs;
 mod page;
+pub mod preference;
 pub mod words;
 
+pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
 pub use page::{
     Addressee, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow, Marker,
     MessagePage, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage,

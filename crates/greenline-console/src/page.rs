@@ -168,6 +168,8 @@ pub struct StatusPage {
     pub frame: Frame,
     /// Refusals do not bind.
     pub observed: bool,
+    /// Notifications would be the only way out.
+    pub shut: bool,
     /// Counts.
     pub counts: Counts,
     /// The business's numbers.

@@ -4,14 +4,18 @@
 //! platform and never sends: a message goes through the gateway or not at all.
 
 mod auth;
+mod avenues;
 pub mod consents;
 pub mod decisions;
+pub(crate) mod erase;
 mod extract;
+pub mod links;
 pub mod openapi;
 mod operate;
 mod pages;
 mod people;
 pub mod problem;
+mod proof;
 mod records;
 mod shape;
 
@@ -29,7 +33,18 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/consents/import", post(consents::import_file))
         .route("/v1/export/consents", get(records::export))
         .route("/v1/people/{id}", get(people::show))
+        .route(
+            "/v1/people/{id}/links",
+            post(links::make).delete(links::revoke),
+        )
+        .route("/v1/links", post(links::make_many))
+        .route("/v1/people/{id}/erase", post(erase::erase))
+        .route("/v1/people/{id}/proof", get(proof::show))
+        .route("/v1/people/{id}/receipts", get(proof::receipts::show))
+        .route("/v1/log/{business}/head", get(proof::head))
         .route("/v1/stops", get(records::stops))
+        .route("/v1/avenues", get(avenues::show))
+        .route("/v1/avenues/probe", post(avenues::walk))
         .route(
             "/v1/decisions",
             get(decisions::list).post(decisions::preview),
@@ -40,7 +55,10 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/timeline", get(records::timeline))
         .route("/v1/relay", get(operate::relay))
         .route("/v1/relay/replay", post(operate::replay))
-        .route("/v1/verify", get(operate::verify))
+        .route(
+            "/v1/verify",
+            get(operate::verify).post(operate::verify_against),
+        )
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/docs", get(openapi::docs))
         .route("/", get(pages::status))
@@ -50,6 +68,7 @@ pub fn routes() -> Router<Shared> {
             get(pages::addressee).post(pages::addressee_in_full),
         )
         .route("/people", get(pages::people).post(pages::search))
+        .route("/avenues", get(avenues::page))
         .route("/relay/replay", post(pages::replay))
         .route("/favicon.ico", get(pages::no_icon))
         .route("/healthz", get(operate::healthz))

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use greenline_ledger::Ledger;
 use tokio::sync::Notify;
 
+use crate::avenues::Avenues;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::keyring::Keys;
 use crate::media::MediaHosts;
 use crate::metrics::Metrics;
+use crate::preferences::Preferences;
 use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::Origin;
@@ -25,6 +28,12 @@ pub struct App {
     pub ledger: Ledger,
     /// Where decisions about replies are kept while the store is down.
     pub spill: Spill,
+    /// Greenline's own keys.
+    pub keys: Keys,
+    /// What preference pages need.
+    pub preferences: Preferences,
+    /// What is known of ways out.
+    pub avenues: Avenues,
     /// The platform.
     pub upstream: Origin,
     /// Which templates the ledger knows.

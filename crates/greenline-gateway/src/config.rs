@@ -5,6 +5,7 @@
 
 mod check;
 mod load;
+mod store_url;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use check::{Finding, check};
 pub use load::{ConfigError, load, parse};
+pub use store_url::StoreUrl;
 
 /// The defaults, which are also the reference text.
 pub const DEFAULTS: &str = include_str!("config/default.toml");
@@ -60,6 +62,10 @@ pub struct Config {
     pub listen: Listen,
     /// The store.
     pub store: Store,
+    /// Greenline's own keys.
+    pub keys: Keys,
+    /// The provable log.
+    pub proof: Proof,
     /// The platform.
     pub upstream: Upstream,
     /// Bounds on input.
@@ -91,14 +97,16 @@ pub struct Listen {
     pub public_url: String,
     /// How the private listener is reached.
     pub private_url: String,
+    /// Own proxies before the public listener, whose `X-Forwarded-For` is believed.
+    pub public_proxies: usize,
 }
 
 /// `[store]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `sqlite:PATH`.
-    pub url: String,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: StoreUrl,
     /// What replies do while the store is down.
     pub replies_when_down: RepliesWhenDown,
     /// Folder of the spill file; empty for one beside the store.
@@ -109,6 +117,26 @@ pub struct Store {
     pub queue_max: usize,
     /// Decisions in one commit.
     pub batch_max: usize,
+}
+
+/// `[keys]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The file of keys; empty for one beside a SQLite store.
+    pub file: String,
+}
+
+/// `[proof]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// Between looks for records to seal.
+    pub seal_every_ms: u64,
+    /// Where heads are published: `file:PATH`, an https address, or empty.
+    pub publish: String,
+    /// Between two heads of one business that are published.
+    pub publish_every_s: u64,
 }
 
 /// `store.replies_when_down`.
@@ -161,6 +189,12 @@ pub struct Limits {
     pub connections_max: usize,
     /// Rows of one page.
     pub page_rows_max: usize,
+    /// Looks at one preference page in a minute.
+    pub preference_views_per_minute_max: u32,
+    /// Undos on one preference page in an hour.
+    pub preference_undos_per_hour_max: u32,
+    /// Links that are none, from one address in a minute.
+    pub preference_strays_per_minute_max: u32,
 }
 
 /// `[relay]`.
@@ -319,6 +353,12 @@ pub struct Business {
     /// Own wording of replies, kind → language → text.
     #[serde(default)]
     pub texts: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+    /// How its preference page looks.
+    #[serde(default)]
+    pub page: Page,
+    /// Ways out that need no notification.
+    #[serde(default)]
+    pub avenues: Avenues,
     /// What is said of templates.
     #[serde(default)]
     pub template: Vec<Template>,
@@ -336,6 +376,39 @@ fn english() -> String {
 
 fn yes() -> bool {
     true
+}
+
+/// `[business.page]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    /// A picture: a file, or an https address.
+    #[serde(default)]
+    pub logo: String,
+    /// The colour of switches and buttons, `#rrggbb`.
+    #[serde(default)]
+    pub accent: String,
+    /// Where the business says what it does with personal data.
+    #[serde(default)]
+    pub privacy_url: String,
+    /// What topics are called: topic → language → name.
+    #[serde(default)]
+    pub topics: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+}
+
+/// `[business.avenues]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Avenues {
+    /// The published place from which people reach the preference page.
+    #[serde(default)]
+    pub preference_page_published_at: String,
+    /// How people reach staff who record their requests.
+    #[serde(default)]
+    pub staff: String,
+    /// Whether the business's systems pass requests on through the API; unset, it counts once they did.
+    #[serde(default)]
+    pub api: Option<bool>,
 }
 
 /// `[[business.template]]`.

@@ -194,6 +194,7 @@ impl Directory {
             config: business.clone(),
             rules: Rules {
                 window_templates_are_replies: business.window_templates_are_replies,
+                ..Rules::default()
             },
             stop: stop::Settings::default()
                 .counting(business.ambiguous_stop_words.iter().map(String::as_str))

@@ -54,6 +54,8 @@ counters! {
     webhooks_quarantined: "greenline_webhooks_quarantined_total", "Webhook entries of accounts that do not belong there.";
     webhooks_not_recorded: "greenline_webhooks_not_recorded_total", "Parts of webhooks that contradict the ledger; the inbox keeps them.";
     stops: "greenline_stops_total", "Stops recorded from webhooks.";
+    preference_stops: "greenline_preference_stops_total", "Noes recorded from preference pages.";
+    preference_undos: "greenline_preference_undos_total", "Noes from preference pages that were undone there.";
     relayed: "greenline_relayed_total", "Deliveries taken by apps.";
     relay_failures: "greenline_relay_failures_total", "Attempts that an app did not take.";
     replies_spilled: "greenline_replies_spilled_total", "Replies let go while the store was down.";

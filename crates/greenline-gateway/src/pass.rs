@@ -112,8 +112,8 @@ pub(crate) fn without_token(
 pub(crate) fn may_hold_token(json: &[u8]) -> bool {
     const NAME: &[u8] = b"access_token";
     let escapes_letters = |part: &[u8]| matches!(part, [b'\\', b'u', b'0', b'0', b'2'..=b'7']);
-    json.windows(NAME.len()).any(|part| part == NAME)
-        || json.contains(&b'\\') && json.windows(5).any(escapes_letters)
+    memchr::memmem::find(json, NAME).is_some()
+        || memchr::memchr(b'\\', json).is_some() && json.windows(5).any(escapes_letters)
 }
 
 /// A JSON object without `access_token`, its other members as they are; `None` where it has none.

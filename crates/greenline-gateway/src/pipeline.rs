@@ -30,7 +30,7 @@ use crate::graph::{Answered, Call};
 use crate::outlive::Outlive;
 use crate::refusal::{HEADER_DECISION, HEADER_REASONS, Refusal, names};
 use crate::upstream::{CallError, Outgoing};
-use crate::{ids, learn, pass, spill};
+use crate::{avenues, ids, learn, pass, spill};
 
 /// A send may begin to go out this long after it was decided, counted from before the decision.
 pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
@@ -202,16 +202,21 @@ pub(crate) async fn parcel(
         })?;
     let business = app.directory.business(client.business);
     let stamp = business.config.biz_opaque_callback_data && judged.stampable;
+    let is_template = judged.template.is_some();
+    let mut ask = ask(
+        app,
+        client.business,
+        &client.name,
+        &number,
+        judged,
+        forward.body(),
+    );
+    if is_template {
+        ask.rules = avenues::rules(app, client.business, ask.now_ms).await;
+    }
     Ok(Parcel {
         business: client.business,
-        ask: ask(
-            app,
-            client.business,
-            &client.name,
-            &number,
-            judged,
-            forward.body(),
-        ),
+        ask,
         request: forward,
         stamp,
         _permit: permit,
@@ -626,6 +631,9 @@ pub async fn preview(
     }
     let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
     ask.now_ms = at_ms.unwrap_or(ask.now_ms);
+    if ask.template.is_some() {
+        ask.rules = avenues::rules(app, business, ask.now_ms).await;
+    }
     app.ledger
         .preview(ask)
         .await

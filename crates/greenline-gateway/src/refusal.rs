@@ -30,7 +30,8 @@ pub fn code(rule: Rule) -> (u32, u16) {
         | Rule::ConsentMissing
         | Rule::ConsentClaimed
         | Rule::ConsentUnconfirmed
-        | Rule::ConsentExpired => (131_050, 400),
+        | Rule::ConsentExpired
+        | Rule::AskOnlyWayOut => (131_050, 400),
         Rule::CallPermission => (138_006, 400),
         Rule::NumberBanned | Rule::AccountLocked => (131_031, 403),
         Rule::NumberRestricted => (368, 403),
@@ -50,6 +51,7 @@ pub fn code(rule: Rule) -> (u32, u16) {
 fn title(rule: Rule) -> Option<&'static str> {
     match rule {
         Rule::AskFirstContact => Some("An ask may not be the first contact"),
+        Rule::AskOnlyWayOut => Some("An ask may not be the only way out"),
         Rule::OptedOut => Some("The person has opted out"),
         Rule::ThreadStopped => Some("The person has said stop"),
         Rule::ConsentMissing => Some("No opt-in on record covers this message"),

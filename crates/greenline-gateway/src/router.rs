@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::Shared;
-use crate::{admin, webhooks};
+use crate::{admin, preferences, webhooks};
 
 /// The public listener: what Meta and people reach.
 pub fn public(app: Shared) -> Router {
@@ -17,6 +17,7 @@ pub fn public(app: Shared) -> Router {
             "/webhooks/meta/app/{id}",
             get(webhooks::meta_app::handshake).post(webhooks::meta_app::receive),
         )
+        .route("/p/{token}", get(preferences::show).post(preferences::act))
         .with_state(app)
 }
 
@@ -41,6 +42,7 @@ pub fn is_own(path: &str) -> bool {
             | "metrics"
             | "decisions"
             | "people"
+            | "avenues"
             | "guide"
             | "assets"
             | "favicon.ico"

@@ -21,17 +21,20 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::app::{App, Shared};
+use crate::avenues::{self, Avenues};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use crate::directory::Directory;
 use crate::inbound::Inbound;
+use crate::keyring::{Keys, KeysError};
 use crate::metrics::Metrics;
 use crate::patience::Prompt;
+use crate::preferences::{Brands, Limiter, Peer, Preferences};
 use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
 use crate::workers::Workers;
-use crate::{express, graph, learn, relay, replies, router, spill};
+use crate::{express, graph, learn, relay, replies, retention, router, sealer, spill};
 
 /// How long requests under way may take to end once told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -45,8 +48,16 @@ pub enum StartError {
     #[error("{0}")]
     Config(String),
     /// The store can't be opened.
-    #[error("the store cannot be opened")]
-    Store(#[from] LedgerError),
+    #[error("the store `{url}` cannot be opened")]
+    Store {
+        /// Which.
+        url: StoreUrl,
+        /// Why.
+        source: LedgerError,
+    },
+    /// There are no keys to work with.
+    #[error("{0}")]
+    Keys(#[from] KeysError),
     /// The spill file can't be read.
     #[error("the spill file cannot be opened")]
     Spill(#[source] std::io::Error),
@@ -67,18 +78,18 @@ pub enum StartError {
 ///
 /// # Errors
 /// The store's.
-pub fn open_ledger(config: &Config) -> Result<Ledger, StartError> {
-    let path = config.store.url.strip_prefix("sqlite:").ok_or_else(|| {
-        StartError::Config(format!(
-            "store.url `{}` must be sqlite:PATH",
-            config.store.url
-        ))
-    })?;
-    Ok(Ledger::open_sqlite(
-        std::path::Path::new(path),
-        setup(config),
-    )?)
+pub async fn open_ledger(config: &Config) -> Result<Ledger, StartError> {
+    let url = &config.store.url;
+    Ledger::open(url.reveal(), setup(config))
+        .await
+        .map_err(|source| StartError::Store {
+            url: url.clone(),
+            source,
+        })
 }
+
+/// What decides about sends, live and when a record is judged again.
+pub const DECIDE: greenline_ledger::DecideFn = greenline_policy::decide::decide;
 
 /// What the ledger needs to know of the configuration.
 #[must_use]
@@ -97,7 +108,7 @@ pub fn setup(config: &Config) -> Setup {
             )
             .map(|id| greenline_ledger::BusinessSetup { id })
             .collect(),
-        decide: greenline_policy::decide::decide,
+        decide: DECIDE,
         queue_max: config.store.queue_max,
         batch_max: config.store.batch_max,
     }
@@ -120,8 +131,14 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         idle: Duration::from_millis(config.upstream.idle_ms),
         idle_max: config.upstream.idle_connections_max,
     };
-    Ok(Arc::new(App {
+    let app = App {
         directory: Directory::new(&config),
+        keys: Keys::new(&config),
+        avenues: Avenues::new(&config),
+        preferences: Preferences {
+            brands: Brands::new(&config).map_err(|error| StartError::Config(error.to_string()))?,
+            limiter: Limiter::default(),
+        },
         spill: open_spill(&config).map_err(StartError::Spill)?,
         upstream: Origin::new(&config.upstream.url, bounds).map_err(StartError::Config)?,
         config,
@@ -132,7 +149,9 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         clock,
         relay_due: Notify::new(),
         replies_due: Notify::new(),
-    }))
+    };
+    crate::admin::erase::ready(&app)?;
+    Ok(Arc::new(app))
 }
 
 fn open_spill(config: &Config) -> std::io::Result<Spill> {
@@ -226,6 +245,9 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         tokio::spawn(learn::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(relay::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(replies::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(retention::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(sealer::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(avenues::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(spill::run(Arc::clone(&app), stopped)),
     ];
     tracing::info!(listen.public = %public_at, listen.private = %private_at, "listening");
@@ -344,6 +366,7 @@ where
 {
     let stream = TcpStream::from_std(stream)?;
     let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip()));
     let mut stream = Prompt::new(stream, timeout);
     if let Some((app, stopped)) = sends {
         match express::serve(&app, stream, timeout, stopped).await? {
@@ -351,7 +374,10 @@ where
             None => return Ok(()),
         }
     }
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let withheld = request.headers().contains_key(header::EXPECT);
         let answering = answer(request.map(|body| Inbound::new(body, withheld, timeout)));
         async move { Ok::<_, Infallible>(answering.await) }

@@ -8,7 +8,8 @@
 
 mod file;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -146,8 +147,10 @@ impl Spill {
 /// The folder that the configuration names, or one beside the store.
 fn folder(store: &Store) -> PathBuf {
     if store.spill.is_empty() {
-        let path = store.url.split_once(':').map_or("", |(_, path)| path);
-        PathBuf::from(format!("{path}-spill"))
+        // Only a SQLite store has a place beside it, and with others nothing is spilled.
+        let mut path = OsString::from(store.url.sqlite_path().unwrap_or(Path::new("")));
+        path.push("-spill");
+        PathBuf::from(path)
     } else {
         PathBuf::from(&store.spill)
     }

@@ -27,6 +27,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::SemaphorePermit;
 
 use crate::app::{App, Shared};
+use crate::avenues;
 use crate::config::Secret;
 use crate::directory::Business;
 use body::BodyError;
@@ -195,6 +196,7 @@ async fn take(
             }
         }
     }
+    let wrote_ms = avenues::last_written(business, &learned.effects);
     let delivery = Delivery {
         business: business.ix,
         received_ms,
@@ -209,6 +211,7 @@ async fn take(
         Ok(ingested) => ingested,
         Err(error) => return unavailable(app, &business.config.id, &error),
     };
+    avenues::heard(app, business.ix, wrote_ms);
     count(app, business, &learned, ingested.duplicate);
     if owed && !ingested.duplicate {
         app.relay_due.notify_waiters();

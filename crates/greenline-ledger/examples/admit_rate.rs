@@ -1,7 +1,12 @@
-//! How many sends a second the ledger decides and records durably, and what each costs in CPU:
-//! `cargo run --release -p greenline-ledger --example admit_rate [DIR] [WAITERS] [SENDS]`.
+//! A node under load: decides about sends as fast as its store takes them, and settles each as the gateway
+//! does. `cargo xtask bench store` runs it, several beside each other for several nodes.
+//!
+//! `admit_rate URL [--people N] [--events N] [--active N] [--waiters N] [--batch-max N] [--seed N]`, then
+//! commands on its input, each answered by one line: `fill` writes the people, `warm` looks everyone up who
+//! is sent to, `run SECONDS` measures.
 
-use std::path::PathBuf;
+use std::io::BufRead;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,48 +14,117 @@ use std::time::{Duration, Instant};
 use greenline_ledger::types::{
     Actor, Ask, BusinessIx, Effect, Evidence, Mode, NewEvent, Outcome, TemplateRef,
 };
-use greenline_ledger::{BusinessSetup, Ledger, Setup};
+use greenline_ledger::{BusinessSetup, Ledger, LedgerError, Setup};
 use greenline_policy::consent::{EventKind, Strength};
-use greenline_policy::decide::{Intent, Rules, decide};
+use greenline_policy::decide::{Intent, Rules, Verdict, decide};
 use greenline_policy::identity::{Identifier, Phone};
 use greenline_policy::scope::{Category, Scope};
 
 const ACME: BusinessIx = BusinessIx(0);
 const NOW_MS: i64 = 1_795_000_000_000;
-const PEOPLE: u64 = 10_000;
+/// Events written at once.
+const FILL_AT_ONCE: usize = 1_000;
+/// As the gateway's.
+const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
+/// Prime, so that people follow each other in no order.
+const STRIDE: u64 = 7_919;
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let dir = PathBuf::from(arguments.next().unwrap_or_else(|| ".".to_owned()));
-    let waiters: u64 = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(64);
-    let sends: u64 = arguments
-        .next()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(500_000);
-    let path = dir.join(format!("admit-rate-{}.db", std::process::id()));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(run(&path, waiters, sends));
-    for end in ["", "-wal", "-shm", ".lock"] {
-        let mut name = path.clone().into_os_string();
-        name.push(end);
-        let _ = std::fs::remove_file(name);
+#[derive(Clone)]
+struct Load {
+    url: String,
+    /// People who are stored.
+    people: u64,
+    /// Consent events of each.
+    events: u64,
+    /// People who are sent to, in turn.
+    active: u64,
+    waiters: u64,
+    batch_max: usize,
+    /// Tells this node's messages from those of others, and where it begins among the people.
+    seed: u64,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let done = load().and_then(|load| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        runtime.block_on(serve(load))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-async fn run(path: &std::path::Path, waiters: u64, sends: u64) {
+fn load() -> Result<Load, Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let mut load = Load {
+        url: arguments
+            .next()
+            .ok_or("which store? sqlite:FILE or postgres://…")?,
+        people: 10_000,
+        events: 2,
+        active: u64::MAX,
+        waiters: 64,
+        batch_max: 1_000,
+        seed: 0,
+    };
+    while let Some(name) = arguments.next() {
+        let value: u64 = arguments
+            .next()
+            .ok_or("an option without a value")?
+            .parse()?;
+        match name.as_str() {
+            "--people" => load.people = value.max(1),
+            "--events" => load.events = value.max(1),
+            "--active" => load.active = value.max(1),
+            "--waiters" => load.waiters = value.max(1),
+            "--batch-max" => load.batch_max = usize::try_from(value)?,
+            "--seed" => load.seed = value,
+            _ => return Err(format!("there is no option `{name}`").into()),
+        }
+    }
+    load.active = load.active.min(load.people);
+    Ok(load)
+}
+
+async fn serve(load: Load) -> Result<(), Failure> {
     let setup = Setup {
         businesses: vec![BusinessSetup {
             id: "acme".to_owned(),
         }],
         decide,
         queue_max: 10_000,
-        batch_max: 1_000,
+        batch_max: load.batch_max,
     };
-    let ledger = Ledger::open_sqlite(path, setup).expect("a store");
+    let ledger = Ledger::open(&load.url, setup).await?;
+    println!("ready");
+    let sent = Arc::new(AtomicU64::new(load.seed * load.active / 3));
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("fill", _) => fill(&ledger, &load).await?,
+            ("warm", _) => warm(&ledger, &load).await?,
+            ("run", seconds) => {
+                let seconds = Duration::from_secs_f64(seconds.parse()?);
+                run(&ledger, &load, &sent, seconds).await?;
+            }
+            _ => return Err(format!("there is no command `{line}`").into()),
+        }
+    }
+    ledger.close().await;
+    Ok(())
+}
+
+/// A listed template, and people with a yes that was given and given again.
+async fn fill(ledger: &Ledger, load: &Load) -> Result<(), Failure> {
     let listed = Effect::Template {
         waba_id: "w1".into(),
         name: "offer".into(),
@@ -61,91 +135,180 @@ async fn run(path: &std::path::Path, waiters: u64, sends: u64) {
         is_ask: None,
         at_ms: NOW_MS,
     };
-    ledger.learn(ACME, vec![listed]).await.expect("a template");
-    ledger
-        .append_all((0..PEOPLE).map(yes).collect())
-        .await
-        .expect("people");
-    let (left, began, cpu) = (Arc::new(AtomicU64::new(sends)), now(), cpu_used());
-    let tasks: Vec<_> = (0..waiters)
-        .map(|_| tokio::spawn(waiter(ledger.clone(), Arc::clone(&left))))
-        .collect();
-    let mut slowest: Vec<Duration> = Vec::new();
-    for task in tasks {
-        slowest.extend(task.await.expect("a waiter"));
+    ledger.learn(ACME, vec![listed]).await?;
+    let all = (0..load.people).flat_map(|n| (0..load.events).map(move |nth| yes(n, nth)));
+    let mut events = Vec::with_capacity(FILL_AT_ONCE);
+    for event in all {
+        events.push(event);
+        if events.len() == FILL_AT_ONCE {
+            append(ledger, std::mem::take(&mut events)).await?;
+        }
     }
-    let (took, cpu) = (began.elapsed(), cpu_used().saturating_sub(cpu));
-    slowest.sort_unstable();
-    let at = |share: usize| slowest[(slowest.len() - 1) * share / 1_000];
-    println!(
-        "{waiters} waiters: {:.0} admissions a second, {:.2} us of CPU each, p50 {:?}, p99 {:?}, p99.9 {:?}",
-        sends as f64 / took.as_secs_f64(),
-        cpu.as_secs_f64() * 1e6 / sends as f64,
-        at(500),
-        at(990),
-        at(999)
-    );
+    append(ledger, events).await?;
+    println!("filled");
+    Ok(())
 }
 
-async fn waiter(ledger: Ledger, left: Arc<AtomicU64>) -> Vec<Duration> {
-    let mut took = Vec::new();
-    let template = TemplateRef {
-        waba_id: "w1".into(),
-        name: "offer".into(),
-        language: "en".into(),
-        topic: None,
-        marked_ask: false,
+async fn append(ledger: &Ledger, events: Vec<NewEvent>) -> Result<(), LedgerError> {
+    for appended in ledger.append_all(events).await? {
+        appended?;
+    }
+    Ok(())
+}
+
+/// Looks everyone up once, as a node that has run for a while has.
+async fn warm(ledger: &Ledger, load: &Load) -> Result<(), Failure> {
+    let next = Arc::new(AtomicU64::new(0));
+    let active = load.active;
+    let tasks: Vec<_> = (0..load.waiters)
+        .map(|_| {
+            let (ledger, next) = (ledger.clone(), Arc::clone(&next));
+            tokio::spawn(async move {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= active {
+                        return Ok(());
+                    }
+                    ledger.preview(Sends::new().ask(n, 0)).await?;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        let done: Result<(), LedgerError> = task.await?;
+        done?;
+    }
+    println!("warm");
+    Ok(())
+}
+
+async fn run(
+    ledger: &Ledger,
+    load: &Load,
+    sent: &Arc<AtomicU64>,
+    seconds: Duration,
+) -> Result<(), Failure> {
+    let (began, cpu) = (now(), cpu_used());
+    let until = began + seconds;
+    let tasks: Vec<_> = (0..load.waiters)
+        .map(|_| {
+            let (ledger, sent) = (ledger.clone(), Arc::clone(sent));
+            tokio::spawn(waiter(ledger, sent, load.active, load.seed, until))
+        })
+        .collect();
+    let mut took: Vec<Duration> = Vec::new();
+    for task in tasks {
+        took.extend(task.await??);
+    }
+    let (elapsed, cpu) = (began.elapsed(), cpu_used().saturating_sub(cpu));
+    took.sort_unstable();
+    let at = |share: usize| {
+        let place = took.len().saturating_sub(1) * share / 1_000;
+        took.get(place).map_or(0, Duration::as_micros)
     };
-    let (number, waba_id, app) = (
-        Arc::from("301500000000001"),
-        Arc::from("w1"),
-        Arc::from("bot"),
+    println!(
+        "ran decisions={} elapsed_us={} cpu_us={} p50_us={} p99_us={}",
+        took.len(),
+        elapsed.as_micros(),
+        cpu.as_micros(),
+        at(500),
+        at(990)
     );
-    while let Ok(n) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-        left.checked_sub(1)
-    }) {
+    Ok(())
+}
+
+async fn waiter(
+    ledger: Ledger,
+    sent: Arc<AtomicU64>,
+    active: u64,
+    seed: u64,
+    until: Instant,
+) -> Result<Vec<Duration>, LedgerError> {
+    let mut took = Vec::new();
+    let sends = Sends::new();
+    while now() < until {
+        let n = sent.fetch_add(1, Ordering::Relaxed);
         let began = now();
-        let ask = Ask {
-            business: ACME,
-            number: Arc::clone(&number),
-            waba_id: Arc::clone(&waba_id),
-            app: Arc::clone(&app),
-            to: std::iter::once(person(n % PEOPLE)).collect(),
-            intent: Intent::Template,
-            template: Some(template.clone()),
-            body_hash: u128::from(n).to_be_bytes(),
-            rules: Rules::default(),
-            mode: Mode::Enforce,
-            now_ms: NOW_MS,
-            dispatch_by: began + Duration::from_secs(2),
-            confirms: None,
-        };
-        let admitted = ledger.admit(ask).await.expect("an answer");
-        drop(admitted.flight.expect("a flight"));
+        let admitted = ledger.admit(sends.ask(n * STRIDE % active, n)).await?;
+        took.push(began.elapsed());
+        if admitted.decision.verdict != Verdict::Allow {
+            return Err(LedgerError::Bug("a send was refused that is covered"));
+        }
+        drop(admitted.flight);
+        // As long as the platform's.
+        let id = format!("wamid.HBgLMTU1NTAwMDAwMDEVAgARGBI0QTdG{seed:04X}{n:016X}");
         ledger.settle(
             admitted.id,
             Outcome::Accepted {
-                message_ids: std::iter::once(format!("wamid.{n}").into()).collect(),
+                message_ids: std::iter::once(id.into()).collect(),
             },
         );
-        took.push(began.elapsed());
     }
-    took
+    Ok(took)
+}
+
+/// What all sends have in common.
+struct Sends {
+    template: TemplateRef,
+    number: Arc<str>,
+    waba_id: Arc<str>,
+    app: Arc<str>,
+}
+
+impl Sends {
+    fn new() -> Self {
+        Self {
+            template: TemplateRef {
+                waba_id: "w1".into(),
+                name: "offer".into(),
+                language: "en".into(),
+                topic: None,
+                marked_ask: false,
+            },
+            number: "301500000000001".into(),
+            waba_id: "w1".into(),
+            app: "bot".into(),
+        }
+    }
+
+    fn ask(&self, to: u64, body: u64) -> Ask {
+        Ask {
+            business: ACME,
+            number: Arc::clone(&self.number),
+            waba_id: Arc::clone(&self.waba_id),
+            app: Arc::clone(&self.app),
+            to: std::iter::once(person(to)).collect(),
+            intent: Intent::Template,
+            template: Some(self.template.clone()),
+            body_hash: u128::from(body).to_be_bytes(),
+            rules: Rules::default(),
+            mode: Mode::Enforce,
+            now_ms: NOW_MS,
+            dispatch_by: now() + DISPATCH_WITHIN,
+            confirms: None,
+        }
+    }
 }
 
 fn person(n: u64) -> Identifier {
-    Identifier::Phone(Phone::from_digits(15_550_000_000 + n).expect("a number"))
+    // Of numbers this short there is always one.
+    Phone::from_digits(15_550_000_000 + n).map_or_else(|| unreachable!(), Identifier::Phone)
 }
 
-fn yes(n: u64) -> NewEvent {
+fn yes(n: u64, nth: u64) -> NewEvent {
+    let at_ms = NOW_MS - 1_000_000_000 + i64::try_from(nth).unwrap_or(0);
     NewEvent {
         business: ACME,
         person: std::iter::once(person(n)).collect(),
-        kind: EventKind::Granted,
+        kind: if nth == 0 {
+            EventKind::Granted
+        } else {
+            EventKind::Reconfirmed
+        },
         scope: Scope::Category(Category::Marketing),
-        at_ms: NOW_MS,
-        stated_ms: NOW_MS,
-        arrival_ms: NOW_MS,
+        at_ms,
+        stated_ms: at_ms,
+        arrival_ms: at_ms,
         strength: Strength::Evidenced,
         in_thread: false,
         evidence: Evidence::default(),
@@ -162,17 +325,8 @@ fn now() -> Instant {
 /// User and system time of this process, from the kernel's count in hundredths of a second.
 fn cpu_used() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let ticks = |at: usize| {
-        fields
-            .get(at)
-            .and_then(|field| field.parse::<u64>().ok())
-            .unwrap_or(0)
-    };
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
+    Duration::from_millis((ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0)) * 10)
 }

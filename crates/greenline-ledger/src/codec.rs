@@ -3,25 +3,24 @@
 
 use std::borrow::Cow;
 
+use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
 use greenline_policy::decide::{
-    Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus,
-    Verdict,
+    Decision, Intent, NumberFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
 };
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
-use greenline_policy::rule::{PACK, Rule};
+use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Category, Scope};
-use serde::ser::SerializeSeq;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
 use crate::error::LedgerError;
-use crate::state::facts::{Addressee, Judged};
-use crate::types::{
-    DecisionId, DecisionRecord, Evidence, Mode, OwnReply, PersonId, RecordedPerson,
-};
+use crate::state::facts::Judged;
+use crate::types::{DecisionId, DecisionRecord, Evidence, OwnReply, PersonId, RecordedPerson};
 
 pub(crate) mod rows;
+pub(crate) mod sealed;
+mod write;
 
 /// The form written today.
 const VERSION: u8 = 1;
@@ -34,38 +33,13 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// A standing: its name, the event, its time, its strength.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StandingCode<'a>(
     #[serde(borrow)] Cow<'a, str>,
     u64,
     Option<i64>,
     #[serde(borrow)] Option<Cow<'a, str>>,
 );
-
-impl StandingCode<'static> {
-    fn of(standing: Standing) -> Option<Self> {
-        let code = |name, event: EventId, at_ms, strength: Option<Strength>| {
-            Some(Self(
-                Cow::Borrowed(name),
-                event.0,
-                at_ms,
-                strength.map(|strength| Cow::Borrowed(strength.as_str())),
-            ))
-        };
-        match standing {
-            Standing::Unknown => None,
-            Standing::Refused { event, at_ms } => code("refused", event, Some(at_ms), None),
-            Standing::Covered {
-                event,
-                at_ms,
-                strength,
-            } => code("covered", event, Some(at_ms), Some(strength)),
-            Standing::Claimed { event } => code("claimed", event, None, None),
-            Standing::Unconfirmed { event } => code("unconfirmed", event, None, None),
-            Standing::Expired { event } => code("expired", event, None, None),
-        }
-    }
-}
 
 fn standing(code: Option<&StandingCode<'_>>) -> Result<Standing, Unread> {
     let Some(StandingCode(name, event, at_ms, strength)) = code else {
@@ -96,38 +70,19 @@ fn standing(code: Option<&StandingCode<'_>>) -> Result<Standing, Unread> {
     })
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct HeadCode<'a> {
     /// The standing of all base scopes where it is the same: most heads come of one act.
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     all: Option<StandingCode<'a>>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     base: Option<[Option<StandingCode<'a>>; 5]>,
-    #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, borrow)]
     topics: Vec<(Cow<'a, str>, Option<StandingCode<'a>>)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     native_stop: Option<(u64, i64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     freeform_closed: Option<(u64, i64)>,
-}
-
-impl HeadCode<'static> {
-    fn of(head: &Head) -> Self {
-        let named = |pair: Option<(EventId, i64)>| pair.map(|(event, at_ms)| (event.0, at_ms));
-        let [first, others @ ..] = head.base;
-        let all = StandingCode::of(first).filter(|_| others.iter().all(|other| *other == first));
-        Self {
-            base: all.is_none().then(|| head.base.map(StandingCode::of)),
-            all,
-            topics: head
-                .topics
-                .iter()
-                .map(|(scope, s)| (Cow::Owned(scope.to_string()), StandingCode::of(*s)))
-                .collect(),
-            native_stop: named(head.native_stop),
-            freeform_closed: named(head.freeform_closed),
-        }
-    }
 }
 
 fn head(code: &HeadCode<'_>) -> Result<Head, Unread> {
@@ -156,8 +111,9 @@ fn head(code: &HeadCode<'_>) -> Result<Head, Unread> {
 
 /// A head as it is stored.
 pub(crate) fn encode_head(head: &Head) -> Result<String, LedgerError> {
-    serde_json::to_string(&HeadCode::of(head))
-        .map_err(|_| LedgerError::Bug("a head that does not serialise"))
+    let mut text = Vec::new();
+    write::Json(&mut text).head(head);
+    String::from_utf8(text).map_err(|_| LedgerError::Bug("a head that is not text"))
 }
 
 /// Reads a stored head.
@@ -168,21 +124,14 @@ pub(crate) fn decode_head(text: &str) -> Result<Head, LedgerError> {
 }
 
 /// An identifier: a phone number as an integer, a user id as text.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(untagged)]
 enum IdentifierCode<'a> {
     Phone(u64),
     User(#[serde(borrow)] Cow<'a, str>),
 }
 
-impl<'a> IdentifierCode<'a> {
-    fn of(identifier: &'a Identifier) -> Self {
-        match identifier {
-            Identifier::Phone(phone) => Self::Phone(phone.digits()),
-            Identifier::User(user) => Self::User(Cow::Borrowed(user.reveal())),
-        }
-    }
-
+impl IdentifierCode<'_> {
     fn read(&self) -> Result<Identifier, Unread> {
         match self {
             Self::Phone(digits) => Phone::from_digits(*digits).map(Identifier::Phone),
@@ -192,93 +141,41 @@ impl<'a> IdentifierCode<'a> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct PersonCode<'a> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     person: Option<u64>,
     #[serde(borrow)]
     identifier: IdentifierCode<'a>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     head: Option<HeadCode<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     wrote_at_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     call_permission_until_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     unsettled_until_ms: Option<i64>,
 }
 
-/// The addressees, written without a list in between.
-struct People<'a>(&'a [Identifier], &'a [Addressee], &'a [PersonFacts<'a>]);
-
-impl Serialize for People<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.2.len()))?;
-        for ((identifier, addressee), facts) in self.0.iter().zip(self.1).zip(self.2) {
-            list.serialize_element(&PersonCode {
-                person: addressee.person.map(|person| person.0),
-                identifier: IdentifierCode::of(identifier),
-                head: (!is_default(facts.head)).then(|| HeadCode::of(facts.head)),
-                wrote_at_ms: facts.wrote_at_ms,
-                call_permission_until_ms: facts.call_permission_until_ms,
-                unsettled_until_ms: facts.unsettled_until_ms,
-            })?;
-        }
-        list.end()
-    }
-}
-
 /// A reason: the rule, the event it rests on, when it passes.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct ReasonCode<'a>(#[serde(borrow)] Cow<'a, str>, Option<u64>, Option<i64>);
 
-struct Reasons<'a>(&'a [Reason]);
-
-impl Serialize for Reasons<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|r| {
-            ReasonCode(
-                Cow::Borrowed(r.rule.id()),
-                r.event.map(|event| event.0),
-                r.until_ms,
-            )
-        }))
-    }
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct TemplateCode<'a> {
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     known: bool,
     #[serde(borrow)]
     category: Cow<'a, str>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     topic: Option<Cow<'a, str>>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     status: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     is_ask: bool,
 }
 
-impl<'a> TemplateCode<'a> {
-    fn of(facts: &'a TemplateFacts) -> Self {
-        let status = match facts.status {
-            TemplateStatus::Sendable => None,
-            TemplateStatus::Paused => Some("paused"),
-            TemplateStatus::Disabled => Some("disabled"),
-        };
-        Self {
-            known: facts.known,
-            category: Cow::Borrowed(facts.category.as_str()),
-            topic: facts
-                .topic
-                .as_ref()
-                .map(|topic| Cow::Owned(topic.to_string())),
-            status: status.map(Cow::Borrowed),
-            is_ask: facts.is_ask,
-        }
-    }
-
+impl TemplateCode<'_> {
     fn read(&self) -> Result<TemplateFacts, Unread> {
         Ok(TemplateFacts {
             known: self.known,
@@ -299,15 +196,15 @@ impl<'a> TemplateCode<'a> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct NumberCode<'a> {
     #[serde(borrow)]
     status: Cow<'a, str>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     ban: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
     locked: bool,
-    #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, borrow)]
     restrictions: Vec<(Cow<'a, str>, Option<i64>)>,
 }
 
@@ -353,18 +250,6 @@ fn number_status(name: &str) -> Option<NumberStatus> {
     (status.as_str() == name).then_some(status)
 }
 
-impl NumberCode<'static> {
-    fn of(facts: &NumberFacts) -> Self {
-        let restriction = |r: &Restriction| (Cow::Borrowed(restriction_name(r.kind)), r.until_ms);
-        Self {
-            status: Cow::Borrowed(facts.status.as_str()),
-            ban: (facts.ban != Ban::None).then(|| Cow::Borrowed(facts.ban.as_str())),
-            locked: facts.locked,
-            restrictions: facts.restrictions.iter().map(restriction).collect(),
-        }
-    }
-}
-
 impl NumberCode<'_> {
     fn read(&self) -> Result<NumberFacts, Unread> {
         let restriction = |(kind, until_ms): &(Cow<'_, str>, Option<i64>)| {
@@ -391,30 +276,34 @@ impl NumberCode<'_> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct RecordCode<'a, People, Reasons> {
+#[derive(Deserialize)]
+struct RecordCode<'a> {
     v: u8,
     #[serde(borrow)]
     number: Cow<'a, str>,
     app: Cow<'a, str>,
     pack: Cow<'a, str>,
     intent: Cow<'a, str>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     template: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     template_facts: Option<TemplateCode<'a>>,
-    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(default, borrow)]
     number_facts: Option<NumberCode<'a>>,
-    people: People,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(borrow)]
+    people: Vec<PersonCode<'a>>,
+    #[serde(default)]
     window_templates_are_replies: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default)]
+    only_notifications: u8,
+    #[serde(default)]
     observed: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     confirms: Option<u64>,
     body_hash: Cow<'a, str>,
     verdict: Cow<'a, str>,
-    reasons: Reasons,
+    #[serde(borrow)]
+    reasons: Vec<ReasonCode<'a>>,
 }
 
 fn intent_name(intent: Intent) -> &'static str {
@@ -438,15 +327,6 @@ fn intent_of(name: &str) -> Result<Intent, Unread> {
     .ok_or("an intent of no known name")
 }
 
-fn hex<'a>(hash: &[u8; 16], into: &'a mut [u8; 32]) -> &'a str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in into.chunks_exact_mut(2).zip(hash) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    std::str::from_utf8(into).unwrap_or_default()
-}
-
 fn hash_of(text: &str) -> Result<[u8; 16], Unread> {
     let unread = "a hash of no known form";
     let value = u128::from_str_radix(text, 16).map_err(|_| unread)?;
@@ -459,40 +339,9 @@ fn hash_of(text: &str) -> Result<[u8; 16], Unread> {
 
 /// Writes a decision record after what `into` holds.
 pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<(), LedgerError> {
-    let Judged {
-        ask,
-        people,
-        found,
-        template,
-        number,
-        decision,
-    } = judged;
-    let mut digits = [0; 32];
-    let code = RecordCode {
-        v: VERSION,
-        number: Cow::Borrowed(&ask.number),
-        app: Cow::Borrowed(&ask.app),
-        pack: Cow::Borrowed(PACK),
-        intent: Cow::Borrowed(intent_name(ask.intent)),
-        template: ask
-            .template
-            .as_ref()
-            .map(|asked| (Cow::Borrowed(&*asked.name), Cow::Borrowed(&*asked.language))),
-        template_facts: template.map(TemplateCode::of),
-        number_facts: (!is_default(*number)).then(|| NumberCode::of(number)),
-        people: People(&ask.to, found, people),
-        window_templates_are_replies: ask.rules.window_templates_are_replies,
-        observed: ask.mode == Mode::Observe,
-        confirms: ask.confirms.map(|event| event.0),
-        body_hash: Cow::Borrowed(hex(&ask.body_hash, &mut digits)),
-        verdict: Cow::Borrowed(decision.verdict.as_str()),
-        reasons: Reasons(&decision.reasons),
-    };
-    serde_json::to_writer(into, &code)
-        .map_err(|_| LedgerError::Bug("a decision that does not serialise"))
+    write::Json(into).record(judged);
+    Ok(())
 }
-
-type StoredRecord<'a> = RecordCode<'a, Vec<PersonCode<'a>>, Vec<ReasonCode<'a>>>;
 
 /// Reads a decision record. Outcome and status are kept elsewhere and left empty.
 pub(crate) fn decode_record(
@@ -501,7 +350,7 @@ pub(crate) fn decode_record(
     at_ms: i64,
     text: &str,
 ) -> Result<DecisionRecord, LedgerError> {
-    let code: StoredRecord<'_> =
+    let code: RecordCode<'_> =
         serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a decision record"))?;
     if code.v != VERSION {
         return Err(LedgerError::unreadable(
@@ -515,7 +364,7 @@ fn record(
     id: DecisionId,
     business: &str,
     at_ms: i64,
-    code: &StoredRecord<'_>,
+    code: &RecordCode<'_>,
 ) -> Result<DecisionRecord, Unread> {
     let person = |code: &PersonCode<'_>| {
         Ok(RecordedPerson {
@@ -573,6 +422,7 @@ fn record(
             .collect::<Result<_, Unread>>()?,
         rules: Rules {
             window_templates_are_replies: code.window_templates_are_replies,
+            only_notifications: OnlyNotifications::from_bits(code.only_notifications),
         },
         observed: code.observed,
         confirms: code.confirms.map(EventId),

@@ -20,15 +20,22 @@
 //! This crate never speaks HTTP and holds no rule of what may be sent: the function that decides is
 //! handed in.
 
+pub mod address;
+pub mod avenue;
 mod codec;
 mod compose;
+pub mod erasure;
 pub mod error;
 pub mod flight;
 mod ids;
 mod memory;
+pub mod migrations;
+pub mod moving;
 mod postgres;
+mod preference;
 mod queue;
 mod request;
+pub mod seal;
 mod sqlite;
 mod state;
 pub mod types;
@@ -41,15 +48,20 @@ use greenline_policy::decide::{Decision, Facts, Intent, Rules};
 use greenline_policy::identity::Identifier;
 
 pub use error::LedgerError;
+pub use postgres::{Database, examine};
+pub use preference::LinkHolder;
 #[doc(hidden)]
 pub use sqlite::fault;
 
+use erasure::{Erase, Erased, ErasureKey};
 use fault::Faults;
+use greenline_proof::{Known, NodeAt};
 use request::{Answer, Request};
+use seal::{NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
-    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonView, Relay, RelayDone, Spilled,
-    StoredEvent, TemplateView, TimelineEntry, Unrecorded, Verification,
+    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonId, PersonView, Relay, RelayDone,
+    Spilled, StoredEvent, TemplateView, TimelineEntry, Unrecorded, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -164,10 +176,10 @@ impl Ledger {
     /// `Unavailable` when the store cannot be reached; `Corrupt` when it does not read; `NotFound` when
     /// the address names no store there is.
     pub async fn open(url: &str, setup: Setup) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
+        if let Some(path) = address::sqlite_path(url) {
             return Self::open_sqlite(Path::new(path), setup);
         }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        if !address::is_postgres(url) {
             return Err(LedgerError::NotFound("a store of that kind"));
         }
         let store = postgres::Store::open(url, &setup).await?;
@@ -177,8 +189,8 @@ impl Ledger {
         })
     }
 
-    /// Opens the store at `path` for reading only, also while another process writes to it. Every
-    /// verb that writes answers `Conflict`.
+    /// Opens the SQLite store at `path` for reading only, also while another process writes to it. Every
+    /// verb that writes answers `Conflict`. On Postgres a look without a trace is [`examine`].
     ///
     /// # Errors
     /// As [`Self::open_sqlite`]; `NotFound` when there is no store.
@@ -291,6 +303,74 @@ impl Ledger {
         on!(self, store => store.person(business, identifier).await)
     }
 
+    /// Whom a preference link that names this person is made out to; `None` when the business has no such
+    /// person.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn link_holder(
+        &self,
+        business: BusinessIx,
+        person: PersonId,
+    ) -> Result<Option<LinkHolder>> {
+        on!(self, store => store.link_holder(business, person).await)
+    }
+
+    /// Whom links to these identifiers are made out to, in order; `None` for each that nobody is known by.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn link_holders(
+        &self,
+        business: BusinessIx,
+        identifiers: &[Identifier],
+    ) -> Result<Vec<Option<LinkHolder>>> {
+        on!(self, store => store.link_holders(business, identifiers).await)
+    }
+
+    /// Revokes every preference link made so far to the person with this identifier, and to everyone who is
+    /// the same person; says to how many the ledger knew. Links made afterwards work.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn revoke_links(
+        &self,
+        business: BusinessIx,
+        identifier: &Identifier,
+        at_ms: i64,
+    ) -> Result<u64> {
+        let request = Request::RevokeLinks(business, identifier.clone(), at_ms);
+        expect_answer!(self.ask(request).await?, Answer::Count(people) => people)
+    }
+
+    /// The keys that identifiers of those erased are hashed with, newest first. To be given before anything
+    /// is asked of a ledger: a no kept under a key that it has not cannot be found.
+    pub fn use_erasure_keys(&self, keys: Vec<ErasureKey>) {
+        on!(self, store => store.use_erasure_keys(keys));
+    }
+
+    /// Erases a person: identifiers, evidence, whom decisions were about, message ids, windows, deliveries and
+    /// replies go in one transaction; `event`, which names the person and is of the kind `erased`, stays
+    /// without its person. Every no stays in force for each of their identifiers. Wait for the flights
+    /// before answering.
+    ///
+    /// # Errors
+    /// `NotFound` when nobody is known by that identifier or there is no key; `Unavailable` when it could not
+    /// be written, and nothing was erased.
+    pub async fn erase(&self, event: NewEvent) -> Result<Erased> {
+        let Some(identifier) = event.person.first().cloned() else {
+            return Err(LedgerError::Bug("an erasure of nobody"));
+        };
+        let erase = Erase {
+            business: event.business,
+            identifier,
+            event,
+            found: Default::default(),
+        };
+        let answer = on!(self, store => store.erase(erase).await)?;
+        expect_answer!(answer, Answer::Erased(erased) => *erased)
+    }
+
     /// A recorded decision.
     ///
     /// # Errors
@@ -385,6 +465,15 @@ impl Ledger {
         on!(self, store => store.relay_due(now_ms, lane, limit).await)
     }
 
+    /// Whether a delivery that was handed out is still this node's to hand on. To be asked before each attempt: of
+    /// many nodes, one that was cut off from the database for long may have lost it to another.
+    pub fn has_in_hand(&self, relay: &Relay) -> bool {
+        match &self.backend {
+            Backend::Memory(_) | Backend::Sqlite(_) => true,
+            Backend::Postgres(store) => store.has_in_hand(relay),
+        }
+    }
+
     /// Notes how relay attempts ended.
     ///
     /// # Errors
@@ -431,6 +520,128 @@ impl Ledger {
     /// `Unavailable` when it could not be written.
     pub async fn reply_done(&self, id: i64, decision: Option<DecisionId>) -> Result<()> {
         expect_answer!(self.ask(Request::ReplyDone(id, decision)).await?, Answer::Done => ())
+    }
+
+    /// Records of a business that its log does not hold yet, in the order to seal them in; as many as a
+    /// seal may hold at most.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn unsealed(&self, business: BusinessIx, limit: usize) -> Result<Vec<Unsealed>> {
+        on!(self, store => store.unsealed(business, limit).await)
+    }
+
+    /// Appends leaves and the head over them to a business's log; `false`, and nothing done, when the log
+    /// no longer has the size that they are made for, or holds one of the records already. Read the size
+    /// before the records.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written.
+    pub async fn seal(&self, seal: NewSeal) -> Result<bool> {
+        expect_answer!(self.ask(Request::Seal(Box::new(seal))).await?, Answer::Sealed(done) => done)
+    }
+
+    /// Whether this process may seal a business's log for so long. It spares double work, no more: what
+    /// keeps a log whole is that [`Self::seal`] compares the size.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not answer.
+    pub async fn log_lease(&self, business: BusinessIx, for_ms: i64) -> Result<bool> {
+        on!(self, store => store.log_lease(business, for_ms).await)
+    }
+
+    /// The newest head of a business's log, or the one of that size.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_head(
+        &self,
+        business: BusinessIx,
+        size: Option<u64>,
+    ) -> Result<Option<StoredHead>> {
+        on!(self, store => store.log_head(business, size).await)
+    }
+
+    /// Heads of a business's log above a size, smallest first.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_heads(
+        &self,
+        business: BusinessIx,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredHead>> {
+        on!(self, store => store.log_heads(business, after, limit).await)
+    }
+
+    /// Leaves of a business's log from a place on, in order.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_leaves(
+        &self,
+        business: BusinessIx,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedLeaf>> {
+        on!(self, store => store.log_leaves(business, from, limit).await)
+    }
+
+    /// Records of a business as they are stored now, in the order asked for.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not read; what is unreadable of a record is its answer.
+    pub async fn log_records(
+        &self,
+        business: BusinessIx,
+        ids: Vec<RecordId>,
+    ) -> Result<Vec<Recorded>> {
+        on!(self, store => store.log_records(business, ids).await)
+    }
+
+    /// Nodes of a business's log, for proofs.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_nodes(&self, business: BusinessIx, wanted: Vec<NodeAt>) -> Result<Known> {
+        on!(self, store => store.log_nodes(business, wanted).await)
+    }
+
+    /// The leaf of a record; `None` while it is not sealed.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_place(
+        &self,
+        business: BusinessIx,
+        id: RecordId,
+    ) -> Result<Option<SealedLeaf>> {
+        on!(self, store => store.log_place(business, id).await)
+    }
+
+    /// How many records of a business its log does not hold and will not: slipped in past the ledger.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_unlogged(&self, business: BusinessIx) -> Result<u64> {
+        on!(self, store => store.log_unlogged(business).await)
+    }
+
+    /// Deletes the salts of a sealed record's fields, so that their values, once deleted too, cannot be
+    /// found again from the log; `false` when the record is not sealed.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written; `Corrupt` when the record does not read.
+    pub async fn forget_salts(
+        &self,
+        business: BusinessIx,
+        id: RecordId,
+        names: &[&str],
+    ) -> Result<bool> {
+        let names = names.iter().map(|name| (*name).into()).collect();
+        let request = Request::ForgetSalts(business, id, names);
+        expect_answer!(self.ask(request).await?, Answer::Sealed(done) => done)
     }
 
     /// Folds every person's events again and compares; checks that nothing is missing.

@@ -8,12 +8,15 @@
 //! second time, so that a mistake has to be made twice to stay hidden. Nothing outlives the process.
 
 mod check;
+mod erase;
 mod history;
 mod learn;
 mod outbox;
 mod pages;
 mod people;
 mod platform;
+mod preference;
+mod seal;
 mod sends;
 
 use std::collections::HashMap;
@@ -21,13 +24,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
+use greenline_proof::{Known, NodeAt};
 
+use crate::erasure::{Erase, ErasureKey, Keys};
 use crate::error::LedgerError;
 use crate::ids::Ids;
+use crate::preference::LinkHolder;
 use crate::request::{Answer, Request};
+use crate::seal::{LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonView,
-    Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonId,
+    PersonView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 use crate::{DecideFn, Setup};
 use outbox::{Inbox, Reply};
@@ -63,6 +70,9 @@ struct All {
     timeline: Vec<(BusinessIx, TimelineEntry)>,
     inbox: Vec<Inbox>,
     replies: Vec<Reply>,
+    logs: HashMap<BusinessIx, seal::Log>,
+    /// What identifiers of those erased were hashed with.
+    erasure: Keys,
 }
 
 impl All {
@@ -110,6 +120,8 @@ impl Store {
             timeline: Vec::new(),
             inbox: Vec::new(),
             replies: Vec::new(),
+            logs: HashMap::new(),
+            erasure: Keys::default(),
         }))
     }
 
@@ -132,6 +144,14 @@ impl Store {
         }
         all.check(&request)?;
         all.answer(request)
+    }
+
+    pub(crate) fn use_erasure_keys(&self, keys: Vec<ErasureKey>) {
+        self.lock().erasure.set(keys);
+    }
+
+    pub(crate) async fn erase(&self, erase: Erase) -> Result<Answer> {
+        self.ask(Request::Erase(Box::new(erase))).await
     }
 
     pub(crate) fn settle(&self, id: DecisionId, outcome: Outcome) {
@@ -162,6 +182,90 @@ impl Store {
         identifier: &Identifier,
     ) -> Result<Option<PersonView>> {
         Ok(self.of(business)?.view(business, identifier))
+    }
+
+    pub(crate) async fn link_holder(
+        &self,
+        business: BusinessIx,
+        person: PersonId,
+    ) -> Result<Option<LinkHolder>> {
+        Ok(self.of(business)?.link_holder(business, person))
+    }
+
+    pub(crate) async fn link_holders(
+        &self,
+        business: BusinessIx,
+        identifiers: &[Identifier],
+    ) -> Result<Vec<Option<LinkHolder>>> {
+        Ok(self.of(business)?.link_holders(business, identifiers))
+    }
+
+    pub(crate) async fn unsealed(
+        &self,
+        business: BusinessIx,
+        limit: usize,
+    ) -> Result<Vec<Unsealed>> {
+        self.of(business)?.unsealed(business, limit.min(LEAVES_MAX))
+    }
+
+    pub(crate) async fn log_head(
+        &self,
+        business: BusinessIx,
+        size: Option<u64>,
+    ) -> Result<Option<StoredHead>> {
+        Ok(self.of(business)?.log_head(business, size))
+    }
+
+    pub(crate) async fn log_heads(
+        &self,
+        business: BusinessIx,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredHead>> {
+        Ok(self.of(business)?.log_heads(business, after, limit))
+    }
+
+    pub(crate) async fn log_leaves(
+        &self,
+        business: BusinessIx,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedLeaf>> {
+        Ok(self.of(business)?.log_leaves(business, from, limit))
+    }
+
+    pub(crate) async fn log_records(
+        &self,
+        business: BusinessIx,
+        ids: Vec<RecordId>,
+    ) -> Result<Vec<Recorded>> {
+        let all = self.of(business)?;
+        ids.iter().map(|id| all.stored(business, *id)).collect()
+    }
+
+    pub(crate) async fn log_nodes(
+        &self,
+        business: BusinessIx,
+        wanted: Vec<NodeAt>,
+    ) -> Result<Known> {
+        self.of(business)?.log_nodes(business, &wanted)
+    }
+
+    pub(crate) async fn log_place(
+        &self,
+        business: BusinessIx,
+        id: RecordId,
+    ) -> Result<Option<SealedLeaf>> {
+        Ok(self.of(business)?.log_place(business, id))
+    }
+
+    /// Whatever is not sealed waits to be.
+    pub(crate) async fn log_unlogged(&self, business: BusinessIx) -> Result<u64> {
+        self.of(business).map(|_| 0)
+    }
+
+    pub(crate) async fn log_lease(&self, business: BusinessIx, _: i64) -> Result<bool> {
+        self.of(business).map(|_| true)
     }
 
     pub(crate) async fn decision(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {

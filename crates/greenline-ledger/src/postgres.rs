@@ -8,21 +8,34 @@
 //!
 //! It refuses to decide while the database is away: what was last seen is no ground to send on.
 
+pub(crate) mod at_url;
+mod citus;
 mod connect;
 mod draft;
 mod effects;
+mod erase;
+mod examine;
 mod flights;
 mod hand;
+mod in_hand;
 mod load;
 mod migrate;
+pub(crate) mod moving;
 mod node;
 mod people;
+mod pipeline;
 #[cfg(test)]
 mod plans;
+#[cfg(debug_assertions)]
+mod plant;
+mod preference;
 mod read;
 mod relay;
 mod rows;
+mod seal;
+mod settle;
 mod sql;
+mod tls;
 mod trouble;
 mod verify;
 mod wants;
@@ -35,11 +48,14 @@ use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 
 use crate::Setup;
+use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::queue::Queue;
 use crate::request::{Answer, Caller, Job, Request};
 use crate::types::{BusinessIx, DecisionId, Outcome};
 use connect::{Pool, retrying};
+pub use examine::{Database, examine};
+use in_hand::InHand;
 use load::Businesses;
 use node::{RENEW_EVERY, Seat};
 use write::Writer;
@@ -50,6 +66,9 @@ pub(crate) struct Store {
     /// Ids from the configuration, by [`BusinessIx`].
     businesses: Businesses,
     seat: Arc<Seat>,
+    in_hand: InHand,
+    /// What identifiers of those erased were hashed with.
+    erasure: Keys,
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     closed: AtomicBool,
@@ -66,8 +85,22 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store at `url`, and brings its tables up to this release.
+    /// Opens the store at `url`, and brings its tables up to this release. Refuses while an installation is being
+    /// moved there.
     pub(crate) async fn open(url: &str, setup: &Setup) -> Result<Self, LedgerError> {
+        let store = Self::open_unfinished(url, setup).await?;
+        // After this node has its place, so that a move that begins now finds it.
+        match moving::check_finished(&store.pool).await {
+            Ok(()) => Ok(store),
+            Err(error) => {
+                Arc::new(store).close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`Self::open`], for the move itself.
+    async fn open_unfinished(url: &str, setup: &Setup) -> Result<Self, LedgerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("ledger-database")
@@ -84,6 +117,8 @@ impl Store {
             pool: Arc::new(Pool::new(url, handle.clone())?),
             businesses: Arc::clone(&businesses),
             seat: Arc::new(Seat::new()),
+            in_hand: InHand::default(),
+            erasure: Keys::default(),
             queue: Arc::new(Queue::new(setup.queue_max, setup.batch_max)),
             writer: Mutex::new(None),
             closed: AtomicBool::new(false),
@@ -92,7 +127,14 @@ impl Store {
         migrate::migrate(&store.pool).await?;
         retrying!(store.pool, link => store.seat.hold(link).await)?;
         let (pool, seat) = (Arc::clone(&store.pool), Arc::clone(&store.seat));
-        let writer = Writer::new(pool, handle.clone(), businesses, setup.decide, seat);
+        let writer = Writer::new(
+            pool,
+            handle.clone(),
+            businesses,
+            setup.decide,
+            seat,
+            store.erasure.clone(),
+        );
         let thread = writer.start(Arc::clone(&store.queue))?;
         *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         handle.spawn(live(
@@ -134,6 +176,14 @@ impl Store {
                 self.relay_replay(business, app.as_deref(), now_ms).await
             }
             Request::InboxPrune(before_ms) => self.inbox_prune(before_ms).await,
+            Request::Erase(_) => Err(LedgerError::Bug("an erasure past its verb")),
+            Request::Seal(seal) => self.seal(&seal).await,
+            Request::ForgetSalts(business, id, names) => {
+                self.forget_salts(business, id, &names).await
+            }
+            Request::RevokeLinks(business, identifier, at_ms) => {
+                self.revoke_links(business, &identifier, at_ms).await
+            }
             Request::RepliesDue(limit) => self.replies_due(limit).await,
             Request::ReplyDone(id, decision) => self.reply_done(id, decision).await,
             request => {

@@ -11,7 +11,9 @@ use greenline_policy::identity::Identifier;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use crate::erasure::{Erase, Erased};
 use crate::error::LedgerError;
+use crate::seal::{NewSeal, RecordId};
 use crate::types::{
     Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect,
     Ingested, NewEvent, RelayDone, Spilled, Unrecorded,
@@ -42,6 +44,14 @@ pub(crate) enum Request {
     RelayReplay(BusinessIx, Option<Box<str>>, i64),
     /// Bodies before then go.
     InboxPrune(i64),
+    /// Preference links made so far count no more.
+    RevokeLinks(BusinessIx, Identifier, i64),
+    /// A person's data go.
+    Erase(Box<Erase>),
+    /// Append leaves to a log.
+    Seal(Box<NewSeal>),
+    /// Delete the salts of a record's fields.
+    ForgetSalts(BusinessIx, RecordId, Box<[Box<str>]>),
     /// Hand out own replies.
     RepliesDue(usize),
     /// An own reply is over.
@@ -74,6 +84,10 @@ pub(crate) enum Answer {
     Replies(Vec<DueReply>),
     /// How many rows changed.
     Count(u64),
+    /// Whether it was done.
+    Sealed(bool),
+    /// To [`Request::Erase`].
+    Erased(Box<Erased>),
     /// Done.
     Done,
 }

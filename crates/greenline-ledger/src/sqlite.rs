@@ -7,14 +7,19 @@ pub(crate) mod apply;
 pub(crate) mod checkpoint;
 pub(crate) mod connect;
 pub(crate) mod effects;
+mod erase;
 pub mod fault;
 pub(crate) mod load;
 pub(crate) mod messages;
+pub(crate) mod moving;
+pub(crate) mod pending;
 pub(crate) mod people;
 #[cfg(test)]
 mod plans;
+mod preference;
 pub(crate) mod read;
 pub(crate) mod rows;
+mod seal;
 pub(crate) mod spill;
 pub(crate) mod sql;
 pub(crate) mod verbs;
@@ -27,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::Setup;
+use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::queue::Queue;
 use crate::request::{Answer, Caller, Job, Request};
@@ -43,6 +49,10 @@ pub(crate) struct Store {
     pub(crate) readers: Readers,
     /// Rows of the configured businesses, by [`BusinessIx`].
     businesses: Vec<i64>,
+    /// Their ids.
+    ids: Vec<Box<str>>,
+    /// What identifiers of those erased were hashed with.
+    erasure: Keys,
     /// Nothing in a store opened for reading.
     writing: Option<Writing>,
 }
@@ -73,11 +83,14 @@ impl Store {
         faults.watch(&mut connection)?;
         let checkpointer = Checkpointer::start(path)?;
         let queue = Arc::new(Queue::new(setup.queue_max, setup.batch_max));
+        let erasure = state.erasure.clone();
         let writer = Writer::new(connection, state, setup.decide, checkpointer.bell());
         let handle = writer.start(Arc::clone(&queue))?;
         Ok(Self {
             readers: Readers::open(path)?,
             businesses,
+            ids: ids(setup),
+            erasure,
             writing: Some(Writing {
                 queue,
                 writer: Mutex::new(Some(handle)),
@@ -105,6 +118,8 @@ impl Store {
         Ok(Self {
             readers,
             businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(),
+            ids: ids(setup),
+            erasure: Keys::default(),
             writing: None,
         })
     }
@@ -117,6 +132,14 @@ impl Store {
             .ok_or(LedgerError::Bug(
                 "a business that the ledger was not set up with",
             ))
+    }
+
+    /// The id of a business.
+    fn business_id(&self, ix: BusinessIx) -> Result<&str, LedgerError> {
+        let id = self.ids.get(ix.0 as usize);
+        id.map(|id| &**id).ok_or(LedgerError::Bug(
+            "a business that the ledger was not set up with",
+        ))
     }
 
     /// The place of a business, from its row.
@@ -159,6 +182,11 @@ impl Store {
             tracing::error!("the ledger's writer ended in a panic");
         }
     }
+}
+
+fn ids(setup: &Setup) -> Vec<Box<str>> {
+    let ids = setup.businesses.iter();
+    ids.map(|business| business.id.as_str().into()).collect()
 }
 
 impl Drop for Store {

@@ -15,6 +15,7 @@ pub(crate) mod unsettled;
 
 use rustc_hash::FxHashSet;
 
+use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::types::{BusinessIx, PersonId};
 use flights::Flights;
@@ -61,6 +62,8 @@ pub(crate) struct State {
     pub(crate) strays: FxHashSet<Box<str>>,
     /// What this batch changed.
     pub(crate) journal: Journal,
+    /// What identifiers of those erased were hashed with.
+    pub(crate) erasure: Keys,
 }
 
 impl State {

@@ -4,6 +4,7 @@
 //! returns every reason, the one that answers the caller first. It waits for nothing, reads no clock
 //! and changes nothing.
 
+use crate::avenue::OnlyNotifications;
 use crate::consent::{EventId, Head, Standing, Strength};
 use crate::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use crate::rule::{Rule, Severity};
@@ -100,11 +101,13 @@ pub struct Facts<'a> {
     pub number: &'a NumberFacts,
 }
 
-/// The business's own choices that rules look at.
+/// The business's own choices, and the state of its ways out, that rules look at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
     /// Utility and authentication templates in an open window count as replies.
     pub window_templates_are_replies: bool,
+    /// What notifications are the only way out of; then no ask goes.
+    pub only_notifications: OnlyNotifications,
 }
 
 /// What may happen.
@@ -184,6 +187,7 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
         }
     }
     if let Some(template) = template {
+        judge_way_out(template, rules, &mut reasons);
         judge_template_status(template, &mut reasons);
     }
     judge_number(facts.number, intent, starts, template, now_ms, &mut reasons);
@@ -306,6 +310,21 @@ fn judge_template(template: &TemplateFacts, person: &PersonFacts<'_>, reasons: &
         )
     {
         reasons.add(Rule::AskFirstContact);
+    }
+}
+
+/// An ask may not be the only way out of what it asks about.
+fn judge_way_out(template: &TemplateFacts, rules: &Rules, reasons: &mut Reasons) {
+    let category = template
+        .topic
+        .as_ref()
+        .map_or(Some(template.category), Scope::category);
+    let only = Category::ALL
+        .into_iter()
+        .filter(|known| category.is_none_or(|category| category == *known))
+        .any(|category| rules.only_notifications.holds(category));
+    if template.is_ask && only {
+        reasons.add(Rule::AskOnlyWayOut);
     }
 }
 

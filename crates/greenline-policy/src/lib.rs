@@ -4,6 +4,7 @@
 //! storage format. It takes facts and a time and returns values, so that the live path, a dry run, a
 //! screening and a replay give one answer.
 
+pub mod avenue;
 pub mod consent;
 pub mod decide;
 pub mod evidence;

@@ -101,6 +101,11 @@ rules! {
         "The opt-in has run out.",
         ["OPT-06"],
         "Ask the person to renew it outside of notifications." }
+    /// An ask while notifications are the only way out.
+    AskOnlyWayOut { "ask.only_way_out", Permanent,
+        "A notification that asks whether the person wants messages, or wants to stop them, may not be the only way out: no other avenue is open at the moment.",
+        ["OPT-30", "OPT-32", "OPT-40", "consent-rules A13"],
+        "Open an avenue that needs no notification: publish the preference page, name how people reach staff, or see that people can write to the number; `greenline avenues` says what is missing." }
     /// No call permission.
     CallPermission { "call.permission", Permanent,
         "A call needs the person's own, live call permission for this number.",

@@ -1,8 +1,9 @@
 //! How a command reaches the data: always through the admin API, so that each has one code path.
 //!
-//! If a server holds the configuration's store, the command asks it over HTTP. If none does, the command
-//! takes the store itself and calls the same API within this process. It never reads or writes the
-//! store by any other way.
+//! If a server holds the configuration's SQLite store, the command asks it over HTTP. If none does, the
+//! command takes the store itself and calls the same API within this process. On Postgres it always does
+//! that, as one more node beside those that serve: the database keeps their order, and nobody has to guess
+//! which of many servers to ask. It never reads or writes the store by any other way.
 
 use std::time::Duration;
 
@@ -93,7 +94,9 @@ impl Access {
         let mut waited = Duration::ZERO;
         loop {
             let holder = match lock::try_take(&config, command)? {
-                Taken::Ours(lock) => return Self::local(config, token, settings.is_named(), lock),
+                Taken::Ours(lock) => {
+                    return Self::local(config, token, settings.is_named(), lock).await;
+                }
                 Taken::Held(holder) => holder,
             };
             if let Some(address) = holder.as_ref().and_then(|holder| holder.private.as_deref())
@@ -120,7 +123,7 @@ impl Access {
         })
     }
 
-    fn local(
+    async fn local(
         mut config: Config,
         token: Option<AdminToken>,
         named: bool,
@@ -136,7 +139,7 @@ impl Access {
             }
         };
         let authorization = bearer(&token)?;
-        let ledger = serve::open_ledger(&config).map_err(start_failure)?;
+        let ledger = serve::open_ledger(&config).await.map_err(start_failure)?;
         let app = serve::build(config, ledger, Clock::system()).map_err(start_failure)?;
         let router = router::private(app.clone());
         Ok(Self {
@@ -398,15 +401,23 @@ fn silent(config: &Config, holder: Option<&Holder>) -> Failure {
 pub(crate) fn start_failure(error: StartError) -> Failure {
     match &error {
         StartError::Config(_) => Failure::input("the configuration cannot be used").because(error),
-        StartError::Store(_) => Failure::unavailable("cannot go on")
-            .because(error)
-            .help("The store's folder must be writable and its disk must have space; `greenline doctor` looks closer."),
+        StartError::Store { url, .. } => {
+            let help = if url.is_postgres() {
+                "The database must be reachable and let this user in; `greenline doctor` looks closer."
+            } else {
+                "The store's folder must be writable and its disk must have space; `greenline doctor` looks closer."
+            };
+            Failure::unavailable("cannot go on")
+                .because(error)
+                .help(help)
+        }
         StartError::Listen { .. } => Failure::unavailable("cannot go on").because(error).help(
             "Another program listens there; stop it, or change `[listen]` in the configuration.",
         ),
-        StartError::Spill(_) => Failure::unavailable("cannot go on")
-            .because(error)
-            .help("Make the folder of the store writable, or set `store.replies_when_down = \"refuse\"`."),
+        StartError::Keys(_) => Failure::unavailable("cannot go on").because(error),
+        StartError::Spill(_) => Failure::unavailable("cannot go on").because(error).help(
+            "Make the folder of the store writable, or set `store.replies_when_down = \"refuse\"`.",
+        ),
         StartError::Threads(_) => Failure::unavailable("cannot go on")
             .because(error)
             .help("Raise the limit on processes and open files (`ulimit -u`, `ulimit -n`)."),

@@ -1,5 +1,6 @@
 //! `greenline consent`: what people agreed to, recorded, shown, taken in and handed out.
 
+mod erase;
 mod export;
 mod import;
 mod record;
@@ -19,6 +20,8 @@ pub(crate) enum Consent {
     Show(show::Show),
     /// Takes in a CSV file. A no on record always beats the file.
     Import(import::Import),
+    /// Erases a person: everything held about them goes, but for their no.
+    Erase(erase::Erase),
     /// Hands out every consent event in the order of arrival.
     Export(export::Export),
 }
@@ -29,6 +32,7 @@ impl Consent {
             Self::Record(command) => command.json.json,
             Self::Show(command) => command.json.json,
             Self::Import(command) => command.json.json,
+            Self::Erase(command) => command.json.json,
             Self::Export(_) => false,
         }
     }
@@ -38,6 +42,7 @@ impl Consent {
             Self::Record(command) => command.run(settings).await,
             Self::Show(command) => command.run(settings).await,
             Self::Import(command) => command.run(settings).await,
+            Self::Erase(command) => command.run(settings).await,
             Self::Export(command) => command.run(settings).await,
         }
     }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use greenline_gateway::clock::Clock;
 use greenline_gateway::config;
+use greenline_gateway::keyring::Keys;
 use greenline_gateway::serve::Running;
 use greenline_sim::{Sim, SimConfig};
 use tempfile::TempDir;
@@ -38,6 +40,14 @@ pub(crate) struct Demo {
     /// Keeps store and configuration in this folder [default: one that is gone afterwards].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Keeps people and decisions in this store, as in `store.url` [default: a file in the folder].
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GREENLINE_DEMO_STORE",
+        hide_env_values = true
+    )]
+    store: Option<String>,
     /// How many people the sample brand has.
     #[arg(long, value_name = "COUNT", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     people: u32,
@@ -103,7 +113,10 @@ impl Demo {
         } else {
             [any_port(), any_port()]
         };
-        let text = brand::configuration(public, private, &sim.url(), folder.path());
+        let beside = format!("sqlite:{}", folder.path().join("greenline.db").display());
+        let store = self.store.as_deref().unwrap_or(&beside);
+        let keys = folder.path().join("greenline.keys");
+        let text = brand::configuration(public, private, &sim.url(), store, &keys);
         let file = folder.path().join("greenline.toml");
         std::fs::write(&file, text).map_err(|error| {
             Failure::input(format!("`{}` cannot be written", file.display())).because(error)
@@ -111,6 +124,12 @@ impl Demo {
         let config = config::load(Some(&file), std::iter::empty()).map_err(|error| {
             Failure::unavailable("the demo's configuration cannot be used").because(error)
         })?;
+        if !keys.exists() {
+            let made = Keys::new(&config).create(Clock::system().now_ms());
+            made.map_err(|error| {
+                Failure::unavailable("the demo's keys cannot be made").because(error)
+            })?;
+        }
         serve::start(config, "demo").await
     }
 

@@ -1,11 +1,14 @@
 //! `greenline doctor`: what would keep `serve` from working here, looked at without changing anything.
 
+mod database;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 use greenline_gateway::clock::Clock;
 use greenline_gateway::config::{self, Config};
+use greenline_gateway::keyring::Keys;
 use greenline_gateway::serve;
 use greenline_gateway::upstream::Outgoing;
 use greenline_ledger::Ledger;
@@ -17,6 +20,7 @@ use crate::access::{is_healthy, origin};
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Taken};
 use crate::output::{self, Json, table};
+use crate::serve::reachable;
 use crate::settings::Settings;
 
 /// Longest time to wait for the platform.
@@ -71,7 +75,12 @@ impl Doctor {
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
         let config = settings.load()?;
         let mut findings = configuration(&config);
-        store_and_listeners(&config, &mut findings).await;
+        if config.store.url.is_postgres() {
+            database_and_listeners(&config, &mut findings).await;
+        } else {
+            store_and_listeners(&config, &mut findings).await;
+        }
+        findings.push(keys(&config));
         platform_and_clock(&config, &mut findings).await;
         let well = findings.iter().all(|finding| finding.state != State::Wrong);
         if self.json.json {
@@ -122,6 +131,30 @@ fn configuration(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// Many may use a database at once, so a server of this configuration is looked for where it listens.
+async fn database_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
+    database::look(config, findings).await;
+    let address = format!("http://{}", reachable(config.listen.private));
+    let answers = match origin(&address, UPSTREAM_TIMEOUT) {
+        Ok(origin) => is_healthy(&origin).await,
+        Err(_) => false,
+    };
+    if answers {
+        findings.push(server(&address).await);
+    } else {
+        listeners(config, findings);
+    }
+}
+
+fn listeners(config: &Config, findings: &mut Vec<Finding>) {
+    for (what, address) in [
+        ("public listener", config.listen.public),
+        ("private listener", config.listen.private),
+    ] {
+        findings.push(listener(what, address));
+    }
+}
+
 /// A server that runs on the store answers for both; else the store must open and the addresses be free.
 async fn store_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
     match lock::try_take(config, "doctor") {
@@ -150,12 +183,7 @@ async fn store_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
             }
         }
     }
-    for (what, address) in [
-        ("public listener", config.listen.public),
-        ("private listener", config.listen.private),
-    ] {
-        findings.push(listener(what, address));
-    }
+    listeners(config, findings);
 }
 
 async fn server(address: &str) -> Finding {
@@ -174,9 +202,8 @@ async fn server(address: &str) -> Finding {
 }
 
 fn store(config: &Config) -> Finding {
-    let path = match lock::store_path(config) {
-        Ok(path) => path,
-        Err(failure) => return Finding::new("store", State::Wrong, failure.text()),
+    let Some(path) = config.store.url.sqlite_path() else {
+        return Finding::new("store", State::Wrong, "its address names no store");
     };
     if !path.exists() {
         return Finding::new(
@@ -192,6 +219,29 @@ fn store(config: &Config) -> Finding {
                 Failure::unavailable(format!("`{}` does not open", path.display())).because(error);
             Finding::new("store", State::Wrong, failure.text())
         }
+    }
+}
+
+fn keys(config: &Config) -> Finding {
+    let keys = Keys::new(config);
+    let found = keys.look();
+    let open = || keys.is_open_to_others().unwrap_or(false);
+    match found {
+        Err(error) => {
+            let failure = Failure::unavailable("no keys to work with").because(error);
+            Finding::new("keys", State::Wrong, failure.text())
+        }
+        Ok(None) => Finding::new("keys", State::Fine, "none yet; `serve` makes them"),
+        Ok(Some(_)) if open() => Finding::new(
+            "keys",
+            State::Look,
+            "the file can be read by others than its owner; links could be forged with it (chmod 600)",
+        ),
+        Ok(Some(ring)) => Finding::new(
+            "keys",
+            State::Fine,
+            format!("{} in the file", ring.iter().count()),
+        ),
     }
 }
 

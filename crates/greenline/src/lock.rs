@@ -1,4 +1,7 @@
-//! Two processes never write one store: whoever opens it holds a lock on a file beside it.
+//! Two processes never write one SQLite store: whoever opens it holds a lock on a file beside it.
+//!
+//! On Postgres there is nothing to hold: any number of nodes may use one database at once, and each
+//! command is one more of them.
 //!
 //! The file also says who the holder is and where it answers, so that a command finds the server that
 //! runs on the same store and asks it instead. The operating system drops the lock with the process,
@@ -36,9 +39,16 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// A store, held until this is dropped.
+/// A store that may be used, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct StoreLock {
+    /// Nothing where many may use it at once.
+    held: Option<Held>,
+}
+
+/// A SQLite store, held.
+#[derive(Debug)]
+struct Held {
     file: File,
     path: PathBuf,
     command: &'static str,
@@ -54,31 +64,18 @@ pub(crate) enum Taken {
 }
 
 /// Where the lock is; the ledger keeps one of its own beside it, that says nothing of who holds it.
-pub(crate) fn path(config: &Config) -> Result<PathBuf, Failure> {
-    let store = store_path(config)?;
+fn path(store: &Path) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(".holder");
-    Ok(PathBuf::from(name))
-}
-
-/// Where the configuration's store is.
-pub(crate) fn store_path(config: &Config) -> Result<&Path, Failure> {
-    config
-        .store
-        .url
-        .strip_prefix("sqlite:")
-        .map(Path::new)
-        .ok_or_else(|| {
-            Failure::input(format!(
-                "store.url: `{}` is not supported; use sqlite:PATH",
-                config.store.url
-            ))
-        })
+    PathBuf::from(name)
 }
 
 /// Tries once for the configuration's store.
 pub(crate) fn try_take(config: &Config, command: &'static str) -> Result<Taken, Failure> {
-    let path = path(config)?;
+    let Some(store) = config.store.url.sqlite_path() else {
+        return Ok(Taken::Ours(StoreLock { held: None }));
+    };
+    let path = path(store);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| {
         Failure::unavailable(format!("the lock of the store, `{}`, cannot be opened", path.display()))
             .because(error)
@@ -86,13 +83,13 @@ pub(crate) fn try_take(config: &Config, command: &'static str) -> Result<Taken, 
     })?;
     match file.try_lock() {
         Ok(()) => {
-            let lock = StoreLock {
+            let held = Held {
                 file,
                 path,
                 command,
             };
-            lock.write(None)?;
-            Ok(Taken::Ours(lock))
+            held.write(None)?;
+            Ok(Taken::Ours(StoreLock { held: Some(held) }))
         }
         Err(TryLockError::WouldBlock) => Ok(Taken::Held(holder(&path))),
         Err(TryLockError::Error(error)) => Err(Failure::unavailable(format!(
@@ -134,9 +131,14 @@ fn holder(path: &Path) -> Option<Holder> {
 impl StoreLock {
     /// Says where the holder answers.
     pub(crate) fn announce(&self, private: &str) -> Result<(), Failure> {
-        self.write(Some(private.to_owned()))
+        match &self.held {
+            Some(held) => held.write(Some(private.to_owned())),
+            None => Ok(()),
+        }
     }
+}
 
+impl Held {
     fn write(&self, private: Option<String>) -> Result<(), Failure> {
         let holder = Holder {
             command: self.command.to_owned(),
@@ -156,7 +158,7 @@ impl StoreLock {
     }
 }
 
-impl Drop for StoreLock {
+impl Drop for Held {
     fn drop(&mut self) {
         // So that nobody takes the next holder for this one; the lock itself goes with the file.
         let _ = self.file.set_len(0);

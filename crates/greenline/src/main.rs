@@ -4,6 +4,7 @@
 //! 3 unavailable.
 
 mod access;
+mod avenues;
 mod check;
 mod config;
 mod consent;
@@ -11,8 +12,10 @@ mod demo;
 mod doctor;
 mod explain;
 mod failure;
+mod keys;
 mod lock;
 mod log;
+mod migrate;
 mod number;
 mod output;
 mod serve;
@@ -62,11 +65,18 @@ enum Command {
     /// Records, shows, imports and exports what people agreed to.
     #[command(subcommand)]
     Consent(consent::Consent),
+    /// Which ways out are open to people, how each was proved, and what is missing.
+    Avenues(avenues::Avenues),
+    /// Greenline's own keys: which there are, and new ones.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// The business's numbers.
     #[command(subcommand)]
     Number(number::Number),
     /// Reads the whole store again and compares it with what is kept ready.
     Verify(verify::Verify),
+    /// Brings the store up to this release, or moves an installation to another store.
+    Migrate(migrate::Migrate),
     /// Checks and shows the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -108,8 +118,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(command) => command.run(settings).await,
         Command::Explain(command) => command.run(settings).await,
         Command::Consent(command) => command.run(settings).await,
+        Command::Avenues(command) => command.run(settings).await,
+        Command::Keys(command) => command.run(settings),
         Command::Number(command) => command.run(settings).await,
         Command::Verify(command) => command.run(settings).await,
+        Command::Migrate(command) => command.run(settings).await,
         Command::Config(command) => command.run(settings),
         Command::Doctor(command) => command.run(settings).await,
     }
@@ -123,8 +136,11 @@ impl Command {
             Self::Check(command) => command.json.json,
             Self::Explain(command) => command.json.json,
             Self::Consent(command) => command.json(),
+            Self::Avenues(command) => command.json.json,
+            Self::Keys(command) => command.json(),
             Self::Number(command) => command.json(),
             Self::Verify(command) => command.json.json,
+            Self::Migrate(command) => command.json.json,
             Self::Config(command) => command.json(),
             Self::Doctor(command) => command.json.json,
         }

@@ -55,8 +55,11 @@ pub(crate) async fn start(
     command: &'static str,
 ) -> Result<(Running, StoreLock), Failure> {
     let lock = lock::take(&config, command).await?;
-    let ledger = serve::open_ledger(&config).map_err(start_failure)?;
+    let ledger = serve::open_ledger(&config).await.map_err(start_failure)?;
     let app = serve::build(config, ledger, Clock::system()).map_err(start_failure)?;
+    // Not at the first need: a link or a log that cannot be signed is to be known now.
+    let keys = app.keys.open(app.clock.now_ms());
+    keys.map_err(|error| start_failure(error.into()))?;
     let running = serve::start(app).await.map_err(start_failure)?;
     lock.announce(&format!("http://{}", reachable(running.private)))?;
     Ok((running, lock))
@@ -75,7 +78,7 @@ pub(crate) async fn stop(running: Running, mut signals: Signals) {
 }
 
 /// An address that can be connected to, for one that is listened on.
-fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
+pub(crate) fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

@@ -77,14 +77,58 @@ impl Drop for Server {
 }
 
 /// `sysconf(_SC_CLK_TCK)` on every Linux that Rust runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const TICKS_PER_SECOND: f64 = 100.0;
 
 fn stat_ticks(pid: u32) -> Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let after_name = stat.rsplit_once(')').context("unreadable stat")?.1;
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let field = |at: usize| -> Result<u64> { Ok(fields.get(at).context("short stat")?.parse()?) };
-    Ok(field(11)? + field(12)?)
+    let stat = Stat::of(pid)?;
+    Ok(stat.field(UTIME)? + stat.field(STIME)?)
+}
+
+/// Places in [`Stat`].
+const PARENT: usize = 1;
+const UTIME: usize = 11;
+const STIME: usize = 12;
+const CHILDREN_UTIME: usize = 13;
+const CHILDREN_STIME: usize = 14;
+
+/// What `/proc/PID/stat` says after the name, which may hold anything.
+struct Stat(String);
+
+impl Stat {
+    fn of(pid: u32) -> Result<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let after_name = stat.rsplit_once(')').context("unreadable stat")?.1;
+        Ok(Self(after_name.to_owned()))
+    }
+
+    fn field(&self, at: usize) -> Result<u64> {
+        let field = self.0.split_whitespace().nth(at).context("short stat")?;
+        Ok(field.parse()?)
+    }
+}
+
+/// CPU used so far by a process and its children, in ticks: by those that run, and by those it has waited for.
+pub(crate) fn family_ticks(parent: u32) -> Result<u64> {
+    let own = Stat::of(parent)?;
+    let mut ticks = 0;
+    for at in [UTIME, STIME, CHILDREN_UTIME, CHILDREN_STIME] {
+        ticks += own.field(at)?;
+    }
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        // One that ended meanwhile is counted with its parent, next time.
+        let Ok(stat) = Stat::of(pid) else { continue };
+        if stat.field(PARENT)? == u64::from(parent) {
+            ticks += stat.field(UTIME)? + stat.field(STIME)?;
+        }
+    }
+    Ok(ticks)
 }
 
 /// A port that was free a moment ago.

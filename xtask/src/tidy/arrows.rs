@@ -85,6 +85,12 @@ const CRATES: &[Crate] = &[
         never_names: IO_CLOCKS_AND_CHANCE,
     },
     Crate {
+        name: "greenline-proof",
+        may_use: &[],
+        never_depends: RUNTIMES_AND_SOCKETS,
+        never_names: IO_CLOCKS_AND_CHANCE,
+    },
+    Crate {
         name: "greenline-health",
         may_use: &["greenline-policy"],
         never_depends: PURE_AND_WIRELESS,
@@ -105,7 +111,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "greenline-ledger",
-        may_use: &["greenline-policy", "greenline-health"],
+        may_use: &["greenline-policy", "greenline-health", "greenline-proof"],
         never_depends: &["axum", "hyper", "hyper-util", "reqwest", "http"],
         never_names: &["hyper::", "axum::"],
     },
@@ -135,6 +141,7 @@ const CRATES: &[Crate] = &[
             "greenline-health",
             "greenline-screen",
             "greenline-ledger",
+            "greenline-proof",
             "greenline-console",
         ],
         never_depends: &["rusqlite", "tokio-postgres"],

@@ -95,6 +95,7 @@ pub(crate) fn status(observed: bool) -> StatusPage {
     StatusPage {
         frame: frame(),
         observed,
+        shut: observed,
         counts: Counts {
             people: 12_408,
             allowed: 3_120,
@@ -158,6 +159,7 @@ pub(crate) fn empty_status() -> StatusPage {
             ..frame()
         },
         observed: false,
+        shut: false,
         counts: Counts::default(),
         numbers: Vec::new(),
         by_reason: Vec::new(),

@@ -6,20 +6,25 @@
 mod form;
 mod import;
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use greenline_ledger::LedgerError;
 use greenline_ledger::flight::Watch;
-use greenline_ledger::types::{Appended, Effect};
-use greenline_policy::consent::{EventKind, Head, Standing, Strength};
+use greenline_ledger::types::{Appended, Effect, NewEvent};
+use greenline_policy::avenue::Avenue;
+use greenline_policy::consent::{EventId, EventKind, Head, Standing, Strength};
+use greenline_policy::evidence::Method;
 use greenline_policy::scope::{Category, Scope};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
+use crate::avenues;
 use crate::config::May;
 use crate::ids;
 
@@ -215,13 +220,10 @@ pub(crate) async fn record(
         Some(_) => Err(Problem::new(Kind::Malformed, "not a list").at("consents")),
         None => {
             let ready = read(&app, &who, row, key.as_deref(), false)?;
-            let event = ready.event.clone();
-            let appended = app.ledger.append(event).await.inspect_err(|_| {
-                let refused = Effect::Consent(ready.event.clone());
-                app.spill.heard(&app, &[refused], app.clock.now_ms());
-            })?;
+            let appended = append(&app, ready.event.clone()).await?;
             let shape = RecordedShape::new(&ready, &appended);
             settled(appended.flights).await;
+            taken(&app, [&ready]).await;
             Ok((StatusCode::CREATED, Json(shape)).into_response())
         }
     }
@@ -248,6 +250,56 @@ fn read(
         key: own_key.as_deref().or(key),
     };
     form::read(row, kind, &business, &intake)
+}
+
+/// Appends one event. What the store does not take, replies at least hear of.
+/// A no that came through this door proves the avenue it took: staff, or the business's own systems.
+async fn taken<'a>(app: &App, recorded: impl IntoIterator<Item = &'a Ready>) {
+    let noes = recorded
+        .into_iter()
+        .map(|ready| &ready.event)
+        .filter(|event| matches!(event.kind, EventKind::Withdrawn | EventKind::Refused));
+    let mut proved = BTreeSet::new();
+    for event in noes {
+        let by_staff = *event.evidence.method == *Method::Staff.as_str();
+        let avenue = if by_staff { Avenue::Staff } else { Avenue::Api };
+        if proved.insert((event.business, avenue)) {
+            avenues::used(app, event.business, avenue).await;
+        }
+    }
+}
+
+async fn append(app: &App, event: NewEvent) -> Result<Appended, LedgerError> {
+    let appended = app.ledger.append(event.clone()).await;
+    appended.inspect_err(|_| {
+        let refused = Effect::Consent(event);
+        app.spill.heard(app, &[refused], app.clock.now_ms());
+    })
+}
+
+/// Records what a person did elsewhere than through this API, the same way: on disk when it answers, and
+/// with nothing allowed earlier still to leave.
+pub(crate) async fn record_events(
+    app: &App,
+    events: Vec<NewEvent>,
+) -> Result<Vec<EventId>, LedgerError> {
+    if let [event] = events.as_slice() {
+        let appended = append(app, event.clone()).await?;
+        settled(appended.flights).await;
+        return Ok(vec![appended.id]);
+    }
+    let appended = app.ledger.append_all(events.clone()).await;
+    let appended = appended.inspect_err(|_| {
+        let refused: Vec<Effect> = events.into_iter().map(Effect::Consent).collect();
+        app.spill.heard(app, &refused, app.clock.now_ms());
+    })?;
+    let mut ids = Vec::with_capacity(appended.len());
+    for appended in appended {
+        let appended = appended?;
+        settled(appended.flights).await;
+        ids.push(appended.id);
+    }
+    Ok(ids)
 }
 
 /// Waits until nothing allowed earlier can still leave.

@@ -14,7 +14,7 @@ use crate::app::Shared;
 use super::auth::{PageWho, Who};
 use super::pages;
 use super::problem::Kind;
-use super::{consents, decisions, operate, people, records};
+use super::{avenues, consents, decisions, erase, links, operate, people, proof, records};
 
 /// How deep members of members are listed.
 const DEPTH_MAX: usize = 3;
@@ -29,10 +29,10 @@ const DEPTH_MAX: usize = 3;
         (name = "operation", description = "Operation"),
     ),
     paths(
-        consents::record, consents::import_file, people::show, records::stops, records::export,
+        consents::record, consents::import_file, people::show, erase::erase, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk,
         decisions::preview, decisions::list, decisions::show,
         records::numbers, records::templates, records::timeline,
-        operate::relay, operate::replay, operate::verify, operate::healthz, operate::readyz, operate::metrics,
+        operate::relay, operate::replay, proof::head, operate::verify, operate::verify_against, operate::healthz, operate::readyz, operate::metrics,
     ),
     modifiers(&Tokens),
 )]
@@ -54,7 +54,10 @@ impl Modify for Tokens {
             Vec::<String>::new(),
         )]);
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete]
+                .into_iter()
+                .flatten()
+            {
                 if operation.security.is_none() {
                     let answer = ResponseBuilder::new()
                         .description("No admin token, or an unknown one")

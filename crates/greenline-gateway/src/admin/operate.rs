@@ -7,11 +7,15 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use greenline_proof::{Head, PublishedHead};
+
 use crate::app::Shared;
+use crate::avenues;
 use crate::config::May;
+use crate::sealer::check::check;
 
 use super::auth::Who;
-use super::extract::Params;
+use super::extract::{JsonValue, Params, typed};
 use super::people::OfBusiness;
 use super::problem::{Kind, Problem, ProblemBody};
 
@@ -103,6 +107,10 @@ pub(crate) struct VerifyShape {
     people: u64,
     events: u64,
     decisions: u64,
+    /// Records of the provable logs, each made again from what is stored.
+    leaves: u64,
+    /// Signed heads that the logs were held against.
+    heads: u64,
     differences: Vec<DifferenceShape>,
 }
 
@@ -110,13 +118,13 @@ pub(crate) struct VerifyShape {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Difference)]
 pub(crate) struct DifferenceShape {
-    /// `head`, `version_gap`, `missing`, `record` or `store`.
+    /// `head`, `version_gap`, `missing`, `record`, `decision`, `store` or `log`.
     kind: &'static str,
     /// What was found.
     what: String,
 }
 
-/// Fold every event again and compare with what decisions rest on.
+/// Fold every event again and compare with what decisions rest on; hold the log against the store.
 ///
 /// Reads the whole store. Needs `may = "admin"` and a token that reaches every business.
 #[utoipa::path(
@@ -130,6 +138,57 @@ pub(crate) async fn verify(
     State(app): State<Shared>,
     who: Who,
 ) -> Result<Json<VerifyShape>, Problem> {
+    verified(&app, &who, &[]).await
+}
+
+/// Heads kept outside, to hold the logs against.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptHeads {
+    /// As they were published, or as `GET /v1/log/{business}/head` gave them.
+    #[schema(value_type = Vec<Object>)]
+    heads: Vec<PublishedHead>,
+}
+
+/// As `GET /v1/verify`, and hold the logs against heads that were kept outside.
+///
+/// Finds a history that was rewritten by whoever holds the signing key. Changes nothing.
+#[utoipa::path(
+    post, path = "/v1/verify", operation_id = "verifyAgainstHeads", tag = "operation",
+    request_body = KeptHeads,
+    responses(
+        (status = 200, description = "What was found; `clean` says whether all is well", body = VerifyShape),
+        (status = 403, description = "Needs may = \"admin\" and all businesses", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A head is not in its form", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn verify_against(
+    State(app): State<Shared>,
+    who: Who,
+    JsonValue(body): JsonValue,
+) -> Result<Json<VerifyShape>, Problem> {
+    let kept: KeptHeads = typed(body)?;
+    let mut heads = Vec::with_capacity(kept.heads.len());
+    for (at, head) in kept.heads.iter().enumerate() {
+        let field = || format!("heads[{at}]");
+        let Some((signed, key)) = head.parsed() else {
+            return Err(Problem::invalid(field(), "a member is not in its form"));
+        };
+        if !signed.is_signed_by(&key) {
+            return Err(Problem::invalid(field(), "its signature does not hold"));
+        }
+        if app.directory.business_by_id(&head.business).is_none() {
+            return Err(Problem::invalid(
+                field(),
+                "there is no such business in this installation",
+            ));
+        }
+        heads.push(signed.head);
+    }
+    verified(&app, &who, &heads).await
+}
+
+async fn verified(app: &Shared, who: &Who, kept: &[Head]) -> Result<Json<VerifyShape>, Problem> {
     who.must(May::Admin)?;
     if who.0.businesses.is_some() {
         return Err(Problem::new(
@@ -138,19 +197,33 @@ pub(crate) async fn verify(
         ));
     }
     let found = app.ledger.verify().await?;
+    let mut differences: Vec<DifferenceShape> = found
+        .differences
+        .into_iter()
+        .map(|difference| DifferenceShape {
+            kind: difference.kind,
+            what: difference.what,
+        })
+        .collect();
+    let (mut leaves, mut heads) = (0, 0);
+    for business in app.directory.businesses() {
+        let log = check(app, business.ix, kept).await?;
+        leaves += log.leaves;
+        heads += log.heads;
+        differences.extend(
+            log.findings
+                .into_iter()
+                .map(|what| DifferenceShape { kind: "log", what }),
+        );
+    }
     Ok(Json(VerifyShape {
-        clean: found.differences.is_empty(),
+        clean: differences.is_empty(),
         people: found.people,
         events: found.events,
         decisions: found.decisions,
-        differences: found
-            .differences
-            .into_iter()
-            .map(|difference| DifferenceShape {
-                kind: difference.kind,
-                what: difference.what,
-            })
-            .collect(),
+        leaves,
+        heads,
+        differences,
     }))
 }
 
@@ -186,6 +259,6 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        app.metrics.render(),
+        app.metrics.render() + &avenues::gauges(&app),
     )
 }

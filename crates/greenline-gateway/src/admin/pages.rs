@@ -101,7 +101,7 @@ impl IntoResponse for Failed {
 }
 
 /// Runs what makes a page; whatever goes wrong becomes a page too.
-async fn page(
+pub(super) async fn page(
     app: &App,
     who: &Who,
     make: impl Future<Output = Result<String, Problem>>,
@@ -133,7 +133,11 @@ pub(crate) async fn status(
 }
 
 /// The business named, or the first the viewer reaches.
-fn business(app: &App, who: &Who, id: Option<&str>) -> Result<std::sync::Arc<Business>, Problem> {
+pub(super) fn business(
+    app: &App,
+    who: &Who,
+    id: Option<&str>,
+) -> Result<std::sync::Arc<Business>, Problem> {
     let first = who
         .businesses(&app.directory)
         .next()
@@ -170,6 +174,10 @@ async fn status_page(
     Ok(StatusPage {
         frame: frame(app, who, Some(business)),
         observed: business.config.mode == Mode::Observe,
+        shut: {
+            let known = crate::avenues::read(app, business).await?;
+            crate::avenues::is_shut_in(&known, now_ms)
+        },
         counts: Counts {
             people: counts.people,
             allowed: counts.allowed,

@@ -70,6 +70,9 @@ kinds! {
     /// Readable, but a value does not do.
     Invalid { "invalid", UNPROCESSABLE_ENTITY, "A value is not accepted",
         "`field` names the member, `allowed` the values it takes. Only what could open something is checked so strictly: a no is taken in whatever form it comes, as long as person and scope can be read." }
+    /// The settings lack something.
+    NotReady { "not-ready", CONFLICT, "Not set up for that",
+        "The configuration lacks something that this needs; `detail` names it." }
     /// Known, but not through this door.
     NotSupported { "not-supported", UNPROCESSABLE_ENTITY, "Not possible here",
         "The event exists but cannot be recorded through this API: a native resume is the platform's word alone, and erasure is not part of this release." }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Config;
+use greenline_console::preference::look::{Colour, LIGHT, Look};
+use greenline_ledger::address::{Postgres, Roots, Tls};
+
+use super::{Config, RepliesWhenDown, Store};
+use crate::keyring::Keys;
 
 /// One thing to look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,11 +21,22 @@ pub struct Finding {
 #[must_use]
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
-    if !config.store.url.starts_with("sqlite:") {
-        findings.fatal(format!(
-            "store.url: `{}` is not supported; use sqlite:PATH",
-            config.store.url
-        ));
+    check_store(&config.store, &mut findings);
+    let keys = Keys::new(config).look();
+    if let Err(error) = keys {
+        findings.fatal(error.to_string());
+    }
+    if let Err(what) = crate::sealer::publish_target(&config.proof.publish) {
+        findings.fatal(format!("proof.publish: {what}"));
+    }
+    if !(100..=3_600_000).contains(&config.proof.seal_every_ms) {
+        findings.fatal("proof.seal_every_ms: must be from 100 to 3600000".to_owned());
+    }
+    if config.listen.public_url.is_empty() {
+        findings.warn(
+            "listen.public_url: empty, so no preference links can be made; that is one way out less for people"
+                .to_owned(),
+        );
     }
     if !config.upstream.url.starts_with("https://") && !is_loopback(&config.upstream.url) {
         findings.fatal("upstream.url: must be https, or http to this machine".to_owned());
@@ -62,6 +77,45 @@ impl Findings {
 
     fn warn(&mut self, text: String) {
         self.0.push(Finding { fatal: false, text });
+    }
+}
+
+fn check_store(store: &Store, findings: &mut Findings) {
+    if store.url.sqlite_path().is_some() {
+        return;
+    }
+    if !store.url.is_postgres() {
+        findings.fatal(
+            "store.url: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned(),
+        );
+        return;
+    }
+    match Postgres::parse(store.url.reveal()) {
+        Err(error) => findings.fatal(format!("store.url: {error}")),
+        Ok(address) if address.is_local() => {}
+        Ok(address) => match address.tls() {
+            Tls::Off | Tls::Prefer => findings.warn(
+                "store.url: what goes to the database may travel in plain, its password aside; use sslmode=verify-full"
+                    .to_owned(),
+            ),
+            Tls::Require if *address.roots() == Roots::Machine => findings.warn(
+                "store.url: sslmode=require does not look at who the database is; use sslmode=verify-full"
+                    .to_owned(),
+            ),
+            Tls::Require | Tls::VerifyCa | Tls::VerifyFull => {}
+        },
+    }
+    if store.replies_when_down == RepliesWhenDown::Forward {
+        findings.fatal(
+            "store.replies_when_down: must be \"refuse\" with Postgres; on many nodes nothing is decided without the database"
+                .to_owned(),
+        );
+    }
+    if store.url.is_password_in_file() {
+        findings.warn(
+            "store.url: its password stands in the file in clear; put the address into a file of its own, named by store.url_file, or into GREENLINE__STORE__URL"
+                .to_owned(),
+        );
     }
 }
 
@@ -162,6 +216,8 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
                 ));
             }
         }
+        check_page(business, findings);
+        check_avenues(business, findings);
         for word in &business.ambiguous_stop_words {
             if !greenline_policy::stop::is_unclear_word(word) {
                 findings.warn(format!(
@@ -182,6 +238,54 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
                     app.name
                 ));
             }
+        }
+    }
+}
+
+/// An ask goes only while there is a way out that needs no notification.
+fn check_avenues(business: &super::Business, findings: &mut Findings) {
+    let (id, avenues) = (&business.id, &business.avenues);
+    let published = &avenues.preference_page_published_at;
+    if !published.is_empty() && !published.starts_with("https://") {
+        findings.warn(format!(
+            "business `{id}`: avenues.preference_page_published_at: is not an https address; people should reach the page from a published place"
+        ));
+    }
+    let asks = business.template.iter().any(|template| template.ask);
+    if asks && published.is_empty() && avenues.staff.is_empty() && avenues.api != Some(true) {
+        findings.warn(format!(
+            "business `{id}`: has asks but names no way out that needs no notification; they go only while people write to a number, see avenues.preference_page_published_at and avenues.staff"
+        ));
+    }
+}
+
+fn check_page(business: &super::Business, findings: &mut Findings) {
+    let (id, page) = (&business.id, &business.page);
+    if let Err(error) = crate::preferences::brand::logo(&page.logo) {
+        findings.fatal(format!("business `{id}`: page.logo: {error}"));
+    }
+    if !page.privacy_url.is_empty() && !page.privacy_url.starts_with("https://") {
+        findings.fatal(format!(
+            "business `{id}`: page.privacy_url: must be an https address"
+        ));
+    }
+    match Colour::parse(&page.accent) {
+        Some(given) if Look::new(given).light != given => findings.warn(format!(
+            "business `{id}`: page.accent: {given} on a light page cannot be read (contrast {:.1}, needs 4.5); pages use {}",
+            given.contrast(LIGHT),
+            Look::new(given).light
+        )),
+        None if !page.accent.is_empty() => findings.fatal(format!(
+            "business `{id}`: page.accent: `{}` is not a colour like #0b6b3a",
+            page.accent
+        )),
+        _ => {}
+    }
+    for topic in page.topics.keys() {
+        if !business.topics.contains(topic) {
+            findings.warn(format!(
+                "business `{id}`: page.topics names `{topic}`, which is not among its topics"
+            ));
         }
     }
 }

@@ -74,18 +74,62 @@ pub fn parse(
         .map_err(|error| invalid("defaults", error))?;
     let own: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| invalid(origin, error))?;
-    lay_over(&mut all, own);
+        .map_err(|error: toml::de::Error| invalid(origin, place_of(text, &error)))?;
+    let url_in_file = store_url(&own).map(str::to_owned);
+    let mut own = Value::Table(own);
+    read_secret_files(&mut own, origin, folder)?;
+    if let Value::Table(own) = own {
+        lay_over(&mut all, own);
+    }
     for (name, value) in env {
         if let Some(path) = name.strip_prefix(ENV_PREFIX) {
-            let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+            let mut path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+            let value = match path.last_mut().and_then(|last| {
+                let secret = last.strip_suffix("_file")?.to_owned();
+                Some((last, secret))
+            }) {
+                None => value,
+                Some((last, secret)) => {
+                    *last = secret;
+                    read_secret_file(&folder.join(value))?
+                }
+            };
             set(&mut all, &path, value).map_err(|message| invalid(&name, message))?;
         }
     }
-    let mut all = Value::Table(all);
-    read_secret_files(&mut all, folder)?;
-    all.try_into()
-        .map_err(|error: toml::de::Error| invalid(origin, error))
+    let mut config: Config = Value::Table(all)
+        .try_into()
+        .map_err(|error: toml::de::Error| invalid(origin, without_values(&error.to_string())))?;
+    config.store.url.in_file = url_in_file.as_deref() == Some(config.store.url.reveal());
+    Ok(config)
+}
+
+/// What is wrong with a text and where; the text itself may hold a secret.
+fn place_of(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!(
+            "line {}: {}",
+            before.matches('\n').count() + 1,
+            error.message()
+        ),
+        None => error.message().to_owned(),
+    }
+}
+
+/// A message without the text it quotes, which may be a secret in the wrong place.
+fn without_values(message: &str) -> String {
+    match message.split_once("string \"") {
+        Some((before, quoted)) => {
+            let after = quoted.rsplit_once('"').map_or("", |(_, after)| after);
+            format!("{before}a text{after}")
+        }
+        None => message.to_owned(),
+    }
+}
+
+fn store_url(table: &Table) -> Option<&str> {
+    table.get("store")?.get("url")?.as_str()
 }
 
 /// Tables merge; anything else replaces.
@@ -149,12 +193,20 @@ fn set(table: &mut Table, path: &[String], text: String) -> Result<(), String> {
     Ok(())
 }
 
+fn read_secret_file(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(text.trim().to_owned())
+}
+
 /// Replaces `name_file = "path"` by `name = <the file's text, trimmed>`.
-fn read_secret_files(value: &mut Value, folder: &Path) -> Result<(), ConfigError> {
+fn read_secret_files(value: &mut Value, origin: &str, folder: &Path) -> Result<(), ConfigError> {
     match value {
         Value::Array(list) => list
             .iter_mut()
-            .try_for_each(|item| read_secret_files(item, folder)),
+            .try_for_each(|item| read_secret_files(item, origin, folder)),
         Value::Table(table) => {
             let files: Vec<(String, String)> = table
                 .iter()
@@ -166,17 +218,17 @@ fn read_secret_files(value: &mut Value, folder: &Path) -> Result<(), ConfigError
                 })
                 .collect();
             for (name, file) in files {
-                let path = folder.join(&file);
-                let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
-                    path: path.clone(),
-                    source,
-                })?;
+                if table.contains_key(&name) {
+                    let message =
+                        format!("both `{name}` and `{name}_file` are there; leave one out");
+                    return Err(invalid(origin, message));
+                }
                 table.remove(&format!("{name}_file"));
-                table.insert(name, Value::String(text.trim().to_owned()));
+                table.insert(name, Value::String(read_secret_file(&folder.join(&file))?));
             }
             table
                 .iter_mut()
-                .try_for_each(|(_, value)| read_secret_files(value, folder))
+                .try_for_each(|(_, value)| read_secret_files(value, origin, folder))
         }
         _ => Ok(()),
     }

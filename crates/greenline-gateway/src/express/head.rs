@@ -3,6 +3,8 @@
 //! Whatever leaves any doubt is another: a second header of a kind that must be one, a body that comes in
 //! chunks, an override of the method, a query. Nothing is refused here.
 
+use std::borrow::Cow;
+
 use greenline_wire::form::ContentType;
 use greenline_wire::path::{self, Edge, GraphPath, OVERRIDE_HEADERS};
 use http::header;
@@ -138,6 +140,9 @@ fn shape<'b>(request: &httparse::Request<'_, 'b>) -> Option<(&'b str, GraphPath<
 }
 
 fn messages(path: &str) -> Option<GraphPath<'_>> {
+    if let Some(usual) = usual(path) {
+        return Some(usual);
+    }
     let plain = path
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-'));
@@ -147,6 +152,25 @@ fn messages(path: &str) -> Option<GraphPath<'_>> {
         Edge::Messages { .. } | Edge::MarketingMessages { .. }
     );
     messages.then_some(named)
+}
+
+/// `/v23.0/{digits}/messages`, which needs no further look.
+fn usual(path: &str) -> Option<GraphPath<'_>> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = path.strip_prefix('/')?.strip_suffix("/messages")?;
+    let at = rest.find('/')?;
+    let (version, number) = (rest.get(..at)?, rest.get(at + 1..)?);
+    let known = version.len() <= 8
+        && version
+            .strip_prefix('v')
+            .and_then(|version| version.split_once('.'))
+            .is_some_and(|(major, minor)| digits(major) && digits(minor));
+    (known && digits(number) && number.len() <= 32).then_some(GraphPath {
+        version: Some(Cow::Borrowed(version)),
+        edge: Edge::Messages {
+            number: Cow::Borrowed(number),
+        },
+    })
 }
 
 fn is_ours(name: &str) -> bool {

@@ -152,6 +152,10 @@ impl Carrier {
                 continue;
             };
             while let Some(Item { relay, keys }) = queue.next(under_way_max) {
+                if !self.app.ledger.has_in_hand(&relay) {
+                    queue.forget(&keys);
+                    continue;
+                }
                 let target = Arc::clone(target);
                 self.attempts.spawn(async move {
                     let attempt = target.attempt(&relay).await;

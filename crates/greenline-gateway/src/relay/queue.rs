@@ -89,6 +89,14 @@ impl Queue {
         Some(item)
     }
 
+    /// Notes that what was to be attempted is not: it is no longer ours to hand on.
+    pub(super) fn forget(&mut self, keys: &Keys) {
+        self.under_way = self.under_way.saturating_sub(1);
+        for key in keys {
+            self.busy.remove(key);
+        }
+    }
+
     /// Notes that an attempt is over. Returns what must not wait here, as the app is down now.
     pub(super) fn over(
         &mut self,
@@ -97,10 +105,7 @@ impl Queue {
         now_ms: i64,
         pause_first_ms: i64,
     ) -> Vec<Item> {
-        self.under_way = self.under_way.saturating_sub(1);
-        for key in keys {
-            self.busy.remove(key);
-        }
+        self.forget(keys);
         if end == End::Answered {
             self.failures = 0;
             return Vec::new();

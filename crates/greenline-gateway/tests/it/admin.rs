@@ -149,8 +149,9 @@ impl Answer {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        let config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
+        let mut config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
         let folder = TempDir::new().unwrap();
+        config.keys.file = folder.path().join("own.keys").display().to_string();
         let ledger =
             Ledger::open_sqlite(&folder.path().join("a.db"), serve::setup(&config)).unwrap();
         let app = serve::build(config, ledger, Clock::fixed(NOW_MS)).unwrap();

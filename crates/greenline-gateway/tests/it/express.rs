@@ -168,7 +168,8 @@ fn configured(folder: &Path, port: u16, business: &str, rest: &str) -> Config {
             1,
         );
     let file = format!(
-        "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n[store]\nspill = \"{}\"\n{rest}\n{file}",
+        "[keys]\nfile = \"{}\"\n[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n[store]\nspill = \"{}\"\n{rest}\n{file}",
+        folder.join("own.keys").display(),
         folder.join("spill").display()
     );
     config::parse(&file, "test", Path::new("."), std::iter::empty()).unwrap()

@@ -37,7 +37,8 @@ fn configured(folder: &Path, port: u16, store: &str) -> Config {
         .replacen("[[business]]\nid = \"globex\"", app, 1)
         .replacen("http://127.0.0.1:9", &format!("http://127.0.0.1:{port}"), 1);
     let file = format!(
-        "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n[store]\nspill = \"{}\"\n{store}\n{file}",
+        "[keys]\nfile = \"{}\"\n[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n[store]\nspill = \"{}\"\n{store}\n{file}",
+        folder.join("own.keys").display(),
         folder.join("spill").display()
     );
     config::parse(&file, "test", Path::new("."), std::iter::empty()).unwrap()

@@ -60,9 +60,12 @@ impl All {
             Request::Append(one) => event(one),
             Request::AppendAll(events) => events.iter().try_for_each(event),
             Request::Ingest(delivery) => self.business(delivery.business).map(|_| ()),
-            Request::Learn(business, _) | Request::RelayReplay(business, ..) => {
-                self.business(*business).map(|_| ())
-            }
+            Request::Learn(business, _)
+            | Request::RelayReplay(business, ..)
+            | Request::RevokeLinks(business, ..)
+            | Request::ForgetSalts(business, ..) => self.business(*business).map(|_| ()),
+            Request::Erase(erase) => event(&erase.event),
+            Request::Seal(seal) => self.business(seal.business).map(|_| ()),
             _ => Ok(()),
         }
     }

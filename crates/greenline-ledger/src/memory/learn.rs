@@ -54,6 +54,14 @@ impl All {
                 Answer::Count(self.relay_replay(business, app.as_deref(), now_ms))
             }
             Request::InboxPrune(before_ms) => Answer::Count(self.inbox_prune(before_ms)),
+            Request::Seal(seal) => Answer::Sealed(self.seal(*seal)),
+            Request::ForgetSalts(business, id, names) => {
+                Answer::Sealed(self.forget_salts(business, id, &names)?)
+            }
+            Request::Erase(erase) => Answer::Erased(Box::new(self.erase(&erase)?)),
+            Request::RevokeLinks(business, identifier, _) => {
+                Answer::Count(self.revoke_links(business, &identifier))
+            }
             Request::RepliesDue(limit) => Answer::Replies(self.replies_due(limit)),
             Request::ReplyDone(id, _) => {
                 self.reply_done(id)?;
@@ -63,7 +71,7 @@ impl All {
     }
 
     /// Appends an event, or finds that it was appended before.
-    fn append(&mut self, event: &NewEvent) -> Result<Appended> {
+    pub(super) fn append(&mut self, event: &NewEvent) -> Result<Appended> {
         self.check_key(event)?;
         let business = event.business;
         let (first, spelling) = event.person[0].canonical();

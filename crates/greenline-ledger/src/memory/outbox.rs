@@ -127,6 +127,13 @@ impl All {
         emptied
     }
 
+    /// Replies to these are owed no more, and never were.
+    pub(super) fn forget_replies(&mut self, business: BusinessIx, texts: &[String]) {
+        self.replies.retain(|reply| {
+            reply.due.business != business || !texts.contains(&reply.due.to.reveal())
+        });
+    }
+
     /// Owes a reply, once per message and kind; whether it is new.
     pub(super) fn owe(
         &mut self,

@@ -3,6 +3,7 @@
 use greenline_policy::identity::Identifier;
 
 use super::All;
+use crate::erasure::is_pseudonym;
 use crate::flight::Watch;
 use crate::types::{BusinessIx, PersonId, StoredEvent};
 
@@ -45,6 +46,8 @@ pub(super) struct Person {
     pub(super) writings: Vec<Writing>,
     pub(super) answers: Vec<CallAnswer>,
     pub(super) flights: Vec<Watch>,
+    /// How often their preference links were revoked.
+    pub(super) link_generation: u32,
 }
 
 /// Two people who are one.
@@ -75,7 +78,8 @@ fn is_parent(id: &Identifier) -> bool {
 impl All {
     /// The person with an identifier.
     pub(super) fn find(&self, business: BusinessIx, canonical: &Identifier) -> Option<usize> {
-        self.known.get(&(business, canonical.clone())).copied()
+        let known = self.known.get(&(business, canonical.clone())).copied();
+        known.or_else(|| self.kept(business, canonical))
     }
 
     /// A person and everyone who is the same.
@@ -138,6 +142,7 @@ impl All {
             writings: Vec::new(),
             answers: Vec::new(),
             flights: Vec::new(),
+            link_generation: 0,
         });
         self.add_name(person, id, None);
         person
@@ -146,6 +151,7 @@ impl All {
     /// Takes identifiers, at least one, to be of one person; the person of the first.
     pub(super) fn meet(&mut self, business: BusinessIx, given: &[Identifier], at_ms: i64) -> usize {
         let ids: Vec<Identifier> = given.iter().map(|id| id.canonical().0).collect();
+        self.come_back(business, &ids);
         self.replaced(business, &ids, at_ms);
         let known = ids.iter().find_map(|id| self.find(business, id));
         let into = known.unwrap_or_else(|| self.new_person(business, &ids[0], at_ms));
@@ -179,7 +185,9 @@ impl All {
                     continue;
                 }
                 let held = group.iter().flat_map(|person| &self.people[*person].names);
-                for old in held.filter(|old| is_user(&old.id) && !ids.contains(&old.id)) {
+                for old in held.filter(|old| {
+                    is_user(&old.id) && !is_pseudonym(&old.id) && !ids.contains(&old.id)
+                }) {
                     if is_parent(&old.id) == is_parent(user) {
                         left.push(phone.clone());
                         gone.push(old.id.clone());

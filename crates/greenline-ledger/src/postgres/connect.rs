@@ -1,20 +1,24 @@
 //! Connections: made when needed, few, and never waited for without end.
 //!
 //! Every connection runs on the store's own runtime, whatever runtime its user lives on. One that failed
-//! is not used again.
+//! is not used again. How the way there is protected is what the address asks for, never less.
 
 use std::future::Future;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::AbortHandle;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::tls;
 use super::trouble::Trouble;
+use crate::address::Postgres;
 use crate::error::{LedgerError, Plain};
 
 /// How long a connection may take to be made.
@@ -23,6 +27,13 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Connections that read, at most.
 const READERS_MAX: usize = 8;
+/// Connections of one node, at most: one of them writes.
+pub(super) const CONNECTIONS_MAX: usize = READERS_MAX + 1;
+/// What every connection begins with. An acknowledgement means *on disk*: where the server's settings say
+/// otherwise, they do not count here; where they ask for more than that, they do.
+const FIRST: &str = "SET statement_timeout = 8000; SET idle_in_transaction_session_timeout = 20000; \
+                     SELECT set_config('synchronous_commit', 'on', false) \
+                     WHERE current_setting('synchronous_commit') = 'off'";
 /// How often something is tried that others got in the way of.
 const TRIES_MAX: u32 = 8;
 /// How often something is tried when the connection breaks.
@@ -35,6 +46,7 @@ pub(super) type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 pub(super) struct Link {
     client: Client,
     statements: FxHashMap<&'static str, Statement>,
+    _driver: Driver,
 }
 
 impl Link {
@@ -104,6 +116,7 @@ impl Link {
 /// Where connections come from.
 pub(super) struct Pool {
     config: Config,
+    tls: Option<MakeRustlsConnect>,
     runtime: Handle,
     idle: Mutex<Vec<Link>>,
     room: Semaphore,
@@ -118,15 +131,25 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// A pool for the database at `url`; connects to nothing yet.
     pub(super) fn new(url: &str, runtime: Handle) -> Result<Self, LedgerError> {
-        let mut config = Config::from_str(url).map_err(|_| {
-            LedgerError::Unavailable(Arc::new(Plain(
-                "the store's address is not one of Postgres",
-            )))
-        })?;
-        config.connect_timeout(CONNECT_WITHIN);
-        config.application_name("greenline");
+        let address =
+            Postgres::parse(url).map_err(|error| LedgerError::Unavailable(Arc::new(error)))?;
+        let tls =
+            tls::connector(&address).map_err(|error| LedgerError::Unavailable(Arc::new(error)))?;
+        let mut config = address.config().clone();
+        // One host that does not answer leaves time for the next.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+        let each = CONNECT_WITHIN / hosts;
+        config.connect_timeout(
+            config
+                .get_connect_timeout()
+                .map_or(each, |own| each.min(*own)),
+        );
+        if config.get_application_name().is_none() {
+            config.application_name("greenline");
+        }
         Ok(Self {
             config,
+            tls,
             runtime,
             idle: Mutex::default(),
             room: Semaphore::new(READERS_MAX),
@@ -135,33 +158,24 @@ impl Pool {
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Link, Trouble> {
-        let config = self.config.clone();
+        let (config, tls) = (self.config.clone(), self.tls.clone());
         // Made where it will live, since what drives it belongs to the runtime it was made on.
         let making = self.runtime.spawn(async move {
-            let made = tokio::time::timeout(CONNECT_WITHIN, config.connect(NoTls)).await;
-            let (client, connection) = made.map_err(|_| Trouble::late())?.map_err(no_connection)?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "a connection to the database ended"
-                    );
-                }
-            });
-            Ok::<Client, Trouble>(client)
+            match tls {
+                Some(tls) => client(config, tls).await,
+                None => client(config, NoTls).await,
+            }
         });
-        let client = making
+        let (client, driver) = making
             .await
             .map_err(|_| Trouble::Lost(Arc::new(Plain("the store is closing"))))??;
-        client
-            .batch_execute(
-                "SET statement_timeout = 8000; SET idle_in_transaction_session_timeout = 20000",
-            )
-            .await?;
-        Ok(Link {
+        let link = Link {
             client,
             statements: FxHashMap::default(),
-        })
+            _driver: driver,
+        };
+        within(link.batch(FIRST)).await?;
+        Ok(link)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
@@ -176,6 +190,34 @@ impl Pool {
             tries: 0,
             room: None,
         }
+    }
+}
+
+async fn client<T>(config: Config, tls: T) -> Result<(Client, Driver), Trouble>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static, TlsConnect: Send> + Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    let made = tokio::time::timeout(CONNECT_WITHIN, config.connect(tls)).await;
+    let (client, connection) = made.map_err(|_| Trouble::late())?.map_err(no_connection)?;
+    let driver = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a connection to the database ended"
+            );
+        }
+    });
+    Ok((client, Driver(driver.abort_handle())))
+}
+
+/// What drives a connection; gone with it. By itself it would wait for answers that nobody wants any more,
+/// for as long as a database that hangs keeps them back.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

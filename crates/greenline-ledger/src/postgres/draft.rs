@@ -6,15 +6,13 @@
 //! trip.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
 
 use rustc_hash::FxHashMap;
 use tokio_postgres::types::ToSql;
 
 use super::connect::{Link, within};
 use super::load::WindowRow;
+use super::pipeline::{Step, change, in_order};
 use super::rows::{person_column, seq_column, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
@@ -100,6 +98,13 @@ table!(
         confirms: Option<i64>, message_id: Box<str>, at_ms: i64,
     }
 );
+
+impl Decisions {
+    /// What marks them as not sealed.
+    fn marks(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![&self.shard, &self.seq, &self.business]
+    }
+}
 
 /// The latest status of a message within the batch.
 #[derive(Clone, Debug)]
@@ -201,6 +206,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::PUT_INBOUND,
     sql::INSERT_DECISIONS,
     sql::INSERT_SPILLED,
+    sql::MARK_EVENTS,
+    sql::MARK_DECISIONS,
+    sql::MARK_SPILLED,
     sql::INSERT_SENDS,
     sql::INSERT_TIMELINE,
     sql::INSERT_INBOX,
@@ -218,39 +226,6 @@ pub(super) const STATEMENTS: &[&str] = &[
 pub(super) struct BatchId {
     pub(super) shard: i64,
     pub(super) id: i64,
-}
-
-type Step<'s> = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send + 's>>;
-
-fn insert<'s>(link: &'s Link, sql: &'static str, columns: Vec<&'s (dyn ToSql + Sync)>) -> Step<'s> {
-    Box::pin(async move { link.change(sql, &columns).await.map(|_| ()) })
-}
-
-/// Sets all of them going in their order, so that they go out in one go, and waits for all or for the first
-/// that fails.
-async fn in_order(mut steps: Vec<Step<'_>>) -> Result<(), Trouble> {
-    std::future::poll_fn(|context| {
-        let mut failed = None;
-        steps.retain_mut(|step| {
-            if failed.is_some() {
-                return true;
-            }
-            match step.as_mut().poll(context) {
-                Poll::Pending => true,
-                Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(trouble)) => {
-                    failed = Some(trouble);
-                    false
-                }
-            }
-        });
-        match failed {
-            Some(trouble) => Poll::Ready(Err(trouble)),
-            None if steps.is_empty() => Poll::Ready(Ok(())),
-            None => Poll::Pending,
-        }
-    })
-    .await
 }
 
 impl Draft {
@@ -291,7 +266,7 @@ impl Draft {
                     .map(|_| ())
             }));
         }
-        let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 17] = [
+        let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 20] = [
             (made.is_empty(), sql::INSERT_PEOPLE, made.columns()),
             (
                 self.names.is_empty(),
@@ -328,6 +303,21 @@ impl Draft {
                 self.spilled.columns(),
             ),
             (
+                self.events.is_empty(),
+                sql::MARK_EVENTS,
+                vec![&self.events.shard, &self.events.seq, &self.events.business],
+            ),
+            (
+                self.decisions.is_empty(),
+                sql::MARK_DECISIONS,
+                self.decisions.marks(),
+            ),
+            (
+                self.spilled.is_empty(),
+                sql::MARK_SPILLED,
+                self.spilled.marks(),
+            ),
+            (
                 self.sends.is_empty(),
                 sql::INSERT_SENDS,
                 self.sends.columns(),
@@ -356,7 +346,7 @@ impl Draft {
         ];
         for (is_empty, sql, columns) in tables {
             if !is_empty {
-                steps.push(insert(link, sql, columns));
+                steps.push(change(link, sql, columns));
             }
         }
         // After the inserts: what is marked may be new.
@@ -512,7 +502,7 @@ impl News {
                 status,
                 is_ask,
                 at_ms,
-            } => insert(
+            } => change(
                 link,
                 sql::PUT_TEMPLATE,
                 vec![
@@ -533,7 +523,7 @@ impl News {
                 status,
                 rating,
                 at_ms,
-            } => insert(
+            } => change(
                 link,
                 sql::PUT_NUMBER,
                 vec![business, number, status, rating, at_ms],
@@ -543,7 +533,7 @@ impl News {
                 waba_id,
                 ban,
                 at_ms,
-            } => insert(link, sql::PUT_ACCOUNT, vec![business, waba_id, ban, at_ms]),
+            } => change(link, sql::PUT_ACCOUNT, vec![business, waba_id, ban, at_ms]),
             Self::Restriction {
                 business,
                 waba_id,
@@ -551,7 +541,7 @@ impl News {
                 kind,
                 until_ms,
                 at_ms,
-            } => insert(
+            } => change(
                 link,
                 sql::PUT_RESTRICTION,
                 vec![business, waba_id, named, kind, until_ms, at_ms],

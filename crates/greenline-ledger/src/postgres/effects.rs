@@ -64,7 +64,7 @@ impl Hand<'_> {
         // Also where nothing is written: a send must not have slipped in since the people were loaded.
         self.touch(slot);
         let mut flights = Vec::new();
-        if event.kind.closes() {
+        if event.kind.closes() || event.kind == greenline_policy::consent::EventKind::Erased {
             self.flights_from(slot, &mut flights);
         }
         Ok(Appended {
@@ -568,7 +568,7 @@ impl Hand<'_> {
 }
 
 /// How far along a status is.
-fn rank(status: &str) -> i64 {
+pub(super) fn rank(status: &str) -> i64 {
     match status {
         "sent" => 1,
         "delivered" => 2,

@@ -3,38 +3,56 @@
 //! A person comes with everyone linked to them or moved from or to them. Each person's version is read
 //! before the rest of them, so that a version that still stands when the batch is written says that
 //! nothing of what was read has changed since.
+//!
+//! Of whoever is only decided about, the stored fold is read and not the events it was made of: a send costs
+//! the same however long a person's history is. The fold is written with the event that changed it, under the
+//! same version, so it is as good as the events are. Of whoever something is to be appended to, and of all
+//! that hangs on them, the whole history is read and folded again.
+//!
+//! Everything goes out at once: one round trip, and one more for names that this node has not seen yet and for
+//! each step along a chain of linked people.
 
+mod build;
+mod names;
+mod take;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::{try_join, try_join_all};
+use greenline_policy::consent::Head;
 use greenline_policy::identity::Identifier;
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::connect::{Link, Params};
-use super::flights::{Flights, OVER_AFTER_MS};
-use super::rows::{
-    boxed, category, event_row, identifier, identifier_columns, identifier_row, maybe_boxed,
-    person, person_column, seq, shard, shard_of_text,
-};
+use super::flights::Flights;
+use super::rows::{identifier_columns, person_column, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::{Key, KeyKind, Wants};
-use crate::codec::{ban_of, restriction_kind};
-use crate::compose::{self, EventRow, GroupRows, IdentifierRow, PersonRows};
+use crate::compose::{EventRow, IdentifierRow};
+use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::flight::Watch;
-use crate::state::links::Move;
-use crate::state::people::{Group, Slot};
-use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
-use crate::state::unsettled::Waiting;
 use crate::state::{Business, State};
 use crate::types::{BusinessIx, PersonId, UNSETTLED_MS};
+pub(super) use names::NamesSeen;
 
 /// Rounds of looking for linked people at most: chains longer than that are not people.
 const ROUNDS_MAX: usize = 64;
+
+/// A canonical identifier of one business's people.
+pub(super) type Name = (BusinessIx, Identifier);
+
+/// How much of a person is loaded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Depth {
+    /// What a decision needs: the fold as it is stored.
+    Head,
+    /// What the fold is made of, so that it can be folded again.
+    History,
+}
 
 /// One window as stored.
 #[derive(Clone, Copy, Default, Debug)]
@@ -52,9 +70,30 @@ pub(super) struct Known {
     /// `None` for one that this batch makes.
     pub(super) version: Option<i64>,
     pub(super) last_seq: u64,
+    pub(super) depth: Depth,
+    /// As stored, of those whose history is not loaded.
+    pub(super) heads: [Option<Box<Head>>; 2],
+    /// With the history.
     pub(super) identifiers: Vec<IdentifierRow>,
+    /// With the history.
     pub(super) events: Vec<EventRow>,
     pub(super) windows: FxHashMap<Box<str>, WindowRow>,
+}
+
+impl Known {
+    /// Of whom nothing is known yet, and so all there is.
+    pub(super) fn new(business: BusinessIx, version: Option<i64>) -> Self {
+        Self {
+            business,
+            version,
+            last_seq: 0,
+            depth: Depth::History,
+            heads: [None, None],
+            identifiers: Vec::new(),
+            events: Vec::new(),
+            windows: FxHashMap::default(),
+        }
+    }
 }
 
 /// A link as stored with one person.
@@ -71,11 +110,14 @@ struct LinkRow {
 struct OpenSend {
     person: PersonId,
     seq: u64,
-    token: i64,
     at_ms: i64,
     age_ms: i64,
     body_hash: [u8; 16],
     unknown: bool,
+    /// Whether the node that sends it lives.
+    lives: bool,
+    /// Whether that is this node.
+    ours: bool,
 }
 
 /// Everything loaded.
@@ -85,11 +127,11 @@ pub(super) struct Snapshot {
     pub(super) state: State,
     /// People by id.
     pub(super) people: FxHashMap<PersonId, Known>,
-    /// Who has which canonical identifier.
-    pub(super) owners: FxHashMap<(BusinessIx, Identifier), PersonId>,
+    /// Who has which canonical identifier: of all who were named, and of all whose history is loaded.
+    pub(super) owners: FxHashMap<Name, PersonId>,
     /// Keys that are taken.
     pub(super) keys: FxHashMap<Key, i64>,
-    /// The database's clock.
+    /// The database's clock, where something is numbered by it.
     pub(super) now_ms: i64,
     links: FxHashSet<LinkRow>,
     open: Vec<OpenSend>,
@@ -101,6 +143,8 @@ pub(super) struct Around<'a> {
     pub(super) businesses: &'a [Box<str>],
     /// Names that need no looking up.
     pub(super) names: &'a NamesSeen,
+    /// What identifiers of those erased were hashed with.
+    pub(super) erasure: &'a Keys,
     /// This node's flights.
     pub(super) flights: &'a Flights,
     /// This node's token.
@@ -122,7 +166,6 @@ impl Around<'_> {
 
 /// Statements that loading runs.
 pub(super) const STATEMENTS: &[&str] = &[
-    sql::LIVE_NODES,
     sql::DATABASE_MS,
     sql::FIND_KEYS,
     sql::FIND_NAMES,
@@ -131,6 +174,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::FIND_ACCOUNTS,
     sql::FIND_RESTRICTIONS,
     sql::PEOPLE_OF,
+    sql::HEADS_OF,
     sql::IDENTIFIERS_OF,
     sql::EVENTS_OF,
     sql::LINKS_OF,
@@ -163,23 +207,130 @@ pub(super) async fn load_with(
             ..Business::default()
         })
         .collect();
-    let mut known: Vec<PersonId> = more.to_vec();
-    let names = wants.names.iter();
-    known.extend(names.filter_map(|name| around.names.get(name)));
-    known.sort_unstable();
-    known.dedup();
-    let (found, people) =
-        try_join(first_round(link, wants, around), people_rows(link, &known)).await?;
-    let (live, mut frontier) = snapshot.take_first(around, &found)?;
-    frontier.extend(snapshot.take(around, &people)?);
-    snapshot.everyone(link, frontier, around).await?;
-    snapshot.build(around, &live)?;
+    snapshot.state.erasure = around.erasure.clone();
+    let mut frontier = Frontier::default();
+    for person in more {
+        frontier.want(*person, Depth::History);
+    }
+    let mut unseen = Vec::new();
+    for name in wants.names.iter().chain(&wants.heads) {
+        match around.names.get(name) {
+            Some(person) => {
+                frontier.want(person, wants.depth_of(name));
+                snapshot.owners.insert(name.clone(), person);
+            }
+            None if snapshot.owners.contains_key(name) => {}
+            None => unseen.push(name),
+        }
+    }
+    // Whoever was erased is known by what was kept of their names alone.
+    let kept: Vec<Name> = unseen
+        .iter()
+        .flat_map(|(business, name)| {
+            let kept = around.erasure.pseudonyms(around.id(*business), name);
+            kept.into_iter().map(|kept| (*business, kept))
+        })
+        .collect();
+    unseen.extend(&kept);
+    // A name may be wanted in both ways.
+    unseen.sort_unstable();
+    unseen.dedup();
+    let asks = PeopleAsks::of(frontier.open(), wants, around);
+    let (found, rows) = try_join(
+        first_round(link, wants, &unseen, around),
+        people_rows(link, &asks),
+    )
+    .await?;
+    for (name, person) in snapshot.take_first(around, &found)? {
+        frontier.want(person, wants.depth_of(&name));
+        snapshot.owners.insert(name, person);
+    }
+    snapshot.take(around, &asks, &rows)?;
+    snapshot
+        .everyone(link, &mut frontier, wants, around)
+        .await?;
+    snapshot.build(around)?;
     Ok(snapshot)
 }
 
-fn columns(people: &[PersonId]) -> (Vec<i64>, Vec<i64>) {
+/// Who is to be loaded, how deep, and who has been.
+#[derive(Default)]
+struct Frontier {
+    wanted: BTreeMap<PersonId, Depth>,
+    looked: FxHashMap<PersonId, Depth>,
+}
+
+impl Frontier {
+    /// Wants somebody at least that deep; whether that is news.
+    fn want(&mut self, person: PersonId, depth: Depth) -> bool {
+        let known = self.wanted.get(&person).copied();
+        if known < Some(depth) {
+            self.wanted.insert(person, depth);
+        }
+        known < Some(depth)
+    }
+
+    /// Who hangs on someone is wanted as deep as they are.
+    fn spread(&mut self, links: &FxHashSet<LinkRow>) {
+        let mut spreads = !links.is_empty();
+        while spreads {
+            spreads = false;
+            for link in links {
+                let ends = [link.one, link.other];
+                let depth = ends
+                    .iter()
+                    .filter_map(|end| self.wanted.get(end).copied())
+                    .max();
+                for end in ends {
+                    spreads |= self.want(end, depth.unwrap_or(Depth::Head));
+                }
+            }
+        }
+    }
+
+    /// Those to be loaded next, who count as looked for from now on.
+    fn open(&mut self) -> [Vec<PersonId>; 2] {
+        let (mut heads, mut histories) = (Vec::new(), Vec::new());
+        for (person, depth) in &self.wanted {
+            if self.looked.get(person) >= Some(depth) {
+                continue;
+            }
+            self.looked.insert(*person, *depth);
+            match depth {
+                Depth::Head => heads.push(*person),
+                Depth::History => histories.push(*person),
+            }
+        }
+        [heads, histories]
+    }
+}
+
+impl Snapshot {
+    /// These people and all that links and moves lead to.
+    async fn everyone(
+        &mut self,
+        link: &Link,
+        frontier: &mut Frontier,
+        wants: &Wants,
+        around: &Around<'_>,
+    ) -> Result<(), Trouble> {
+        for _ in 0..ROUNDS_MAX {
+            frontier.spread(&self.links);
+            let asks = PeopleAsks::of(frontier.open(), wants, around);
+            if asks.is_empty() {
+                return Ok(());
+            }
+            let rows = people_rows(link, &asks).await?;
+            self.take(around, &asks, &rows)?;
+        }
+        Err(LedgerError::unreadable("people linked without end").into())
+    }
+}
+
+type Columns = (Vec<i64>, Vec<i64>);
+
+fn columns<'p>(people: impl Iterator<Item = &'p PersonId>) -> Columns {
     people
-        .iter()
         .map(|person| (shard(*person), person_column(*person)))
         .unzip()
 }
@@ -195,18 +346,39 @@ pub(super) fn shard_of_key(business: &str, kind: KeyKind, key: &str) -> i64 {
     shard_of_text(&format!("{business}\u{0}{}\u{0}{key}", kind.column()))
 }
 
-type Tokens = Vec<i64>;
+/// Asks, if there is anything to ask for.
+async fn ask_if(
+    wanted: bool,
+    link: &Link,
+    sql: &'static str,
+    params: Params<'_>,
+) -> Result<Vec<Row>, Trouble> {
+    if wanted {
+        link.ask(sql, params).await
+    } else {
+        Ok(Vec::new())
+    }
+}
 
-/// Who has which canonical identifier, as once seen. It never changes, so remembering it is safe.
-pub(super) type NamesSeen = FxHashMap<(BusinessIx, Identifier), PersonId>;
+/// What [`first_round`] found.
+struct Found {
+    clock: Vec<Row>,
+    keys: Vec<Row>,
+    names: Vec<Row>,
+    templates: Vec<Row>,
+    numbers: Vec<Row>,
+    accounts: Vec<Row>,
+    restrictions: Vec<Row>,
+}
 
 /// Everything that is found by a name. Keys before people: a key that is found tells that its person is there
 /// to be found too.
 async fn first_round(
     link: &Link,
     wants: &Wants,
+    names: &[&Name],
     around: &Around<'_>,
-) -> Result<Vec<Vec<Row>>, Trouble> {
+) -> Result<Found, Trouble> {
     let keys: Vec<&Key> = wants.keys.iter().collect();
     let key_shards: Vec<i64> = keys
         .iter()
@@ -216,11 +388,6 @@ async fn first_round(
     let key_kinds: Vec<i64> = keys.iter().map(|(_, kind, _)| kind.column()).collect();
     let key_texts: Vec<&str> = keys.iter().map(|(.., key)| &**key).collect();
 
-    let names: Vec<_> = wants
-        .names
-        .iter()
-        .filter(|name| !around.names.contains_key(*name))
-        .collect();
     let name_shards: Vec<i64> = names
         .iter()
         .map(|(b, id)| shard_of_name(around.id(*b), id))
@@ -245,495 +412,133 @@ async fn first_round(
         .map(|(b, waba_id)| (around.id(*b), &**waba_id))
         .unzip();
 
-    let asks: [(&'static str, Params<'_>); 8] = [
-        (sql::LIVE_NODES, &[]),
-        (sql::DATABASE_MS, &[]),
+    let by_account: Params<'_> = &[&account_businesses, &accounts];
+    let asks: [(bool, &'static str, Params<'_>); 7] = [
+        (wants.clock, sql::DATABASE_MS, &[]),
         (
+            !keys.is_empty(),
             sql::FIND_KEYS,
             &[&key_shards, &key_businesses, &key_kinds, &key_texts],
         ),
         (
+            !names.is_empty(),
             sql::FIND_NAMES,
             &[&name_shards, &name_businesses, &name_kinds, &name_values],
         ),
         (
+            !wants.templates.is_empty(),
             sql::FIND_TEMPLATES,
             &[&template_businesses, &waba_ids, &template_names, &languages],
         ),
-        (sql::FIND_NUMBERS, &[&number_businesses, &numbers]),
-        (sql::FIND_ACCOUNTS, &[&account_businesses, &accounts]),
-        (sql::FIND_RESTRICTIONS, &[&account_businesses, &accounts]),
+        (
+            !numbers.is_empty(),
+            sql::FIND_NUMBERS,
+            &[&number_businesses, &numbers],
+        ),
+        (!accounts.is_empty(), sql::FIND_ACCOUNTS, by_account),
+        (!accounts.is_empty(), sql::FIND_RESTRICTIONS, by_account),
     ];
-    try_join_all(asks.iter().map(|(sql, params)| link.ask(sql, params))).await
+    let answers = asks
+        .iter()
+        .map(|(wanted, sql, params)| ask_if(*wanted, link, sql, params));
+    let [
+        clock,
+        keys,
+        names,
+        templates,
+        numbers,
+        accounts,
+        restrictions,
+    ] = all_of(try_join_all(answers).await?)?;
+    Ok(Found {
+        clock,
+        keys,
+        names,
+        templates,
+        numbers,
+        accounts,
+        restrictions,
+    })
+}
+
+fn all_of<const N: usize>(answers: Vec<Vec<Row>>) -> Result<[Vec<Row>; N], Trouble> {
+    let answers = answers.try_into();
+    answers.map_err(|_| LedgerError::Bug("fewer answers than questions").into())
+}
+
+/// Whom to ask about, and what of their sends matters.
+struct PeopleAsks {
+    heads: Vec<PersonId>,
+    histories: Vec<PersonId>,
+    /// Bodies sent up to then wait no longer.
+    since_ms: i64,
+    token: i64,
+}
+
+impl PeopleAsks {
+    fn of([heads, histories]: [Vec<PersonId>; 2], wants: &Wants, around: &Around<'_>) -> Self {
+        Self {
+            heads,
+            histories,
+            since_ms: wants
+                .now_ms
+                .map_or(i64::MAX, |now_ms| now_ms.saturating_sub(UNSETTLED_MS)),
+            token: around.token,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.heads.is_empty() && self.histories.is_empty()
+    }
+}
+
+/// What [`people_rows`] found.
+struct PeopleRows {
+    people: Vec<Row>,
+    heads: Vec<Row>,
+    identifiers: Vec<Row>,
+    events: Vec<Row>,
+    links: Vec<Row>,
+    windows: Vec<Row>,
+    sends: Vec<Row>,
 }
 
 /// Everything of these people. Versions first: one that still stands later vouches for the rest.
-async fn people_rows(link: &Link, people: &[PersonId]) -> Result<Vec<Vec<Row>>, Trouble> {
-    let (shards, ids) = columns(people);
-    let asks = [
-        sql::PEOPLE_OF,
-        sql::IDENTIFIERS_OF,
-        sql::EVENTS_OF,
-        sql::LINKS_OF,
-        sql::WINDOWS_OF,
-        sql::OPEN_SENDS_OF,
+async fn people_rows(link: &Link, asks: &PeopleAsks) -> Result<PeopleRows, Trouble> {
+    let all = columns(asks.histories.iter().chain(&asks.heads));
+    let heads = columns(asks.heads.iter());
+    let histories = columns(asks.histories.iter());
+    let (shards, ids) = (&all.0, &all.1);
+    let everyone: Params<'_> = &[shards, ids];
+    let with_head: Params<'_> = &[&heads.0, &heads.1];
+    let with_history: Params<'_> = &[&histories.0, &histories.1];
+    let asks: [(bool, &'static str, Params<'_>); 7] = [
+        (!shards.is_empty(), sql::PEOPLE_OF, everyone),
+        (!heads.0.is_empty(), sql::HEADS_OF, with_head),
+        (!histories.0.is_empty(), sql::IDENTIFIERS_OF, with_history),
+        (!histories.0.is_empty(), sql::EVENTS_OF, with_history),
+        (!shards.is_empty(), sql::LINKS_OF, everyone),
+        (!shards.is_empty(), sql::WINDOWS_OF, everyone),
+        (
+            !shards.is_empty(),
+            sql::OPEN_SENDS_OF,
+            &[shards, ids, &asks.since_ms, &asks.token],
+        ),
     ];
-    if people.is_empty() {
-        return Ok(asks.iter().map(|_| Vec::new()).collect());
-    }
-    let asked: [&(dyn ToSql + Sync); 2] = [&shards, &ids];
-    try_join_all(asks.iter().map(|sql| link.ask(sql, &asked))).await
-}
-
-impl Snapshot {
-    /// Takes what [`first_round`] found: who lives, and who was named.
-    fn take_first(
-        &mut self,
-        around: &Around<'_>,
-        found: &[Vec<Row>],
-    ) -> Result<(Tokens, Vec<PersonId>), Trouble> {
-        let [
-            nodes,
-            clock,
-            keys,
-            names,
-            templates,
-            numbers,
-            accounts,
-            restrictions,
-        ] = found
-        else {
-            return Err(LedgerError::Bug("fewer answers than questions").into());
-        };
-        for row in clock {
-            self.now_ms = row.try_get(0)?;
-        }
-        for row in keys {
-            let (Some(business), Some(kind)) =
-                (around.ix(row.try_get(0)?), KeyKind::of(row.try_get(1)?))
-            else {
-                continue;
-            };
-            self.keys
-                .insert((business, kind, boxed(row, 2)?), row.try_get(3)?);
-        }
-        self.platform(around, templates, numbers, accounts, restrictions)?;
-        let mut live = Tokens::new();
-        for row in nodes {
-            if row.try_get(1)? {
-                live.push(row.try_get(0)?);
-            }
-        }
-        let mut first: Vec<PersonId> = Vec::new();
-        for row in names {
-            first.push(person(row.try_get(2)?));
-        }
-        Ok((live, first))
-    }
-
-    fn platform(
-        &mut self,
-        around: &Around<'_>,
-        templates: &[Row],
-        numbers: &[Row],
-        accounts: &[Row],
-        restrictions: &[Row],
-    ) -> Result<(), Trouble> {
-        for row in templates {
-            let Some(business) = around.ix(row.try_get(0)?) else {
-                continue;
-            };
-            let read = TemplateRow {
-                template_id: None,
-                category: category(row.try_get(4)?)?,
-                status: maybe_boxed(row, 5)?,
-                is_ask: row.try_get(6)?,
-                at_ms: row.try_get(7)?,
-            };
-            let platform = &mut self.state.business_mut(business)?.platform;
-            let _ = platform.set_template(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, read);
-        }
-        for row in numbers {
-            let Some(business) = around.ix(row.try_get(0)?) else {
-                continue;
-            };
-            let read = NumberRow {
-                status: maybe_boxed(row, 2)?,
-                rating: maybe_boxed(row, 3)?,
-                at_ms: row.try_get(4)?,
-            };
-            let platform = &mut self.state.business_mut(business)?.platform;
-            let _ = platform.set_number(row.try_get(1)?, read);
-        }
-        let mut found: FxHashMap<(BusinessIx, Box<str>), AccountRow> = FxHashMap::default();
-        for row in accounts {
-            let Some(business) = around.ix(row.try_get(0)?) else {
-                continue;
-            };
-            let account = found.entry((business, boxed(row, 1)?)).or_default();
-            account.ban =
-                ban_of(row.try_get(2)?).ok_or_else(|| LedgerError::unreadable("a ban state"))?;
-            account.ban_at_ms = row.try_get(3)?;
-        }
-        for row in restrictions {
-            let Some(business) = around.ix(row.try_get(0)?) else {
-                continue;
-            };
-            let kind = restriction_kind(row.try_get(3)?)
-                .ok_or_else(|| LedgerError::unreadable("a restriction"))?;
-            let read = RestrictionRow {
-                kind,
-                named: boxed(row, 2)?,
-                until_ms: row.try_get(4)?,
-                at_ms: row.try_get(5)?,
-            };
-            found
-                .entry((business, boxed(row, 1)?))
-                .or_default()
-                .restrictions
-                .push(read);
-        }
-        for ((business, waba_id), account) in found {
-            let platform = &mut self.state.business_mut(business)?.platform;
-            let _ = platform.set_account(&waba_id, account);
-        }
-        Ok(())
-    }
-
-    /// These people and all that links and moves lead to.
-    async fn everyone(
-        &mut self,
-        link: &Link,
-        first: Vec<PersonId>,
-        around: &Around<'_>,
-    ) -> Result<(), Trouble> {
-        let mut frontier = first;
-        for _ in 0..ROUNDS_MAX {
-            frontier.sort_unstable();
-            frontier.dedup();
-            frontier.retain(|person| !self.people.contains_key(person));
-            if frontier.is_empty() {
-                return Ok(());
-            }
-            let found = people_rows(link, &frontier).await?;
-            frontier = self.take(around, &found)?;
-        }
-        Err(LedgerError::unreadable("people linked without end").into())
-    }
-
-    /// Takes what [`people_rows`] found; whom links and moves lead to.
-    fn take(&mut self, around: &Around<'_>, found: &[Vec<Row>]) -> Result<Vec<PersonId>, Trouble> {
-        let [people, identifiers, events, links, windows, sends] = found else {
-            return Err(LedgerError::Bug("fewer answers than questions").into());
-        };
-        self.take_people(around, people, identifiers, events)?;
-        self.take_windows(windows)?;
-        self.take_sends(sends)?;
-        self.take_links(links)
-    }
-
-    fn take_people(
-        &mut self,
-        around: &Around<'_>,
-        people: &[Row],
-        identifiers: &[Row],
-        events: &[Row],
-    ) -> Result<(), Trouble> {
-        for row in people {
-            let business = around.ix(row.try_get(1)?);
-            let known = Known {
-                // Of a business that the configuration no longer names: nobody asks for it.
-                business: business.unwrap_or(BusinessIx(u32::MAX)),
-                version: Some(row.try_get(2)?),
-                last_seq: seq(row.try_get(3)?),
-                identifiers: Vec::new(),
-                events: Vec::new(),
-                windows: FxHashMap::default(),
-            };
-            self.people.insert(person(row.try_get(0)?), known);
-        }
-        for row in identifiers {
-            let (owner, read) = identifier_row(row)?;
-            if let Some(known) = self.people.get_mut(&owner) {
-                self.owners
-                    .insert((known.business, read.canonical.clone()), owner);
-                known.identifiers.push(read);
-            }
-        }
-        for row in events {
-            let (owner, read) = event_row(row)?;
-            let dedup = maybe_boxed(row, 8)?;
-            let Some(known) = self.people.get_mut(&owner) else {
-                continue;
-            };
-            if let Some(key) = dedup {
-                let id = i64::try_from(read.id.0).unwrap_or(i64::MAX);
-                self.keys.insert((known.business, KeyKind::Event, key), id);
-            }
-            known.events.push(read);
-        }
-        Ok(())
-    }
-
-    fn take_windows(&mut self, windows: &[Row]) -> Result<(), Trouble> {
-        for row in windows {
-            let read = WindowRow {
-                wrote_at_ms: row.try_get(2)?,
-                free_until_ms: row.try_get(3)?,
-                call_at_ms: row.try_get(4)?,
-                call_until_ms: row.try_get(5)?,
-            };
-            if let Some(known) = self.people.get_mut(&person(row.try_get(0)?)) {
-                known.windows.insert(boxed(row, 1)?, read);
-            }
-        }
-        Ok(())
-    }
-
-    fn take_sends(&mut self, sends: &[Row]) -> Result<(), Trouble> {
-        for row in sends {
-            let hash: &[u8] = row.try_get(5)?;
-            let body_hash = hash
-                .try_into()
-                .map_err(|_| LedgerError::unreadable("the hash of a body"))?;
-            self.open.push(OpenSend {
-                person: person(row.try_get(0)?),
-                seq: seq(row.try_get(1)?),
-                token: row.try_get(2)?,
-                at_ms: row.try_get(3)?,
-                age_ms: row.try_get(4)?,
-                body_hash,
-                unknown: row.try_get::<_, Option<&str>>(6)?.is_some(),
-            });
-        }
-        Ok(())
-    }
-
-    fn take_links(&mut self, links: &[Row]) -> Result<Vec<PersonId>, Trouble> {
-        let mut next = Vec::new();
-        for row in links {
-            let read = LinkRow {
-                one: person(row.try_get(0)?),
-                kind: row.try_get(1)?,
-                other: person(row.try_get(2)?),
-                at_ms: row.try_get(3)?,
-                left: boxed(row, 4)?,
-            };
-            next.push(read.other);
-            self.links.insert(read);
-        }
-        Ok(next)
-    }
-
-    /// The state, from the rows.
-    fn build(&mut self, around: &Around<'_>, live: &[i64]) -> Result<(), Trouble> {
-        self.state.begin();
-        let slots = self.groups()?;
-        self.moves(&slots)?;
-        self.windows(&slots)?;
-        self.sends(&slots, around, live);
-        let groups: Vec<Slot> = (0..).take(self.state.groups.len()).collect();
-        for slot in groups {
-            let (rows, history) = self.history(slot)?;
-            self.state.group_mut(slot).heads = compose::heads(&rows, &history);
-        }
-        Ok(())
-    }
-
-    fn groups(&mut self) -> Result<FxHashMap<PersonId, Slot>, Trouble> {
-        let mut same: FxHashMap<PersonId, Vec<PersonId>> = FxHashMap::default();
-        for link in self.links.iter().filter(|link| link.kind == 1) {
-            same.entry(link.one).or_default().push(link.other);
-            same.entry(link.other).or_default().push(link.one);
-        }
-        let mut ids: Vec<PersonId> = self.people.keys().copied().collect();
-        ids.sort_unstable();
-        let mut slots: FxHashMap<PersonId, Slot> = FxHashMap::default();
-        for first in ids {
-            if slots.contains_key(&first) {
-                continue;
-            }
-            let slot = Slot::try_from(self.state.groups.len())
-                .map_err(|_| LedgerError::Bug("more people than slots"))?;
-            let mut members: SmallVec<[PersonId; 1]> = SmallVec::new();
-            let mut open = vec![first];
-            while let Some(member) = open.pop() {
-                if self.people.contains_key(&member) && slots.insert(member, slot).is_none() {
-                    members.push(member);
-                    open.extend(same.get(&member).into_iter().flatten());
-                }
-            }
-            members.sort_unstable();
-            let business = self
-                .people
-                .get(&first)
-                .map_or(BusinessIx(u32::MAX), |known| known.business);
-            let mut group = Group::of(business, first);
-            group.members = members;
-            self.state.groups.push(group);
-        }
-        for link in self
-            .links
-            .iter()
-            .filter(|link| link.kind == 1 && link.one < link.other)
-        {
-            self.state.links.link(link.one, link.other, link.at_ms);
-        }
-        for ((business, canonical), owner) in &self.owners {
-            if let (Some(business), Some(slot)) = (
-                self.state.businesses.get_mut(business.0 as usize),
-                slots.get(owner),
-            ) {
-                business.known.insert(canonical, *slot);
-            }
-        }
-        Ok(slots)
-    }
-
-    fn moves(&mut self, slots: &FxHashMap<PersonId, Slot>) -> Result<(), Trouble> {
-        let mut moves: Vec<&LinkRow> = self.links.iter().filter(|link| link.kind == 2).collect();
-        moves.sort_by_key(|link| (link.at_ms, link.one, link.other));
-        for link in moves {
-            if let (Some(from), Some(to)) = (slots.get(&link.one), slots.get(&link.other)) {
-                let moved = Move {
-                    from: link.one,
-                    left: identifier(&link.left)?,
-                    to: link.other,
-                    at_ms: link.at_ms,
-                };
-                self.state.links.moved(moved, *from, *to);
-            }
-        }
-        Ok(())
-    }
-
-    fn windows(&mut self, slots: &FxHashMap<PersonId, Slot>) -> Result<(), Trouble> {
-        for (person, known) in &self.people {
-            let Some(slot) = slots.get(person) else {
-                continue;
-            };
-            for (number, row) in &known.windows {
-                let Some(business) = self.state.businesses.get_mut(known.business.0 as usize)
-                else {
-                    continue;
-                };
-                let place = business.platform.place(number);
-                let window = self.state.group_mut(*slot).window_mut(place);
-                window.wrote_at_ms = window.wrote_at_ms.max(row.wrote_at_ms);
-                if let Some(at_ms) = row.call_at_ms {
-                    window.allow_calls(at_ms, row.call_until_ms);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is under way is watched; what may have gone out makes its body wait. A send of this node that
-    /// has no outcome yet is known here; one of a node that died may have gone out.
-    fn sends(&mut self, slots: &FxHashMap<PersonId, Slot>, around: &Around<'_>, live: &[i64]) {
-        for person in self.people.keys() {
-            if let Some(slot) = slots.get(person) {
-                let group = &mut self.state.groups[*slot as usize];
-                group.flights.extend(around.flights.of(*person));
-            }
-        }
-        let mut waits: Vec<(u64, Waiting, i64)> = Vec::new();
-        for send in &self.open {
-            if !send.unknown && send.token != around.token && send.age_ms < OVER_AFTER_MS {
-                let watch = (around.remote)(
-                    shard(send.person),
-                    i64::try_from(send.seq).unwrap_or(i64::MAX),
-                );
-                if let Some(slot) = slots.get(&send.person) {
-                    self.state.groups[*slot as usize].flights.push(watch);
-                }
-            }
-            let is_lost = send.token != around.token && !live.contains(&send.token);
-            if send.unknown || is_lost {
-                match waits.iter_mut().find(|(seq, ..)| *seq == send.seq) {
-                    Some((_, (people, _), _)) => people.push(send.person),
-                    None => waits.push((
-                        send.seq,
-                        (SmallVec::from_slice(&[send.person]), send.body_hash),
-                        send.at_ms,
-                    )),
-                }
-            }
-        }
-        for (seq, waiting, at_ms) in waits {
-            self.state
-                .unsettle(seq, waiting, at_ms.saturating_add(UNSETTLED_MS));
-        }
-    }
-
-    /// What a fold needs of a group and of everyone who moved there.
-    pub(super) fn history(
-        &self,
-        slot: Slot,
-    ) -> Result<(Vec<GroupRows>, greenline_policy::consent::History), LedgerError> {
-        let groups: Vec<GroupRows> = self
-            .state
-            .upstream(slot)
-            .into_iter()
-            .map(|carried| self.group_rows(carried.slot, carried.at_ms))
-            .collect();
-        let history = compose::history(&groups)
-            .ok_or_else(|| LedgerError::unreadable("an event of an unknown identifier"))?;
-        Ok((groups, history))
-    }
-
-    fn group_rows(&self, slot: Slot, carried_at_ms: Option<i64>) -> GroupRows {
-        let mut rows = GroupRows {
-            carried_at_ms,
-            ..GroupRows::default()
-        };
-        for member in &self.state.group(slot).members {
-            let known = self.people.get(member);
-            rows.people.push(PersonRows {
-                id: *member,
-                identifiers: known
-                    .map(|known| known.identifiers.clone())
-                    .unwrap_or_default(),
-                events: known.map(|known| known.events.clone()).unwrap_or_default(),
-            });
-            let linked = self.state.links.linked(*member).iter();
-            rows.links
-                .extend(linked.map(|(other, at_ms)| (*member, *other, *at_ms)));
-        }
-        for (moved, leaves, arrives) in self.state.moves_of_group(slot) {
-            match (leaves, arrives) {
-                (true, true) => rows.inner_moves.push((moved.left.clone(), moved.at_ms)),
-                (true, false) => rows.left_at_ms.push(moved.at_ms),
-                _ => {}
-            }
-        }
-        rows
-    }
-
-    /// Everyone whose rows bear on a group, or on whom its rows bear: their versions guard what is read.
-    pub(super) fn component(&self, slot: Slot) -> Vec<PersonId> {
-        let mut found: Vec<Slot> = vec![slot];
-        let mut next = 0;
-        while let Some(&at) = found.get(next) {
-            next += 1;
-            let down = self.state.downstream(at);
-            let up = self
-                .state
-                .upstream(at)
-                .into_iter()
-                .map(|carried| carried.slot);
-            let around: Vec<Slot> = down.into_iter().chain(up).collect();
-            for slot in around {
-                if !found.contains(&slot) {
-                    found.push(slot);
-                }
-            }
-        }
-        let members = found
-            .iter()
-            .flat_map(|slot| &self.state.group(*slot).members);
-        members.copied().collect()
-    }
+    let answers = asks
+        .iter()
+        .map(|(wanted, sql, params)| ask_if(*wanted, link, sql, params));
+    let [people, heads, identifiers, events, links, windows, sends] =
+        all_of(try_join_all(answers).await?)?;
+    Ok(PeopleRows {
+        people,
+        heads,
+        identifiers,
+        events,
+        links,
+        windows,
+        sends,
+    })
 }
 
 /// Shared by tasks that load.

@@ -3,10 +3,41 @@
 //! A migration and the note that it was done are one transaction. The note goes in first, and a second
 //! node's note waits for it, so that two nodes that start at once do each migration once, without a lock
 //! of their own.
+//!
+//! # Expand, backfill, contract
+//!
+//! While nodes are replaced one by one, two releases write to the same tables. So a migration only ever
+//! *expands*: a new table, a new index, a new column that may be null or has a constant default. What was
+//! written before is carried over (*backfilled*) in small steps by the program, never by a migration. Only a
+//! release that no longer runs beside one that knows the old form may take something away (*contract*), and
+//! a test refuses any migration that drops, renames or narrows. It also refuses an index on a table of an
+//! earlier release: building one makes writers wait for as long as that table is long, so it needs a way of its
+//! own first.
+//!
+//! A change of the tables waits only briefly for its lock and then tries again, so that no send queues
+//! behind it; and it may take as long as it takes, whatever the time-outs of other statements are.
 
-use super::connect::{Link, Pool, retrying};
+#[cfg(test)]
+mod forms;
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use super::citus;
+use super::connect::{Link, Pool, retrying, within};
 use super::trouble::Trouble;
 use crate::error::LedgerError;
+
+/// How long a migration stands in the way of those who want the same table, before it lets them pass.
+const FOR_LONG_CHANGES: &str = "SET statement_timeout = 0; SET lock_timeout = 2000";
+/// How often a migration tries that others are in the way of, such as a node that is at the same one: with the
+/// wait above about an hour.
+const BLOCKED_TRIES_MAX: u32 = 1_800;
+/// How often it tries when the connection breaks or two meet in the catalogue.
+const TRIES_MAX: u32 = 8;
+/// How long one change may take.
+const CHANGE_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 macro_rules! migrations {
     ($($name:literal),* $(,)?) => {
@@ -53,42 +84,108 @@ migrations!(
     "0033_batches",
     "0034_batches_by_time",
     "0035_nodes",
+    "0036_person_links",
+    "0037_inbox_emptied",
+    "0038_people_by_business",
+    "0039_number_inbound_by_number",
+    "0040_logs",
+    "0041_unsealed",
+    "0042_unsealed_by_business",
+    "0043_log_leaves",
+    "0044_log_leaves_by_place",
+    "0045_log_leaves_by_record",
+    "0046_log_nodes",
+    "0047_log_heads",
+    "0048_moves",
+    "0049_replies_by_recipient",
 );
 
 const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL, PRIMARY KEY (name))";
+const THERE: &str = "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('migrations')";
 const DONE: &str = "SELECT name FROM migrations";
 const NOTE: &str = "INSERT INTO migrations (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
 
-/// Brings the tables up to this release.
-pub(super) async fn migrate(pool: &Pool) -> Result<(), LedgerError> {
+/// What is still to be done, in order; changes nothing.
+pub(super) async fn pending(pool: &Pool) -> Result<Vec<&'static str>, LedgerError> {
+    let is_there = retrying!(pool, link => Ok(!link.rows(THERE, &[]).await?.is_empty()))?;
+    let done = if is_there {
+        done(pool).await?
+    } else {
+        Vec::new()
+    };
+    Ok(missing(&done).map(|(name, _)| name).collect())
+}
+
+/// Brings the tables up to this release. Returns what was missing before, whoever has done it since.
+pub(super) async fn migrate(pool: &Pool) -> Result<Vec<&'static str>, LedgerError> {
     // Two nodes that make this table at once may meet in the catalogue; the second try finds it made.
     retrying!(pool, link => link.batch(TABLE).await)?;
-    let done: Vec<String> = retrying!(pool, link => {
+    let done = done(pool).await?;
+    for (name, text) in missing(&done) {
+        changing(pool, async |link| one(link, name, text).await).await?;
+    }
+    citus::distribute(pool).await?;
+    Ok(missing(&done).map(|(name, _)| name).collect())
+}
+
+async fn done(pool: &Pool) -> Result<Vec<String>, LedgerError> {
+    retrying!(pool, link => {
         let rows = link.rows(DONE, &[]).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    })?;
-    for (name, text) in MIGRATIONS {
-        if !done.iter().any(|done| done == name) {
-            retrying!(pool, link => one(link, name, text).await)?;
+    })
+}
+
+fn missing(done: &[String]) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = MIGRATIONS.iter().copied();
+    all.filter(move |(name, _)| !done.iter().any(|done| done == name))
+}
+
+/// Changes the tables on a connection of its own: again while others are in the way, for a long time; again a
+/// few times after anything else that passes.
+pub(super) async fn changing(
+    pool: &Pool,
+    change: impl AsyncFn(&mut Link) -> Result<(), Trouble>,
+) -> Result<(), LedgerError> {
+    let (mut tries, mut blocked) = (0, 0);
+    loop {
+        let done = async {
+            let mut link = pool.connect().await?;
+            within(link.batch(FOR_LONG_CHANGES)).await?;
+            let changed = tokio::time::timeout(CHANGE_WITHIN, change(&mut link)).await;
+            changed.unwrap_or_else(|_| Err(Trouble::late()))
+        };
+        let trouble = match done.await {
+            Ok(()) => return Ok(()),
+            Err(trouble @ Trouble::Final(_)) => return Err(trouble.given_up()),
+            Err(trouble) => trouble,
+        };
+        if is_blocked(&trouble) {
+            blocked += 1;
+        } else {
+            tries += 1;
+        }
+        if tries >= TRIES_MAX || blocked >= BLOCKED_TRIES_MAX {
+            return Err(trouble.given_up());
         }
     }
-    Ok(())
+}
+
+/// Whether a lock was not to be had in time.
+fn is_blocked(trouble: &Trouble) -> bool {
+    let (Trouble::Again(cause) | Trouble::Lost(cause)) = trouble else {
+        return false;
+    };
+    let error = cause.downcast_ref::<tokio_postgres::Error>();
+    error.and_then(tokio_postgres::Error::code) == Some(&SqlState::LOCK_NOT_AVAILABLE)
 }
 
 async fn one(link: &mut Link, name: &str, text: &str) -> Result<(), Trouble> {
     link.ready(&[NOTE]).await?;
     link.batch("BEGIN").await?;
-    let done = async {
-        if link.change(NOTE, &[&name]).await? > 0 {
-            link.batch(text).await?;
-        }
-        link.batch("COMMIT").await
-    };
-    let done = done.await;
-    if done.is_err() {
-        // Whatever this says, the connection is given up if it is lost.
-        let _ = link.batch("ROLLBACK").await;
+    if link.change(NOTE, &[&name]).await? > 0 {
+        link.batch(text).await?;
     }
-    done
+    // Left open by a failure, the transaction ends with its connection.
+    link.batch("COMMIT").await
 }

@@ -5,6 +5,7 @@
 //! clock, from before it asked, where this node looks: so it never believes in a lease that others
 //! could take for over. Nothing that a stop relies on rests on it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::ids::Ids;
 /// Nodes at most.
 const NODES: u64 = 256;
 /// How long a node that says nothing counts as living.
-const LEASE: Duration = Duration::from_secs(8);
+const LEASE: Duration = Duration::from_secs(7);
 /// How often a node says that it lives.
 pub(super) const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Numbers tried before giving up: more than there are.
@@ -101,6 +102,8 @@ impl Counter {
 #[derive(Debug)]
 pub(super) struct Seat {
     held: tokio::sync::Mutex<(Option<Lease>, Ids)>,
+    /// The same lease, for whoever must not wait.
+    known: Mutex<Option<Lease>>,
 }
 
 impl Seat {
@@ -108,7 +111,18 @@ impl Seat {
     pub(super) fn new() -> Self {
         Self {
             held: tokio::sync::Mutex::new((None, Ids::seeded())),
+            known: Mutex::default(),
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this node is the one of that token, and may count as living.
+    pub(super) fn is_held_by(&self, token: i64) -> bool {
+        self.known()
+            .is_some_and(|lease| lease.token == token && lease.holds())
     }
 
     /// The lease, which holds; taken anew if it was lost.
@@ -116,16 +130,17 @@ impl Seat {
         let mut held = self.held.lock().await;
         match held.0 {
             Some(lease) if lease.holds() => Ok(lease),
-            _ => Self::seated(&mut held, link).await,
+            _ => self.seated(&mut held, link).await,
         }
     }
 
     /// Says that this node lives.
     pub(super) async fn renew(&self, link: &mut Link) -> Result<Lease, Trouble> {
-        Self::seated(&mut *self.held.lock().await, link).await
+        self.seated(&mut *self.held.lock().await, link).await
     }
 
     async fn seated(
+        &self,
         (held, ids): &mut (Option<Lease>, Ids),
         link: &mut Link,
     ) -> Result<Lease, Trouble> {
@@ -138,12 +153,15 @@ impl Seat {
             None => Lease::take(link, ids).await?,
         };
         *held = Some(lease);
+        *self.known() = *held;
         Ok(lease)
     }
 
     /// Gives the place up.
     pub(super) async fn leave(&self, link: &mut Link) -> Result<(), Trouble> {
-        match self.held.lock().await.0.take() {
+        let left = self.held.lock().await.0.take();
+        *self.known() = None;
+        match left {
             Some(lease) => lease.release(link).await,
             None => Ok(()),
         }

@@ -1,7 +1,6 @@
 //! Who is whom, within a batch: as the resident state keeps it, over what was loaded.
 
 use greenline_policy::identity::Identifier;
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::draft::Mark;
@@ -10,6 +9,7 @@ use super::load::{Known, shard_of_name};
 use super::rows::{identifier_columns, person_column, shard};
 use crate::codec::encode_head;
 use crate::compose::{self, IdentifierRow};
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::state::links::Move;
@@ -28,6 +28,7 @@ impl Hand<'_> {
             .iter()
             .map(|identifier| identifier.canonical().0)
             .collect();
+        self.come_back(business, &canonical, at_ms)?;
         let mut slots: SmallVec<[Option<Slot>; 2]> = SmallVec::new();
         for identifier in &canonical {
             slots.push(self.snapshot.state.find(business, identifier)?);
@@ -103,15 +104,7 @@ impl Hand<'_> {
         let id = self.ids.next();
         let name = self.business(business)?;
         self.draft.made.insert(id, (name, 0));
-        let known = Known {
-            business,
-            version: None,
-            last_seq: 0,
-            identifiers: Vec::new(),
-            events: Vec::new(),
-            windows: FxHashMap::default(),
-        };
-        self.snapshot.people.insert(id, known);
+        self.snapshot.people.insert(id, Known::new(business, None));
         self.insert_identifier(business, first, id, at_ms, None)?;
         let slot = self.snapshot.state.add_person(business, first, id)?;
         for other in others {
@@ -121,6 +114,47 @@ impl Hand<'_> {
             }
         }
         Ok(slot)
+    }
+
+    /// Identifiers of someone erased that turn up again are theirs from the erasure on. A name that this node
+    /// remembers may be gone by now: then its person has only what was kept of it.
+    fn come_back(
+        &mut self,
+        business: BusinessIx,
+        canonical: &[Identifier],
+        at_ms: i64,
+    ) -> Result<(), LedgerError> {
+        for id in canonical {
+            let Some(slot) = self.snapshot.state.find(business, id)? else {
+                continue;
+            };
+            if self.identifiers_of(slot).any(|known| known == id) {
+                continue;
+            }
+            let name = self.business(business)?;
+            let kept = self.snapshot.state.erasure.pseudonyms(&name, id);
+            let members = self.snapshot.state.group(slot).members.clone();
+            let back = members.iter().find_map(|member| {
+                let known = self.snapshot.people.get(member)?;
+                let rows = known.identifiers.iter();
+                let row = rows
+                    .filter(|row| kept.contains(&row.canonical))
+                    .max_by_key(|row| row.left_at_ms)?;
+                Some((*member, row.left_at_ms))
+            });
+            let (owner, erased_ms) = back.ok_or_else(|| {
+                LedgerError::unreadable("a name of somebody who has not that identifier")
+            })?;
+            self.touch(slot);
+            self.insert_identifier(business, id, owner, at_ms, erased_ms)?;
+            self.snapshot.state.add_identifier(business, id, slot)?;
+            if let Some(erased_ms) = erased_ms {
+                self.mark(business, id, erased_ms, false)?;
+                self.marked = false;
+            }
+            self.refold_from(&[slot])?;
+        }
+        Ok(())
     }
 
     fn insert_identifier(
@@ -217,6 +251,7 @@ impl Hand<'_> {
                     .identifiers_of(slot)
                     .filter(|old| {
                         is_user(old)
+                            && !is_pseudonym(old)
                             && is_parent(old) == is_parent(user)
                             && !canonical.contains(old)
                     })

@@ -47,6 +47,7 @@ impl Store {
         let around = Around {
             businesses: &self.businesses,
             names: &NamesSeen::default(),
+            erasure: &self.erasure,
             flights: &Flights::default(),
             token: 0,
             remote: &nobody,
@@ -65,10 +66,13 @@ impl Store {
         wants.names.insert((business, canonical.clone()));
         retrying!(self.pool, link => {
             let snapshot = self.snapshot(link, &wants, &[]).await?;
-            let Some(id) = snapshot.owners.get(&(business, canonical.clone())).copied() else {
+            let Some(slot) = snapshot.state.find(business, &canonical)? else {
                 return Ok(None);
             };
-            let Some(slot) = snapshot.state.find(business, &canonical)? else {
+            // Someone erased has only what was kept of that name.
+            let kept = snapshot.state.kept_only(business, &canonical)?;
+            let name = kept.map_or_else(|| canonical.clone(), |(kept, _)| kept);
+            let Some(id) = snapshot.owners.get(&(business, name)).copied() else {
                 return Ok(None);
             };
             let members = &snapshot.state.group(slot).members;

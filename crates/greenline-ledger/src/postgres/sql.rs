@@ -2,10 +2,11 @@
 //!
 //! Lists go in as arrays, so that a batch is one statement whatever its size.
 
-/// The database's clock in Unix milliseconds: for leases and ages, never for the order of anything.
+/// The database's clock in Unix milliseconds, as the statement came in: for leases and ages, never for the
+/// order of anything. It stands still within a statement, so that a database in shards can read it once.
 macro_rules! database_ms {
     () => {
-        "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+        "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
     };
 }
 
@@ -22,13 +23,15 @@ pub(super) const DATABASE_MS: &str = concat!("SELECT ", database_ms!());
 pub(super) const LEASE_NODE: &str = concat!(
     "INSERT INTO nodes (node, token, lease_until_ms) VALUES ($1, $2, ", database_ms!(), " + $3)
      ON CONFLICT (node) DO UPDATE SET token = excluded.token, lease_until_ms = excluded.lease_until_ms
-     WHERE nodes.token = excluded.token OR nodes.lease_until_ms < ", database_ms!()
+     WHERE nodes.token = excluded.token OR nodes.lease_until_ms < excluded.lease_until_ms - $3"
 );
 
+/// A lease that is over stays over: others may have taken for dead whoever had it.
 pub(super) const RENEW_NODE: &str = concat!(
     "UPDATE nodes SET lease_until_ms = ",
     database_ms!(),
-    " + $3 WHERE node = $1 AND token = $2"
+    " + $3 WHERE node = $1 AND token = $2 AND lease_until_ms > ",
+    database_ms!()
 );
 
 pub(super) const RELEASE_NODE: &str =
@@ -90,13 +93,20 @@ pub(super) const WINDOWS_OF: &str = of_people!(
     ""
 );
 
+/// Sends that a stop may have to wait for, and bodies sent after `$3` that may have gone out. Those of this node,
+/// `$4`, are known here while they are under way.
 pub(super) const OPEN_SENDS_OF: &str = concat!(
     "SELECT t.person_id, t.seq, t.node_token, t.at_ms, ",
     database_ms!(),
-    " - t.written_ms, t.body_hash, t.outcome
-     FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+    " - t.written_ms, t.body_hash, t.outcome, EXISTS (
+       SELECT 1 FROM nodes n WHERE n.token = t.node_token AND n.lease_until_ms > ",
+    database_ms!(),
+    ") FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
      JOIN sends t ON t.person_shard = asked.shard AND t.person_id = asked.id
-     WHERE t.outcome IS NULL OR t.outcome = 'unknown' ORDER BY t.at_ms, t.seq"
+     WHERE (t.outcome IS NULL OR t.outcome = 'unknown') AND (t.outcome = 'unknown' OR t.node_token <> $4)
+       AND (t.at_ms > $3 OR t.written_ms > ",
+    database_ms!(),
+    " - 60000) ORDER BY t.at_ms, t.seq"
 );
 
 pub(super) const FIND_TEMPLATES: &str = "SELECT t.business, t.waba_id, t.name, t.language, t.category, t.status, t.is_ask, t.at_ms
@@ -131,11 +141,15 @@ pub(super) const BAR_BATCH: &str = concat!(
      ON CONFLICT (person_shard, batch_id) DO NOTHING"
 );
 
-pub(super) const PRUNE_BATCHES: &str = concat!(
-    "DELETE FROM batches WHERE written_ms < ",
+pub(super) const OLD_BATCHES: &str = concat!(
+    "SELECT person_shard, batch_id FROM batches WHERE written_ms < ",
     database_ms!(),
-    " - 3600000"
+    " - 3600000 ORDER BY written_ms LIMIT 1000"
 );
+
+pub(super) const DELETE_BATCHES: &str =
+    "DELETE FROM batches USING unnest($1::bigint[], $2::bigint[]) AS old (shard, id)
+     WHERE batches.person_shard = old.shard AND batches.batch_id = old.id";
 
 pub(super) const COMPARE_AND_SET: &str = "WITH moved AS (
        UPDATE people SET version = people.version + 1, last_seq = greatest(people.last_seq, asked.seq)
@@ -270,16 +284,17 @@ pub(super) const OUTCOMES: &str =
 
 // Relay and own replies.
 
-pub(super) const RELAYS_DUE: &str = "SELECT person_shard, inbox_seq, app FROM relays
+pub(super) const RELAYS_DUE: &str = "SELECT person_shard, inbox_seq, app, held_by FROM relays
      WHERE lane = $1 AND due_ms <= $2 AND parked = 0
        AND (held_by IS NULL OR held_until_ms <= $2 OR NOT held_by = ANY ($4::bigint[]))
      ORDER BY due_ms, inbox_seq, app LIMIT $3";
 
+/// `$4` are tokens known to be dead: a node may have begun to live since anybody looked for the living.
 pub(super) const CLAIM_RELAYS: &str = "UPDATE relays SET held_by = $5, held_until_ms = $6, claim = $7
      FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS asked (shard, seq, app)
      WHERE relays.person_shard = asked.shard AND relays.inbox_seq = asked.seq AND relays.app = asked.app
        AND parked = 0 AND due_ms <= $8
-       AND (held_by IS NULL OR held_until_ms <= $8 OR NOT held_by = ANY ($4::bigint[]))";
+       AND (held_by IS NULL OR held_until_ms <= $8 OR held_by = ANY ($4::bigint[]))";
 
 pub(super) const CLAIMED_RELAYS: &str =
     "SELECT r.inbox_seq, r.app, r.business, i.body, i.headers, r.attempts, i.received_ms
@@ -293,13 +308,19 @@ pub(super) const RELAYS_DELIVERED: &str = "DELETE FROM relays USING unnest($1::b
 
 pub(super) const RELAYS_AGAIN: &str = "UPDATE relays SET due_ms = coalesce(done.due_ms, relays.due_ms), parked = done.parked,
        attempts = relays.attempts + 1, held_by = NULL, held_until_ms = NULL, claim = NULL
-     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[]) AS done (shard, seq, app, due_ms, parked)
-     WHERE relays.person_shard = done.shard AND relays.inbox_seq = done.seq AND relays.app = done.app";
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS done (shard, seq, app, due_ms, parked, claim)
+     WHERE relays.person_shard = done.shard AND relays.inbox_seq = done.seq AND relays.app = done.app AND relays.claim = done.claim";
 
 pub(super) const RELAY_REPLAY: &str = "UPDATE relays SET parked = 0, due_ms = $3, attempts = 0
      WHERE business = $1 AND parked = 1 AND ($2::text IS NULL OR app = $2)";
 
-pub(super) const EMPTY_INBOX: &str = "UPDATE inbox SET body = NULL, headers = '[]' WHERE received_ms < $1 AND body IS NOT NULL
+pub(super) const FULL_INBOX: &str = "SELECT person_shard, seq, received_ms FROM inbox
+     WHERE received_ms < $1 AND body IS NOT NULL AND (received_ms, seq) > ($2, $3)
+     ORDER BY received_ms, seq LIMIT 1000";
+
+pub(super) const EMPTY_INBOX: &str = "UPDATE inbox SET body = NULL, headers = '[]'
+     FROM unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE inbox.person_shard = old.shard AND inbox.seq = old.seq AND inbox.body IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM relays r WHERE r.person_shard = inbox.person_shard AND r.inbox_seq = inbox.seq)";
 
 pub(super) const OLD_INBOX: &str = "SELECT person_shard, seq, business, sha256 FROM inbox
@@ -313,8 +334,14 @@ pub(super) const DELETE_INBOX: &str =
     "DELETE FROM inbox USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
      WHERE inbox.person_shard = old.shard AND inbox.seq = old.seq";
 
-pub(super) const PRUNE_STRAYS: &str =
-    "DELETE FROM messages WHERE decision_seq IS NULL AND status_at_ms < $1";
+pub(super) const OLD_STRAYS: &str = "SELECT person_shard, message_id FROM messages
+     WHERE decision_seq IS NULL AND status_at_ms < $1 ORDER BY status_at_ms LIMIT 1000";
+
+/// Once more with what makes it a stray: its send may have become known since.
+pub(super) const DELETE_STRAYS: &str =
+    "DELETE FROM messages USING unnest($1::bigint[], $2::text[]) AS old (shard, message_id)
+     WHERE messages.person_shard = old.shard AND messages.message_id = old.message_id
+       AND messages.decision_seq IS NULL AND messages.status_at_ms < $3";
 
 pub(super) const REPLIES_DUE: &str = "SELECT person_shard, reply_id FROM replies WHERE state = 0 AND business = ANY ($2::text[]) ORDER BY reply_id LIMIT $1";
 
@@ -369,7 +396,10 @@ macro_rules! whole_decision {
 
 pub(super) const DECISION: &str = whole_decision!("WHERE d.person_shard = $1 AND d.seq = $2");
 
-pub(super) const DECISIONS: &str = whole_decision!("WHERE d.seq < $1 ORDER BY d.seq DESC LIMIT $2");
+/// By an index of its own form: over the plain number, the planner would take the same index for one brand, and
+/// read through everybody's decisions to find a small brand's.
+pub(super) const DECISIONS: &str =
+    whole_decision!("WHERE d.seq + 0 < $1 ORDER BY d.seq + 0 DESC LIMIT $2");
 
 pub(super) const DECISIONS_OF: &str =
     whole_decision!("WHERE d.business = $1 AND d.seq < $2 ORDER BY d.seq DESC LIMIT $3");
@@ -418,30 +448,229 @@ pub(super) const VERSIONS_OF: &str = "SELECT t.person_id, count(*), min(t.versio
      FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
      JOIN consent_events t ON t.person_shard = asked.shard AND t.person_id = asked.id GROUP BY t.person_id";
 
+pub(super) const LINK_HOLDERS: &str =
+    "SELECT t.person_id, i.value, i.linked_at_ms, i.gone_at_ms, coalesce(l.generation, 0)
+     FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     JOIN people t ON t.person_shard = asked.shard AND t.person_id = asked.id AND t.business = $3
+     JOIN identifiers i ON i.person_shard = t.person_shard AND i.person_id = t.person_id
+     LEFT JOIN person_links l ON l.person_shard = t.person_shard AND l.person_id = t.person_id";
+
+pub(super) const REVOKE_LINKS: &str = "INSERT INTO person_links (person_shard, person_id, generation, revoked_ms)
+     SELECT asked.shard, asked.id, 1, $3 FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     ON CONFLICT (person_shard, person_id)
+     DO UPDATE SET generation = person_links.generation + 1, revoked_ms = $3";
+
+// Erasure.
+
+pub(super) const DECISIONS_ABOUT: &str =
+    "SELECT d.person_shard, d.seq, d.record FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     JOIN decisions d ON d.person_shard = asked.shard AND d.person_id = asked.id";
+
+/// About people who were not known; all of them are in one shard.
+pub(super) const DECISIONS_ABOUT_NOBODY: &str = "SELECT person_shard, seq, record FROM decisions
+     WHERE person_shard = 0 AND person_id IS NULL AND business = $1";
+
+pub(super) const DECISIONS_NUMBERED: &str = "SELECT person_shard, seq, record FROM decisions
+     WHERE business = $1 AND seq = ANY ($2::bigint[])";
+
+pub(super) const SENDS_TO: &str =
+    "SELECT s.seq FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     JOIN sends s ON s.person_shard = asked.shard AND s.person_id = asked.id";
+
+pub(super) const SET_RECORD: &str =
+    "UPDATE decisions SET record = $3 WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const SENT_AS: &str =
+    "SELECT message_id, more_ids FROM sends WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const ERASE_SENDS: &str =
+    "UPDATE sends SET message_id = NULL, more_ids = NULL WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const DELETE_MESSAGE: &str =
+    "DELETE FROM messages WHERE person_shard = $1 AND message_id = $2";
+
+pub(super) const ERASE_EVENT: &str =
+    "UPDATE consent_events SET identifiers = $4, evidence = $5, actor = $6, dedup = NULL
+     WHERE person_shard = $1 AND person_id = $2 AND event_seq = $3";
+
+pub(super) const DELETE_EVENT_KEY: &str =
+    "DELETE FROM taken_keys WHERE person_shard = $1 AND business = $2 AND kind = 1 AND key = $3";
+
+pub(super) const DELETE_NAME: &str =
+    "DELETE FROM names WHERE person_shard = $1 AND business = $2 AND kind = $3 AND value = $4";
+
+pub(super) const KEEP_NAME: &str =
+    "INSERT INTO names (person_shard, business, kind, value, owner_shard, owner_id)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (person_shard, business, kind, value) DO NOTHING";
+
+pub(super) const DELETE_IDENTIFIER: &str = "DELETE FROM identifiers WHERE person_shard = $1 AND person_id = $2 AND kind = $3 AND value = $4";
+
+pub(super) const KEEP_IDENTIFIER: &str = "INSERT INTO identifiers
+     (person_shard, person_id, kind, value, known_ms, linked_at_ms, left_at_ms, gone_at_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (person_shard, person_id, kind, value) DO UPDATE SET left_at_ms = excluded.left_at_ms";
+
+pub(super) const ERASE_LEFT: &str = "UPDATE links SET left_kind = $4, left_value = $5
+     WHERE person_shard = $1 AND person_id = $2 AND kind IN (2, 3) AND left_value = $3";
+
+pub(super) const DELETE_WINDOWS: &str =
+    "DELETE FROM windows WHERE person_shard = $1 AND person_id = $2";
+
+pub(super) const DELETE_REPLIES_TO: &str =
+    "DELETE FROM replies WHERE business = $1 AND recipient = ANY ($2::text[])";
+
+pub(super) const DELETE_TIMELINE_OF: &str = "DELETE FROM timeline WHERE business = $1 AND (subject_id = ANY ($2::text[]) OR body LIKE ANY ($3::text[]))";
+
+/// A page of deliveries, with the bodies of those that speak of somebody.
+pub(super) const INBOX_WITH: &str = "SELECT person_shard, seq,
+       CASE WHEN business = $1 AND encode(body, 'escape') LIKE ANY ($2::text[]) THEN body END
+     FROM inbox WHERE (person_shard, seq) > ($3, $4) ORDER BY person_shard, seq LIMIT 1000";
+
+pub(super) const DELETE_PARKED: &str =
+    "DELETE FROM relays WHERE person_shard = $1 AND inbox_seq = $2 AND parked = 1";
+
+pub(super) const ERASE_DELIVERY_LATER: &str =
+    "UPDATE inbox SET received_ms = 0 WHERE person_shard = $1 AND seq = $2";
+
 pub(super) const RECORDS_AFTER: &str =
     "SELECT seq, person_shard, person_id, at_ms, verdict, record FROM decisions
      WHERE (person_shard, seq) > ($1, $2) ORDER BY person_shard, seq LIMIT $3";
 
-pub(super) const LOST_EVENTS: &str = "SELECT count(*) FROM consent_events e WHERE NOT EXISTS
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const LOST_EVENTS: &str = "SELECT count(*) FROM consent_events e
+     WHERE e.person_shard >= $1 AND e.person_shard < $2 AND NOT EXISTS
      (SELECT 1 FROM identifiers i WHERE i.person_shard = e.person_shard AND i.person_id = e.person_id)";
 
-pub(super) const LOST_SENDS: &str = "SELECT count(*) FROM sends s JOIN people p ON p.person_shard = s.person_shard AND p.person_id = s.person_id
-     WHERE s.others IS NULL AND s.seq > p.last_seq";
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const LOST_SENDS: &str = "SELECT count(*) FROM sends s
+     JOIN people p ON p.person_shard = s.person_shard AND p.person_id = s.person_id
+     WHERE s.person_shard >= $1 AND s.person_shard < $2 AND s.others IS NULL AND s.seq > p.last_seq";
 
-pub(super) const LOST_RELAYS: &str = "SELECT count(*) FROM relays r WHERE NOT EXISTS
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const LOST_RELAYS: &str = "SELECT count(*) FROM relays r
+     WHERE r.person_shard >= $1 AND r.person_shard < $2 AND NOT EXISTS
      (SELECT 1 FROM inbox i WHERE i.person_shard = r.person_shard AND i.seq = r.inbox_seq AND i.body IS NOT NULL)";
 
-pub(super) const LOST_NAMES: &str = "SELECT count(*) FROM names n WHERE NOT EXISTS
-     (SELECT 1 FROM identifiers i WHERE i.person_shard = n.owner_shard AND i.person_id = n.owner_id
-        AND i.kind = n.kind AND i.value = n.value)";
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const WRONG_SHARDS: &str = "SELECT CAST(sum(wrong.rows) AS BIGINT) FROM (
+       SELECT count(*) AS rows FROM people WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)
+       UNION ALL SELECT count(*) FROM identifiers WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)
+       UNION ALL SELECT count(*) FROM consent_events WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)
+       UNION ALL SELECT count(*) FROM heads WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)
+       UNION ALL SELECT count(*) FROM windows WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)
+       UNION ALL SELECT count(*) FROM sends WHERE person_shard >= $1 AND person_shard < $2 AND person_shard <> (person_id >> 51)) wrong";
 
-pub(super) const LOST_KEYS: &str = "SELECT count(*) FROM taken_keys k WHERE k.kind = 1 AND NOT EXISTS
-     (SELECT 1 FROM consent_events e WHERE e.business = k.business AND e.event_seq = k.taken_by AND e.dedup = k.key)";
+/// A name lies elsewhere than its person, so they are compared a page at a time and not joined.
+pub(super) const NAMES_AFTER: &str = "SELECT person_shard, business, kind, value, owner_shard, owner_id FROM names
+     WHERE (person_shard, business, kind, value) > ($1, $2, $3, $4) ORDER BY person_shard, business, kind, value LIMIT $5";
 
-pub(super) const WRONG_SHARDS: &str =
-    "SELECT (SELECT count(*) FROM people WHERE person_shard <> (person_id >> 51))
-     + (SELECT count(*) FROM identifiers WHERE person_shard <> (person_id >> 51))
-     + (SELECT count(*) FROM consent_events WHERE person_shard <> (person_id >> 51))
-     + (SELECT count(*) FROM heads WHERE person_shard <> (person_id >> 51))
-     + (SELECT count(*) FROM windows WHERE person_shard <> (person_id >> 51))
-     + (SELECT count(*) FROM sends WHERE person_shard <> (person_id >> 51))";
+pub(super) const IDENTIFIERS_AMONG: &str = "SELECT count(*)
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS asked (shard, id, kind, value)
+     JOIN identifiers i ON i.person_shard = asked.shard AND i.person_id = asked.id AND i.kind = asked.kind
+       AND i.value = asked.value";
+
+/// Keys of events.
+pub(super) const KEYS_AFTER: &str = "SELECT person_shard, business, key, taken_by FROM taken_keys
+     WHERE (person_shard, business, kind, key) > ($1, $2, 1, $3) AND kind = 1
+     ORDER BY person_shard, business, kind, key LIMIT $4";
+
+pub(super) const EVENTS_AMONG: &str = "SELECT count(*)
+     FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (business, taken_by, key)
+     JOIN consent_events e ON e.business = asked.business AND e.event_seq = asked.taken_by AND e.dedup = asked.key";
+
+// The provable log.
+
+pub(super) const MARK_EVENTS: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
+     SELECT shard, 1, seq, business FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)";
+
+pub(super) const MARK_DECISIONS: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
+     SELECT shard, 2, seq, business FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)";
+
+/// They may be on record already, and sealed.
+pub(super) const MARK_SPILLED: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
+     SELECT d.person_shard, 2, d.seq, new.business
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)
+     JOIN decisions d ON d.person_shard = new.shard AND d.seq = new.seq
+     WHERE NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = d.person_shard AND l.kind = 2 AND l.seq = d.seq)
+     ON CONFLICT (person_shard, kind, seq) DO NOTHING";
+
+pub(super) const UNSEALED: &str =
+    "SELECT kind, seq FROM unsealed WHERE business = $1 ORDER BY seq LIMIT $2";
+
+pub(super) const INSERT_LOG: &str =
+    "INSERT INTO logs (person_shard, business, size, lease_token, lease_until_ms)
+     VALUES ($1, $2, 0, 0, 0) ON CONFLICT (person_shard, business) DO NOTHING";
+
+pub(super) const LEASE_LOG: &str = concat!(
+    "UPDATE logs SET lease_token = $3, lease_until_ms = ",
+    database_ms!(),
+    " + $4 WHERE person_shard = $1 AND business = $2 AND (lease_token = $3 OR lease_until_ms < ",
+    database_ms!(),
+    ")"
+);
+
+pub(super) const GROW_LOG: &str =
+    "UPDATE logs SET size = $4 WHERE person_shard = $1 AND business = $2 AND size = $3";
+
+pub(super) const TAKE_UNSEALED: &str = "DELETE FROM unsealed
+     WHERE business = $1 AND kind = $2 AND seq = ANY ($3::bigint[]) RETURNING person_shard, kind, seq";
+
+pub(super) const INSERT_LEAVES: &str =
+    "INSERT INTO log_leaves (person_shard, kind, seq, business, log_index, hash, salts)
+     SELECT shard, kind, seq, $4, log_index, hash, salts
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $5::bigint[], $6::bytea[], $7::bytea[])
+       AS new (shard, kind, seq, log_index, hash, salts)";
+
+pub(super) const LOG_LEAVES: &str = "SELECT log_index, kind, seq, hash, salts FROM log_leaves
+     WHERE business = $1 AND log_index >= $2 AND log_index < $3 ORDER BY log_index";
+
+pub(super) const LOG_PLACE: &str = "SELECT log_index, kind, seq, hash, salts FROM log_leaves
+     WHERE business = $1 AND kind = $2 AND seq = $3";
+
+pub(super) const PUT_SALTS: &str = "UPDATE log_leaves SET salts = $4 WHERE business = $1 AND kind = $2 AND seq = $3 AND salts = $5";
+
+pub(super) const LOG_NODES: &str = "SELECT hash FROM log_nodes
+     WHERE person_shard = $1 AND business = $2 AND level = $3 AND place >= $4 AND place < $5 ORDER BY place";
+
+pub(super) const INSERT_NODES: &str =
+    "INSERT INTO log_nodes (person_shard, business, level, place, hash)
+     SELECT $1, $2, level, place, hash FROM unnest($3::bigint[], $4::bigint[], $5::bytea[]) AS new (level, place, hash)";
+
+/// The columns of a head; completed by the constants below.
+macro_rules! log_head {
+    ($rest:literal) => {
+        concat!(
+            "SELECT size, root, at_ms, public_key, key_id, signature FROM log_heads",
+            " WHERE person_shard = $1 AND business = $2 ",
+            $rest
+        )
+    };
+}
+
+pub(super) const LOG_HEAD: &str = log_head!("ORDER BY size DESC LIMIT 1");
+
+pub(super) const LOG_HEAD_AT: &str = log_head!("AND size = $3");
+
+pub(super) const LOG_HEADS: &str = log_head!("AND size > $3 ORDER BY size LIMIT $4");
+
+pub(super) const INSERT_LOG_HEAD: &str =
+    "INSERT INTO log_heads (person_shard, business, size, root, at_ms, public_key, key_id, signature)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+pub(super) const EVENTS_IN: &str =
+    whole_event!("WHERE business = $1 AND event_seq = ANY ($2::bigint[])");
+
+pub(super) const DECISIONS_IN: &str = "SELECT seq, person_shard, at_ms, record FROM decisions
+     WHERE business = $1 AND seq = ANY ($2::bigint[])";
+
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const UNLOGGED_EVENTS: &str = "SELECT count(*) FROM consent_events e
+     WHERE e.person_shard >= $1 AND e.person_shard < $2 AND e.business = $3
+       AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = e.person_shard AND l.kind = 1 AND l.seq = e.event_seq)
+       AND NOT EXISTS (SELECT 1 FROM unsealed u WHERE u.person_shard = e.person_shard AND u.kind = 1 AND u.seq = e.event_seq)";
+
+/// Of the shards from `$1` on, below `$2`.
+pub(super) const UNLOGGED_DECISIONS: &str = "SELECT count(*) FROM decisions d
+     WHERE d.person_shard >= $1 AND d.person_shard < $2 AND d.business = $3
+       AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = d.person_shard AND l.kind = 2 AND l.seq = d.seq)
+       AND NOT EXISTS (SELECT 1 FROM unsealed u WHERE u.person_shard = d.person_shard AND u.kind = 2 AND u.seq = d.seq)";

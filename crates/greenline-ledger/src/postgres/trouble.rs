@@ -26,9 +26,31 @@ impl Trouble {
     /// For whoever waits, when no more is tried.
     pub(super) fn given_up(self) -> LedgerError {
         match self {
-            Self::Again(cause) | Self::Lost(cause) => LedgerError::Unavailable(cause),
+            Self::Again(cause) | Self::Lost(cause) => LedgerError::Unavailable(told(cause)),
             Self::Final(error) => error,
         }
+    }
+}
+
+/// What the database said, without what it quotes: its details name the values of rows, and so people.
+#[derive(Debug, thiserror::Error)]
+#[error("{severity} {state}: {message}")]
+struct Said {
+    severity: String,
+    state: String,
+    message: String,
+}
+
+/// A cause as it may be logged.
+fn told(cause: Cause) -> Cause {
+    let error = cause.downcast_ref::<tokio_postgres::Error>();
+    match error.and_then(tokio_postgres::Error::as_db_error) {
+        Some(said) => Arc::new(Said {
+            severity: said.severity().to_owned(),
+            state: said.code().code().to_owned(),
+            message: said.message().to_owned(),
+        }),
+        None => cause,
     }
 }
 
@@ -49,7 +71,7 @@ impl From<tokio_postgres::Error> for Trouble {
             return if is_closed || is_io {
                 Self::Lost(cause)
             } else {
-                Self::Final(LedgerError::Corrupt(cause))
+                Self::Final(LedgerError::Corrupt(told(cause)))
             };
         };
         // A key that is taken and a version that has moved are how one learns that somebody else was
@@ -67,8 +89,22 @@ impl From<tokio_postgres::Error> for Trouble {
         }
         match state.code().get(..2) {
             // A value that does not fit its column, a statement that does not fit the tables.
-            Some("22" | "23" | "42") => Self::Final(LedgerError::Corrupt(cause)),
+            Some("22" | "23" | "42") => Self::Final(LedgerError::Corrupt(told(cause))),
             _ => Self::Lost(cause),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trouble;
+    use crate::error::Plain;
+    use std::sync::Arc;
+
+    #[test]
+    fn other_causes_stay_as_they_are() {
+        let lost = Trouble::Lost(Arc::new(Plain("gone"))).given_up();
+        let source = std::error::Error::source(&lost).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("gone"));
     }
 }

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
 use super::Store;
-use super::connect::{Link, retrying};
-use super::rows::{person, person_column, seq, shard};
+use super::connect::{Link, Params, retrying};
+use super::rows::{count_column, person, person_column, seq, shard};
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::Wants;
@@ -25,6 +25,10 @@ use greenline_policy::decide::Verdict;
 const DIFFERENCES_MAX: usize = 1_000;
 /// People or decisions read at once.
 const PAGE: i64 = 500;
+/// Shards there are.
+const SHARDS: i64 = 4_096;
+/// People whose rows are looked through in one statement, about.
+const PEOPLE_AT_ONCE: u64 = 100_000;
 
 fn differ(found: &mut Verification, difference: Difference) {
     match found.differences.len() {
@@ -44,8 +48,8 @@ fn difference(kind: &'static str, person: Option<PersonId>, what: String) -> Dif
 impl Store {
     pub(crate) async fn verify(&self, decide: DecideFn) -> Result<Verification, LedgerError> {
         let mut found = Verification::default();
-        self.references(&mut found).await?;
         self.people(&mut found).await?;
+        self.references(&mut found).await?;
         self.records(decide, &mut found).await?;
         Ok(found)
     }
@@ -55,25 +59,126 @@ impl Store {
             (sql::LOST_EVENTS, "events of a person without an identifier"),
             (sql::LOST_SENDS, "outcomes of a decision that is not there"),
             (sql::LOST_RELAYS, "relays of a delivery that is not there"),
-            (sql::LOST_NAMES, "names of an identifier that is not there"),
-            (sql::LOST_KEYS, "dedup keys of an event that is not there"),
             (sql::WRONG_SHARDS, "rows in the wrong shard"),
         ];
+        let mut lost = Vec::with_capacity(checks.len() + 2);
         for (sql, what) in checks {
-            let mut lost = self.lost(sql).await?;
-            if lost > 0 {
-                lost = self.lost(sql).await?;
-            }
-            if lost > 0 {
-                differ(found, difference("missing", None, format!("{lost} {what}")));
-            }
+            lost.push((self.lost_in_shards(sql, found.people).await?, what));
+        }
+        let what = "names of an identifier that is not there";
+        lost.push((self.lost_names().await?, what));
+        let what = "dedup keys of an event that is not there";
+        lost.push((self.lost_keys().await?, what));
+        for (lost, what) in lost.into_iter().filter(|(lost, _)| *lost > 0) {
+            differ(found, difference("missing", None, format!("{lost} {what}")));
         }
         Ok(())
     }
 
-    async fn lost(&self, sql: &'static str) -> Result<i64, LedgerError> {
+    /// Counts what is missing, some shards at a time: as many as hold [`PEOPLE_AT_ONCE`], and half as many when
+    /// that takes too long.
+    async fn lost_in_shards(&self, sql: &'static str, people: u64) -> Result<i64, LedgerError> {
+        let shards_max = u64::try_from(SHARDS).unwrap_or(1);
+        let width = (PEOPLE_AT_ONCE * shards_max / people.max(1)).clamp(1, shards_max);
+        let mut width = i64::try_from(width).unwrap_or(1);
+        let (mut from, mut lost) = (0, 0);
+        while from < SHARDS {
+            match self.lost(sql, from, from + width).await {
+                Ok(count) => {
+                    lost += count;
+                    from += width;
+                }
+                Err(error) if error.is_passing() && width > 1 => width /= 2,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn lost(&self, sql: &'static str, from: i64, to: i64) -> Result<i64, LedgerError> {
+        let look = async || {
+            retrying!(self.pool, link => {
+                let rows = link.rows(sql, &[&from, &to]).await?;
+                let count = rows.first().map(|row| row.try_get(0)).transpose()?;
+                Ok(count.unwrap_or(0))
+            })
+        };
+        match look().await? {
+            0 => Ok(0),
+            _ => look().await,
+        }
+    }
+
+    async fn lost_names(&self) -> Result<i64, LedgerError> {
+        let mut after = (-1_i64, String::new(), 0_i64, String::new());
+        let mut lost = 0;
+        loop {
+            let page = retrying!(self.pool, link => {
+                link.rows(sql::NAMES_AFTER, &[&after.0, &after.1, &after.2, &after.3, &PAGE]).await
+            })?;
+            let mut asked = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            for row in &page {
+                let read = || {
+                    let key = (
+                        row.try_get(0)?,
+                        row.try_get(1)?,
+                        row.try_get(2)?,
+                        row.try_get(3)?,
+                    );
+                    Ok::<_, Trouble>((key, row.try_get::<_, i64>(4)?, row.try_get::<_, i64>(5)?))
+                };
+                let (key, owner_shard, owner_id) = read().map_err(Trouble::given_up)?;
+                after = key;
+                asked.0.push(owner_shard);
+                asked.1.push(owner_id);
+                asked.2.push(after.2);
+                asked.3.push(after.3.clone());
+            }
+            if page.is_empty() {
+                return Ok(lost);
+            }
+            let there = self
+                .among(
+                    sql::IDENTIFIERS_AMONG,
+                    &[&asked.0, &asked.1, &asked.2, &asked.3],
+                )
+                .await?;
+            lost += count_column(page.len()) - there;
+        }
+    }
+
+    async fn lost_keys(&self) -> Result<i64, LedgerError> {
+        let mut after = (-1_i64, String::new(), String::new());
+        let mut lost = 0;
+        loop {
+            let page = retrying!(self.pool, link => {
+                link.rows(sql::KEYS_AFTER, &[&after.0, &after.1, &after.2, &PAGE]).await
+            })?;
+            let mut asked = (Vec::new(), Vec::new(), Vec::new());
+            for row in &page {
+                let read = || {
+                    let key = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                    Ok::<_, Trouble>((key, row.try_get::<_, i64>(3)?))
+                };
+                let (key, taken_by) = read().map_err(Trouble::given_up)?;
+                after = key;
+                asked.0.push(after.1.clone());
+                asked.1.push(taken_by);
+                asked.2.push(after.2.clone());
+            }
+            if page.is_empty() {
+                return Ok(lost);
+            }
+            let there = self
+                .among(sql::EVENTS_AMONG, &[&asked.0, &asked.1, &asked.2])
+                .await?;
+            lost += count_column(page.len()) - there;
+        }
+    }
+
+    async fn among(&self, sql: &'static str, asked: Params<'_>) -> Result<i64, LedgerError> {
         retrying!(self.pool, link => {
-            let rows = link.rows(sql, &[]).await?;
+            let rows = link.rows(sql, asked).await?;
             let count = rows.first().map(|row| row.try_get(0)).transpose()?;
             Ok(count.unwrap_or(0))
         })

@@ -4,6 +4,7 @@ use greenline_policy::identity::Identifier;
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
+use super::load::Depth;
 use crate::codec::rows::reply_kind;
 use crate::request::Request;
 use crate::types::{Ask, BusinessIx, Delivery, Effect, NewEvent, OwnReply};
@@ -43,8 +44,14 @@ pub(super) type Key = (BusinessIx, KeyKind, Box<str>);
 /// What is to be loaded.
 #[derive(Debug, Default)]
 pub(super) struct Wants {
-    /// Canonical identifiers.
+    /// Canonical identifiers of people whose whole history is needed: something is appended to it.
     pub(super) names: FxHashSet<(BusinessIx, Identifier)>,
+    /// Canonical identifiers of people of whom the fold is enough: they are decided about.
+    pub(super) heads: FxHashSet<(BusinessIx, Identifier)>,
+    /// The earliest moment that is decided for.
+    pub(super) now_ms: Option<i64>,
+    /// The database's clock: something is numbered by it.
+    pub(super) clock: bool,
     /// Keys.
     pub(super) keys: FxHashSet<Key>,
     /// Account, name and language.
@@ -90,11 +97,21 @@ impl Wants {
             Request::AppendAll(events) => events.iter().for_each(|event| self.event(event)),
             Request::Learn(business, effects) => self.effects(*business, effects),
             Request::Ingest(delivery) => {
+                self.clock = true;
                 self.keys
                     .insert((delivery.business, KeyKind::Delivery, delivery_key(delivery)));
                 self.effects(delivery.business, &delivery.effects);
             }
             _ => {}
+        }
+    }
+
+    /// How much is needed of whoever has this name.
+    pub(super) fn depth_of(&self, name: &(BusinessIx, Identifier)) -> Depth {
+        if self.heads.contains(name) && !self.names.contains(name) {
+            Depth::Head
+        } else {
+            Depth::History
         }
     }
 
@@ -104,7 +121,13 @@ impl Wants {
     }
 
     fn ask(&mut self, ask: &Ask) {
-        self.names(ask.business, &ask.to);
+        let to = ask.to.iter();
+        self.heads
+            .extend(to.map(|id| (ask.business, id.canonical().0)));
+        let now_ms = self
+            .now_ms
+            .map_or(ask.now_ms, |now_ms| now_ms.min(ask.now_ms));
+        self.now_ms = Some(now_ms);
         self.numbers.insert((ask.business, (&*ask.number).into()));
         self.accounts.insert((ask.business, (&*ask.waba_id).into()));
         if let Some(asked) = &ask.template {
@@ -136,9 +159,11 @@ impl Wants {
                     self.names(business, std::slice::from_ref(from));
                     self.names(business, std::slice::from_ref(to));
                 }
+                Effect::Timeline { .. } => self.clock = true,
                 Effect::Reply {
                     reply, message_id, ..
                 } => {
+                    self.clock = true;
                     self.keys
                         .insert((business, KeyKind::Reply, reply_key(reply, message_id)));
                 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures_util::future::join;
+use greenline_policy::identity::Identifier;
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
@@ -18,27 +20,28 @@ use super::flights::{Flights, Remotes};
 use super::hand::{Counters, Hand};
 use super::load::{self, Around, Businesses, NamesSeen};
 use super::node::Seat;
-use super::rows::{person, person_column, seq_column, shard, shard_of_text};
+use super::rows::person_column;
+use super::settle::{self, Settled, settle};
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::Wants;
 use crate::DecideFn;
-use crate::codec::rows::{decode_list, encode_list};
-use crate::error::LedgerError;
+use crate::erasure::Keys;
+use crate::error::{LedgerError, Plain};
 use crate::flight::Watch;
 use crate::ids::Ids;
 use crate::queue::{Batch, Queue};
 use crate::request::{Answer, Request, answer_all};
-use crate::types::{DecisionId, Outcome};
+use crate::types::{BusinessIx, PersonId};
 
-/// How often a batch is tried that others get in the way of.
-const TRIES_MAX: u32 = 12;
+/// How often one request is tried that others get in the way of. Whenever they do, one of them was written.
+const TRIES_MAX: u32 = 24;
+/// How often several are tried as one.
+const TRIES_TOGETHER_MAX: u32 = 3;
 /// Tries that follow at once; later ones wait a little, each node differently long.
 const TRIES_AT_ONCE: u32 = 2;
 
-/// Names remembered, so that they need no looking up.
-const NAMES_MAX: usize = 100_000;
-
+type Owners = FxHashMap<(BusinessIx, Identifier), PersonId>;
 type Answers = Vec<Result<Answer, LedgerError>>;
 
 /// The writer and all it owns.
@@ -51,19 +54,10 @@ pub(super) struct Writer {
     remotes: Arc<Remotes>,
     flights: Flights,
     names: NamesSeen,
+    erasure: Keys,
     counters: Counters,
     ids: Ids,
     link: Option<Link>,
-}
-
-/// An outcome, of all that was said of one decision.
-struct Settled {
-    shard: i64,
-    seq: i64,
-    outcome: &'static str,
-    code: Option<i64>,
-    message_id: Option<Box<str>>,
-    more_ids: Option<String>,
 }
 
 impl Writer {
@@ -74,6 +68,7 @@ impl Writer {
         businesses: Businesses,
         decide: DecideFn,
         seat: Arc<Seat>,
+        erasure: Keys,
     ) -> Self {
         Self {
             pool,
@@ -84,6 +79,7 @@ impl Writer {
             remotes: Arc::default(),
             flights: Flights::default(),
             names: NamesSeen::default(),
+            erasure,
             counters: Counters::default(),
             ids: Ids::seeded(),
             link: None,
@@ -127,60 +123,79 @@ impl Writer {
 
     async fn serve(&mut self, batch: &mut Batch, queue: &Queue) {
         let jobs: Vec<&Request> = batch.jobs.iter().map(|job| &job.request).collect();
-        let settled = self.settle_all(&batch.settles).await;
-        if settled.is_ok() {
-            batch.settles.clear();
-        }
-        let answers = match settled {
-            Ok(()) if jobs.is_empty() => Answers::new(),
-            Ok(()) => self.answer(&jobs).await,
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "outcomes could not be written"
-                );
-                queue.put_back(std::mem::take(&mut batch.settles));
-                jobs.iter().map(|_| Err(error.clone())).collect()
+        let answers = match Settled::of(&batch.settles) {
+            Ok(mut settled) => {
+                let answers = self.answer(&jobs, &mut settled).await;
+                if settled.is_empty() {
+                    batch.settles.clear();
+                }
+                answers
             }
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         };
+        if !batch.settles.is_empty() {
+            tracing::warn!(
+                outcomes = batch.settles.len(),
+                "outcomes could not be written; they are kept for later"
+            );
+            queue.put_back(std::mem::take(&mut batch.settles));
+        }
         let callers = batch.jobs.drain(..).map(|job| job.caller);
         answer_all(callers.zip(answers));
     }
 
-    async fn answer(&mut self, jobs: &[&Request]) -> Answers {
-        let error = match self.commit(jobs).await {
-            Ok(answers) => return answers,
-            Err(error) => error,
-        };
-        if jobs.len() > 1 && !error.is_passing() {
-            // Something in the batch cannot be done at all: the others must not suffer for it.
-            let mut answers = Answers::with_capacity(jobs.len());
-            for job in jobs {
-                let alone = self.commit(&[job]).await;
-                answers.push(alone.and_then(|mut answers| {
-                    answers
-                        .pop()
-                        .unwrap_or(Err(LedgerError::Bug("a request without an answer")))
-                }));
+    /// Writes what became of sends, which leaves `settled` empty, and answers. What cannot be written as one is
+    /// written by halves: neither something that cannot be done at all, nor a person about whom other nodes are
+    /// busy too, may be to the cost of everybody who happens to be in the same batch.
+    async fn answer(&mut self, jobs: &[&Request], settled: &mut Vec<Settled>) -> Answers {
+        let mut answers = Answers::with_capacity(jobs.len());
+        let mut open = vec![jobs];
+        while let Some(part) = open.pop() {
+            let trouble = match self.commit(part, settled).await {
+                Ok(done) => {
+                    answers.extend(done);
+                    continue;
+                }
+                Err(trouble) => trouble,
+            };
+            let by_halves = match &trouble {
+                Trouble::Again(_) => true,
+                Trouble::Lost(_) => false,
+                Trouble::Final(error) => !error.is_passing(),
+            };
+            if by_halves && part.len() > 1 {
+                let (first, second) = part.split_at(part.len() / 2);
+                open.extend([second, first]);
+                continue;
             }
-            return answers;
+            let error = trouble.given_up();
+            if error.is_passing() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    requests = part.len(),
+                    "a batch could not be written"
+                );
+            }
+            answers.extend(part.iter().map(|_| Err(error.clone())));
         }
-        if error.is_passing() {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                requests = jobs.len(),
-                "a batch could not be written"
-            );
-        }
-        jobs.iter().map(|_| Err(error.clone())).collect()
+        answers
     }
 
     /// Does everything in one transaction, or nothing; again while others get in the way.
-    async fn commit(&mut self, jobs: &[&Request]) -> Result<Answers, LedgerError> {
+    async fn commit(
+        &mut self,
+        jobs: &[&Request],
+        settled: &mut Vec<Settled>,
+    ) -> Result<Answers, Trouble> {
         let wants = Wants::of(jobs);
+        let tries_max = if jobs.len() > 1 {
+            TRIES_TOGETHER_MAX
+        } else {
+            TRIES_MAX
+        };
         let (mut tries, mut losses) = (0, 0);
         loop {
-            let trouble = match self.attempt(&wants, jobs).await {
+            let trouble = match self.attempt(&wants, jobs, settled).await {
                 Ok(answers) => return Ok(answers),
                 Err(trouble) => trouble,
             };
@@ -190,10 +205,10 @@ impl Writer {
                     losses += 1;
                     self.link = None;
                 }
-                Trouble::Final(_) => return Err(trouble.given_up()),
+                Trouble::Final(_) => return Err(trouble),
             }
-            if tries >= TRIES_MAX || losses > 1 {
-                return Err(trouble.given_up());
+            if tries >= tries_max || losses > 1 {
+                return Err(trouble);
             }
             if tries > TRIES_AT_ONCE {
                 let pause_ms = 1 + self.ids.next().0 % (1 << tries.min(6));
@@ -202,22 +217,28 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, wants: &Wants, jobs: &[&Request]) -> Result<Answers, Trouble> {
+    /// One try: outcomes and loading in one round trip, writing in another.
+    async fn attempt(
+        &mut self,
+        wants: &Wants,
+        jobs: &[&Request],
+        settled: &mut Vec<Settled>,
+    ) -> Result<Answers, Trouble> {
         let seat = Arc::clone(&self.seat);
-        let lease = {
-            let link = self.link().await?;
-            within(seat.hold(link)).await?
-        };
+        let link = self.link().await?;
+        if jobs.is_empty() {
+            within(settle(link, settled)).await?;
+            settled.clear();
+            return Ok(Answers::new());
+        }
+        let lease = within(seat.hold(link)).await?;
         (self.counters.node, self.counters.token) = (lease.node, lease.token);
-        let (answers, draft, owners) = self.judge(wants, jobs).await?;
+        let (answers, draft, owners) = self.judge(wants, jobs, settled).await?;
         if jobs.iter().any(|job| job.writes()) {
             self.write(&draft).await?;
         }
         for (person, watch) in draft.flights {
             self.flights.take_off(person, watch);
-        }
-        if self.names.len() > NAMES_MAX {
-            self.names.clear();
         }
         self.names.extend(owners);
         Ok(answers)
@@ -227,7 +248,8 @@ impl Writer {
         &mut self,
         wants: &Wants,
         jobs: &[&Request],
-    ) -> Result<(Answers, Draft, NamesSeen), Trouble> {
+        settled: &mut Vec<Settled>,
+    ) -> Result<(Answers, Draft, Owners), Trouble> {
         let Some(link) = &self.link else {
             return Err(Trouble::Final(LedgerError::Bug(
                 "a batch without a connection",
@@ -238,11 +260,28 @@ impl Writer {
         let around = Around {
             businesses: &self.businesses,
             names: &self.names,
+            erasure: &self.erasure,
             flights: &self.flights,
             token: self.counters.token,
             remote: &remote,
         };
-        let snapshot = within(load::load(link, wants, &around)).await?;
+        // In this order on one connection: what is loaded has seen the outcomes.
+        let both = join(settle(link, settled), load::load(link, wants, &around));
+        let (done, loaded) = within(async { Ok(both.await) }).await?;
+        let is_late = done?;
+        settled.clear();
+        if is_late {
+            return Err(Trouble::Again(Arc::new(Plain(
+                "some outcomes came after what was loaded",
+            ))));
+        }
+        #[cfg_attr(
+            not(debug_assertions),
+            expect(unused_mut, reason = "a defect may be planted")
+        )]
+        let mut snapshot = loaded?;
+        #[cfg(debug_assertions)]
+        super::plant::trust_memory(&mut snapshot, jobs);
         let mut hand = Hand {
             snapshot,
             draft: Draft::default(),
@@ -289,7 +328,7 @@ impl Writer {
             within(async {
                 link.ready(load::STATEMENTS).await?;
                 link.ready(draft::STATEMENTS).await?;
-                link.ready(&[sql::SETTLE, sql::PUT_MESSAGES]).await
+                link.ready(settle::STATEMENTS).await
             })
             .await?;
             self.link = Some(link);
@@ -298,129 +337,4 @@ impl Writer {
             "a connection that was just made",
         )))
     }
-
-    /// Writes what became of sends. May be done twice: it says the same then.
-    async fn settle_all(&mut self, settles: &[(DecisionId, Outcome)]) -> Result<(), LedgerError> {
-        if settles.is_empty() {
-            return Ok(());
-        }
-        let settled = settled(settles)?;
-        for last in [false, true] {
-            let done = match self.link().await {
-                Ok(link) => within(settle(link, &settled)).await,
-                Err(trouble) => Err(trouble),
-            };
-            match done {
-                Ok(()) => return Ok(()),
-                Err(trouble @ Trouble::Final(_)) => return Err(trouble.given_up()),
-                Err(trouble) if last => return Err(trouble.given_up()),
-                Err(Trouble::Lost(_)) => self.link = None,
-                Err(Trouble::Again(_)) => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The last word about each decision, and the ids that any word gave.
-fn settled(settles: &[(DecisionId, Outcome)]) -> Result<Vec<Settled>, LedgerError> {
-    let mut places: FxHashMap<u64, usize> = FxHashMap::default();
-    let mut settled: Vec<Settled> = Vec::with_capacity(settles.len());
-    for (id, outcome) in settles {
-        let (outcome, code, ids): (_, Option<u32>, &[Box<str>]) = match outcome {
-            Outcome::Accepted { message_ids } => ("accepted", None, message_ids),
-            Outcome::Rejected { code } => ("rejected", Some(*code), &[]),
-            Outcome::NotSent => ("not_sent", None, &[]),
-            Outcome::Unknown => ("unknown", None, &[]),
-        };
-        let more_ids = match ids {
-            [_, more @ ..] if !more.is_empty() => Some(encode_list(more.iter().map(|id| &**id))?),
-            _ => None,
-        };
-        let mut new = Settled {
-            shard: i64::from(id.shard.0),
-            seq: seq_column(id.seq),
-            outcome,
-            code: code.map(i64::from),
-            message_id: ids.first().cloned(),
-            more_ids,
-        };
-        match places.get(&id.seq).and_then(|at| settled.get_mut(*at)) {
-            Some(old) => {
-                new.message_id = new.message_id.or_else(|| old.message_id.take());
-                new.more_ids = new.more_ids.or_else(|| old.more_ids.take());
-                *old = new;
-            }
-            None => {
-                places.insert(id.seq, settled.len());
-                settled.push(new);
-            }
-        }
-    }
-    Ok(settled)
-}
-
-async fn settle(link: &mut Link, settled: &[Settled]) -> Result<(), Trouble> {
-    let shards: Vec<i64> = settled.iter().map(|one| one.shard).collect();
-    let more = settle_in(link, &shards, settled.iter()).await?;
-    let mut others: Vec<(i64, &Settled)> = Vec::new();
-    for (seq, people) in more {
-        let of = settled.iter().find(|one| one.seq == seq);
-        for (other, of) in decode_list(&people)?.iter().zip(of.into_iter().cycle()) {
-            let other: u64 = other
-                .parse()
-                .map_err(|_| LedgerError::unreadable("another addressee"))?;
-            others.push((shard(person(other as i64)), of));
-        }
-    }
-    if !others.is_empty() {
-        let shards: Vec<i64> = others.iter().map(|(shard, _)| *shard).collect();
-        settle_in(link, &shards, others.iter().map(|(_, of)| *of)).await?;
-    }
-    let mut named: Vec<&Settled> = settled
-        .iter()
-        .filter(|one| one.message_id.is_some())
-        .collect();
-    named.sort_by(|a, b| a.message_id.cmp(&b.message_id));
-    named.dedup_by(|a, b| a.message_id == b.message_id);
-    if named.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<&str> = named
-        .iter()
-        .filter_map(|one| one.message_id.as_deref())
-        .collect();
-    let id_shards: Vec<i64> = ids.iter().map(|id| shard_of_text(id)).collect();
-    let (shards, seqs): (Vec<i64>, Vec<i64>) = named.iter().map(|one| (one.shard, one.seq)).unzip();
-    link.change(sql::PUT_MESSAGES, &[&id_shards, &ids, &shards, &seqs])
-        .await?;
-    Ok(())
-}
-
-async fn settle_in(
-    link: &Link,
-    shards: &[i64],
-    settled: impl Iterator<Item = &Settled> + Clone,
-) -> Result<Vec<(i64, String)>, Trouble> {
-    let seqs: Vec<i64> = settled.clone().map(|one| one.seq).collect();
-    let outcomes: Vec<&str> = settled.clone().map(|one| one.outcome).collect();
-    let codes: Vec<Option<i64>> = settled.clone().map(|one| one.code).collect();
-    let ids: Vec<Option<&str>> = settled
-        .clone()
-        .map(|one| one.message_id.as_deref())
-        .collect();
-    let more: Vec<Option<&str>> = settled.map(|one| one.more_ids.as_deref()).collect();
-    let rows = link
-        .ask(
-            sql::SETTLE,
-            &[&shards, &seqs, &outcomes, &codes, &ids, &more],
-        )
-        .await?;
-    let mut others = Vec::new();
-    for row in &rows {
-        if let Some(people) = row.try_get::<_, Option<String>>(1)? {
-            others.push((row.try_get(0)?, people));
-        }
-    }
-    Ok(others)
 }

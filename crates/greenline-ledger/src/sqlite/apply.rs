@@ -1,9 +1,10 @@
 //! Sends, outcomes, relays and own replies in the store.
 
 use greenline_policy::decide::Verdict;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Statement, params};
 use smallvec::SmallVec;
 
+use super::pending::{Row, chunk};
 use super::rows::{count_column, identifier, person_column, seq, seq_column};
 use super::sql;
 use super::write::Hand;
@@ -20,6 +21,11 @@ use crate::types::{
     RelayResult, UNSETTLED_MS,
 };
 
+/// About what a decision takes beside its record.
+const ROW_BYTES: usize = 64;
+/// About what an outcome takes.
+const OUTCOME_BYTES: usize = 256;
+
 impl Hand<'_> {
     /// Decides about a send, records it, and lets it take off.
     pub(crate) fn admit(&mut self, ask: &Ask) -> Result<Admitted, LedgerError> {
@@ -29,8 +35,7 @@ impl Hand<'_> {
             // It goes whatever the answer is, so a stop must find it.
             self.make_known(ask, &mut found)?;
         }
-        let record = &mut *self.record;
-        record.clear();
+        let record = self.pending.record();
         let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
             encode_record(judged, record)
         })?;
@@ -44,12 +49,15 @@ impl Hand<'_> {
             shard: State::shard_of(person),
             seq: self.state.next_seq(ask.now_ms),
         };
-        self.insert(
-            ask,
-            id,
-            person.map(person_column),
-            verdict_column(decision.verdict, goes),
-        )?;
+        self.written += ROW_BYTES;
+        self.pending.add(Row {
+            seq: seq_column(id.seq),
+            business: self.state.business(ask.business)?.row,
+            shard: id.shard.0,
+            person: person.map(person_column),
+            at_ms: ask.now_ms,
+            verdict: verdict_column(decision.verdict, goes),
+        });
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
         if let Some(flight) = &flight {
             for slot in found.iter().filter_map(|addressee| addressee.slot) {
@@ -76,33 +84,6 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn insert(
-        &mut self,
-        ask: &Ask,
-        id: DecisionId,
-        person: Option<i64>,
-        verdict: i64,
-    ) -> Result<(), LedgerError> {
-        let row = self.state.business(ask.business)?.row;
-        let record = std::mem::take(self.record);
-        self.written += record.len() + 64;
-        let text = std::str::from_utf8(&record)
-            .map_err(|_| LedgerError::Bug("a record that is not text"))?;
-        let columns = params![
-            seq_column(id.seq),
-            row,
-            id.shard.0,
-            person,
-            ask.now_ms,
-            verdict,
-            text
-        ];
-        let inserted = self.insert_decision()?.execute(columns);
-        *self.record = record;
-        inserted?;
-        Ok(())
-    }
-
     /// Decides about a send and records nothing.
     pub(crate) fn preview(&mut self, ask: &Ask) -> Result<DecisionRecord, LedgerError> {
         let found = self.state.addressees(ask)?;
@@ -121,27 +102,36 @@ impl Hand<'_> {
         decode_record(id, &self.state.business(ask.business)?.id, ask.now_ms, text)
     }
 
-    /// Notes what became of a send.
-    pub(crate) fn settle(&mut self, id: DecisionId, outcome: &Outcome) -> Result<(), LedgerError> {
-        self.written += 256;
-        let (name, code, ids) = outcome_columns(outcome);
-        let more = match ids {
-            [_, more @ ..] if !more.is_empty() => Some(encode_list(more.iter().map(|id| &**id))?),
-            _ => None,
-        };
-        let columns = params![
-            seq_column(id.seq),
-            name,
-            code,
-            ids.first().map(|id| &**id),
-            more
-        ];
-        self.upsert_send()?.execute(columns)?;
+    /// Notes what became of sends.
+    pub(crate) fn settle(&mut self, settles: &[(DecisionId, Outcome)]) -> Result<(), LedgerError> {
+        self.written += settles.len() * OUTCOME_BYTES;
+        let mut rest = settles;
+        while let Some((now, later)) = chunk(rest) {
+            let mut statement = self.connection.prepare_cached(match now.len() {
+                16 => sql::UPSERT_16_SENDS,
+                4 => sql::UPSERT_4_SENDS,
+                _ => sql::UPSERT_SEND,
+            })?;
+            for (n, (id, outcome)) in now.iter().enumerate() {
+                bind_outcome(&mut statement, n, *id, outcome)?;
+            }
+            statement.raw_execute()?;
+            for (id, outcome) in now {
+                self.settled(*id, outcome)?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// What follows from an outcome that is written.
+    fn settled(&mut self, id: DecisionId, outcome: &Outcome) -> Result<(), LedgerError> {
         if *outcome == Outcome::Unknown {
             self.unsettle(id)?;
         } else {
             self.state.resettle(id.seq);
         }
+        let (_, _, ids) = outcome_columns(outcome);
         if let Some(message_id) = ids.first() {
             self.state
                 .note_message(hash(message_id), seq_column(id.seq));
@@ -322,6 +312,26 @@ impl Hand<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn bind_outcome(
+    statement: &mut Statement<'_>,
+    place: usize,
+    id: DecisionId,
+    outcome: &Outcome,
+) -> Result<(), LedgerError> {
+    let (name, code, ids) = outcome_columns(outcome);
+    let more = match ids {
+        [_, more @ ..] if !more.is_empty() => Some(encode_list(more.iter().map(|id| &**id))?),
+        _ => None,
+    };
+    let at = place * 5;
+    statement.raw_bind_parameter(at + 1, seq_column(id.seq))?;
+    statement.raw_bind_parameter(at + 2, name)?;
+    statement.raw_bind_parameter(at + 3, code)?;
+    statement.raw_bind_parameter(at + 4, ids.first().map(|id| &**id))?;
+    statement.raw_bind_parameter(at + 5, more)?;
+    Ok(())
 }
 
 fn verdict_column(verdict: Verdict, goes: bool) -> i64 {

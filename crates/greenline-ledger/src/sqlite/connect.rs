@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::error::LedgerError;
+use crate::migrations::Migrations;
 
 /// How long a statement waits for another connection's lock. Short: a store that cannot be written
 /// must say so at once.
@@ -16,7 +17,11 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_ledger.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_ledger.sql"),
+    include_str!("migrations/0002_person_links.sql"),
+    include_str!("migrations/0003_log.sql"),
+];
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
@@ -164,4 +169,38 @@ pub(super) fn check_version(connection: &Connection) -> Result<(), LedgerError> 
             "the store was written by an older release and must be migrated",
         )),
     }
+}
+
+/// Which migrations the store at `path` has had, by number; makes nothing.
+pub(crate) fn migrations(path: &Path) -> Result<Migrations, LedgerError> {
+    let had = if path.exists() {
+        version(&reader(path)?)?
+    } else {
+        0
+    };
+    numbered(had)
+}
+
+/// Brings the store at `path` up to this release, and says which migrations it lacked.
+pub(crate) fn migrate_at(path: &Path) -> Result<Migrations, LedgerError> {
+    let _lock = lock(path)?;
+    let mut connection = writer(path)?;
+    let before = numbered(version(&connection)?)?;
+    migrate(&mut connection)?;
+    Ok(before)
+}
+
+fn numbered(had: usize) -> Result<Migrations, LedgerError> {
+    if had > MIGRATIONS.len() {
+        return Err(LedgerError::Conflict(
+            "the store was written by a newer release",
+        ));
+    }
+    let names = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| format!("{:04}", number + 1)).collect()
+    };
+    Ok(Migrations {
+        done: names(0..had),
+        missing: names(had..MIGRATIONS.len()),
+    })
 }

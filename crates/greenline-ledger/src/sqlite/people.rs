@@ -12,6 +12,7 @@ use super::sql;
 use super::write::Hand;
 use crate::codec::encode_head;
 use crate::compose::{self, GroupRows, PersonRows};
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::state::State;
 use crate::state::links::Move;
@@ -105,6 +106,7 @@ impl Hand<'_> {
             .iter()
             .map(|identifier| identifier.canonical().0)
             .collect();
+        self.come_back(business, &canonical, at_ms)?;
         let mut slots: SmallVec<[Option<Slot>; 2]> = SmallVec::new();
         for identifier in &canonical {
             slots.push(self.state.find(business, identifier)?);
@@ -299,6 +301,7 @@ impl Hand<'_> {
                     .flatten()
                     .filter(|old| {
                         is_user(old)
+                            && !is_pseudonym(old)
                             && is_parent(old) == is_parent(user)
                             && !canonical.contains(old)
                     })

@@ -314,6 +314,35 @@ pub(super) fn decisions(
     }
 }
 
+/// A decision by its number alone.
+pub(super) fn decision_of(
+    connection: &Connection,
+    number: u64,
+) -> Result<Option<DecisionRecord>, LedgerError> {
+    let found = list(
+        connection,
+        sql::DECISION,
+        [seq_column(number)],
+        decision_row,
+    );
+    Ok(found?.pop())
+}
+
+/// Decisions after a number, oldest first.
+pub(super) fn decisions_after(
+    connection: &Connection,
+    business: i64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<DecisionRecord>, LedgerError> {
+    list(
+        connection,
+        sql::DECISIONS_AFTER,
+        params![business, seq_column(after), count_column(limit)],
+        decision_row,
+    )
+}
+
 /// The newest noes.
 pub(super) fn stops(
     connection: &Connection,

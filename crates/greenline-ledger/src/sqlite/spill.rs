@@ -6,8 +6,8 @@
 
 use greenline_policy::decide::Verdict;
 use greenline_policy::identity::Identifier;
-use rusqlite::params;
 
+use super::pending::{Row, write_late};
 use super::rows::{person_column, seq_column};
 use super::sql;
 use super::write::Hand;
@@ -71,6 +71,8 @@ impl Hand<'_> {
 
     /// Records decisions that were made without the store; one that is there already is left alone.
     pub(crate) fn record_spilled(&mut self, spilled: &[Spilled]) -> Result<(), LedgerError> {
+        // No range may be laid around these later.
+        self.written += self.pending.write(self.connection)?;
         for one in spilled {
             decode_record(one.id, &one.business, one.at_ms, &one.record)?;
             let row = self
@@ -88,16 +90,16 @@ impl Hand<'_> {
                 continue;
             }
             self.written += one.record.len() + 64;
-            let columns = params![
-                seq_column(one.id.seq),
-                row,
-                one.id.shard.0,
-                one.person.map(person_column),
-                one.at_ms,
-                1_i64,
-                &*one.record
-            ];
-            self.insert_decision()?.execute(columns)?;
+            let decision = Row {
+                seq: seq_column(one.id.seq),
+                business: row,
+                shard: one.id.shard.0,
+                person: one.person.map(person_column),
+                at_ms: one.at_ms,
+                verdict: 1,
+            };
+            write_late(self.connection, &decision, &one.record)?;
+            self.note_late(row, one.id.seq)?;
             self.state.last_seq = self.state.last_seq.max(one.id.seq);
         }
         Ok(())

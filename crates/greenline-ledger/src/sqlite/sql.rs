@@ -2,12 +2,60 @@
 
 // Writing: decisions and their outcomes.
 
-pub(super) const INSERT_DECISION: &str = "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// One row of parameters, in the order they come.
+macro_rules! decision {
+    () => {
+        "(?, ?, ?, ?, ?, ?, ?)"
+    };
+}
 
-pub(super) const UPSERT_SEND: &str = "INSERT INTO sends (decision_seq, outcome, code, message_id, more_ids)
-     VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (decision_seq) DO UPDATE SET outcome = excluded.outcome, code = excluded.code,
-       message_id = coalesce(excluded.message_id, message_id), more_ids = coalesce(excluded.more_ids, more_ids)";
+/// The statement that records decisions, as many as rows are named.
+macro_rules! insert_decisions {
+    ($($rest:literal),*) => {
+        concat!(
+            "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES ",
+            decision!(),
+            $($rest, decision!()),*
+        )
+    };
+}
+
+pub(super) const INSERT_DECISION: &str = insert_decisions!();
+
+pub(super) const INSERT_4_DECISIONS: &str = insert_decisions!(",", ",", ",");
+
+pub(super) const INSERT_16_DECISIONS: &str = insert_decisions!(
+    ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ","
+);
+
+pub(super) const INSERT_RANGE: &str = "INSERT INTO decision_ranges (business_id, first_seq, last_seq, allowed, others) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+pub(super) const RANGE_AROUND: &str = "SELECT first_seq, last_seq FROM decision_ranges
+     WHERE business_id = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1";
+
+pub(super) const COUNT_IN_RANGE: &str =
+    "UPDATE decision_ranges SET allowed = allowed + ?3, others = others + ?4
+     WHERE business_id = ?1 AND first_seq = ?2";
+
+/// The statement that records outcomes, as many as rows are named.
+macro_rules! upsert_sends {
+    ($($rest:literal),*) => {
+        concat!(
+            "INSERT INTO sends (decision_seq, outcome, code, message_id, more_ids) VALUES (?, ?, ?, ?, ?)",
+            $($rest, "(?, ?, ?, ?, ?)",)*
+            " ON CONFLICT (decision_seq) DO UPDATE SET outcome = excluded.outcome, code = excluded.code,",
+            " message_id = coalesce(excluded.message_id, message_id), more_ids = coalesce(excluded.more_ids, more_ids)"
+        )
+    };
+}
+
+pub(super) const UPSERT_SEND: &str = upsert_sends!();
+
+pub(super) const UPSERT_4_SENDS: &str = upsert_sends!(",", ",", ",");
+
+pub(super) const UPSERT_16_SENDS: &str = upsert_sends!(
+    ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ",", ","
+);
 
 pub(super) const SEND_STATUS: &str =
     "SELECT status, status_at_ms FROM sends WHERE decision_seq = ?1 AND message_id = ?2";
@@ -183,6 +231,13 @@ pub(super) const LINKED: &str =
     "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2 AND kind = 1
      UNION SELECT person_id FROM links WHERE other_shard = ?1 AND other_id = ?2 AND kind = 1";
 
+pub(super) const LINK_GENERATION: &str =
+    "SELECT generation FROM person_links WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const REVOKE_LINKS: &str =
+    "INSERT INTO person_links (shard, person_id, generation, revoked_ms) VALUES (?1, ?2, 1, ?3)
+     ON CONFLICT (shard, person_id) DO UPDATE SET generation = generation + 1, revoked_ms = ?3";
+
 pub(super) const HEAD: &str =
     "SELECT body FROM heads WHERE shard = ?1 AND person_id = ?2 AND spelling = ?3";
 
@@ -190,23 +245,118 @@ pub(super) const HEAD: &str =
 
 /// The columns of a decision with what became of it; completed by the constants below.
 macro_rules! whole_decision {
-    ($rest:literal) => {
+    ($before:literal, $rest:literal) => {
         concat!(
             "SELECT seq, shard, (SELECT id FROM businesses b WHERE b.business_id = d.business_id), at_ms, record,",
-            " outcome, message_id, more_ids, status FROM decisions d LEFT JOIN sends ON decision_seq = seq ",
+            " outcome, message_id, more_ids, status FROM ", $before,
+            " decisions d LEFT JOIN sends ON decision_seq = seq ",
             $rest
         )
     };
 }
 
-pub(super) const DECISION: &str = whole_decision!("WHERE seq = ?1");
+pub(super) const DECISION: &str = whole_decision!("", "WHERE seq = ?1");
 
-pub(super) const DECISIONS: &str = whole_decision!("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
+pub(super) const DECISIONS: &str = whole_decision!("", "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
 
-pub(super) const DECISIONS_OF: &str =
-    whole_decision!("WHERE d.business_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
+/// Ranges of one business never overlap, so their order is that of what lies in them.
+pub(super) const DECISIONS_OF: &str = whole_decision!(
+    "decision_ranges r CROSS JOIN",
+    "WHERE r.business_id = ?1 AND first_seq < ?2 AND d.business_id = ?1 AND seq < ?2
+       AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq DESC, seq DESC LIMIT ?3"
+);
 
 pub(super) const RECORD: &str = "SELECT at_ms, record FROM decisions WHERE seq = ?1";
+
+/// For sealing: everything after a number, in order.
+pub(super) const DECISIONS_AFTER: &str = whole_decision!(
+    "decision_ranges r CROSS JOIN",
+    "WHERE r.business_id = ?1 AND first_seq >= coalesce((SELECT max(first_seq) FROM decision_ranges
+         WHERE business_id = ?1 AND first_seq <= ?2), 0)
+       AND d.business_id = ?1 AND seq > ?2 AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq, seq LIMIT ?3"
+);
+
+// The provable log.
+
+pub(super) const LOG_END: &str =
+    "SELECT first_index + events + decisions, event_mark, decision_mark FROM log_blocks
+     WHERE business_id = ?1 ORDER BY first_index DESC LIMIT 1";
+
+pub(super) const LOG_BLOCKS: &str = "SELECT first_index, entries FROM log_blocks
+     WHERE business_id = ?1 AND first_index > ?2 AND first_index < ?3 ORDER BY first_index";
+
+pub(super) const LOG_BLOCK_WITH: &str = "SELECT first_index, entries FROM log_blocks
+     WHERE business_id = ?1 AND first_index <= ?2 ORDER BY first_index DESC LIMIT 1";
+
+pub(super) const BLOCK_OF_EVENT: &str = "SELECT first_index, entries FROM log_blocks
+     WHERE business_id = ?1 AND event_mark >= ?2 ORDER BY event_mark, first_index LIMIT 1";
+
+pub(super) const BLOCK_OF_DECISION: &str = "SELECT first_index, entries FROM log_blocks
+     WHERE business_id = ?1 AND decision_mark >= ?2 ORDER BY decision_mark, first_index LIMIT 1";
+
+pub(super) const INSERT_BLOCK: &str = "INSERT INTO log_blocks
+     (business_id, first_index, events, decisions, event_mark, decision_mark, entries)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+pub(super) const UPDATE_BLOCK: &str =
+    "UPDATE log_blocks SET entries = ?3 WHERE business_id = ?1 AND first_index = ?2";
+
+pub(super) const LOG_NODES: &str = "SELECT hash FROM log_nodes
+     WHERE business_id = ?1 AND level = ?2 AND place >= ?3 AND place < ?4 ORDER BY place";
+
+pub(super) const INSERT_NODE: &str =
+    "INSERT INTO log_nodes (business_id, level, place, hash) VALUES (?1, ?2, ?3, ?4)";
+
+/// The columns of a head; completed by the constants below.
+macro_rules! log_head {
+    ($rest:literal) => {
+        concat!(
+            "SELECT size, root, at_ms, public_key, key_id, signature FROM log_heads WHERE business_id = ?1 ",
+            $rest
+        )
+    };
+}
+
+pub(super) const LOG_HEAD: &str = log_head!("ORDER BY size DESC LIMIT 1");
+
+pub(super) const LOG_HEAD_AT: &str = log_head!("AND size = ?2");
+
+pub(super) const LOG_HEADS: &str = log_head!("AND size > ?2 ORDER BY size LIMIT ?3");
+
+pub(super) const INSERT_LOG_HEAD: &str =
+    "INSERT INTO log_heads (business_id, size, root, at_ms, public_key, key_id, signature)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+pub(super) const LOG_LATE: &str =
+    "SELECT seq FROM log_late WHERE business_id = ?1 AND log_index IS NULL ORDER BY seq";
+
+pub(super) const IS_LOG_LATE: &str = "SELECT 1 FROM log_late WHERE business_id = ?1 AND seq = ?2";
+
+pub(super) const LATE_PLACE: &str =
+    "SELECT log_index FROM log_late WHERE business_id = ?1 AND seq = ?2";
+
+pub(super) const INSERT_LATE: &str =
+    "INSERT OR IGNORE INTO log_late (business_id, seq) VALUES (?1, ?2)";
+
+pub(super) const SEAL_LATE: &str =
+    "UPDATE log_late SET log_index = ?3 WHERE business_id = ?1 AND seq = ?2";
+
+pub(super) const EVENT_OF: &str = whole_event!("WHERE business_id = ?1 AND event_seq = ?2");
+
+pub(super) const COUNT_EVENTS_TO: &str =
+    "SELECT count(*) FROM consent_events WHERE business_id = ?1 AND event_seq <= ?2";
+
+pub(super) const COUNT_DECISIONS_TO: &str =
+    "SELECT coalesce(sum(allowed + others), 0) - (SELECT count(*) FROM decisions WHERE business_id = ?1
+       AND seq > ?2 AND seq <= (SELECT last_seq FROM decision_ranges WHERE business_id = ?1 AND first_seq <= ?2
+         ORDER BY first_seq DESC LIMIT 1))
+     FROM decision_ranges WHERE business_id = ?1 AND first_seq <= ?2";
+
+pub(super) const COUNT_LATE_WAITING: &str = "SELECT count(*) FROM log_late
+     WHERE business_id = ?1 AND log_index IS NULL AND seq <= ?2";
+
+pub(super) const COUNT_LATE_AHEAD: &str = "SELECT count(*) FROM log_late
+     WHERE business_id = ?1 AND seq > ?2 AND log_index IS NOT NULL";
 
 // Reading: pages.
 
@@ -230,7 +380,25 @@ pub(super) const TIMELINE_OF: &str = "SELECT seq, subject, subject_id, origin, e
 pub(super) const COUNT_PEOPLE: &str =
     "SELECT count(*) FROM identifiers WHERE business_id = ?1 AND linked_at_ms IS NULL";
 
-pub(super) const COUNT_DECISIONS: &str = "SELECT count(*) FILTER (WHERE verdict = 1), count(*) FILTER (WHERE verdict <> 1) FROM decisions WHERE business_id = ?1 AND seq >= ?2";
+/// What a sum over ranges misses: decisions since ?2 in the one range that begins before.
+macro_rules! in_the_first_range {
+    ($verdict:literal) => {
+        concat!(
+            "(SELECT count(*) FROM decisions WHERE business_id = ?1 AND verdict ",
+            $verdict,
+            " AND seq BETWEEN ?2 AND (SELECT last_seq FROM decision_ranges",
+            " WHERE business_id = ?1 AND first_seq < ?2 ORDER BY first_seq DESC LIMIT 1))"
+        )
+    };
+}
+
+pub(super) const COUNT_DECISIONS: &str = concat!(
+    "SELECT coalesce(sum(allowed), 0) + ",
+    in_the_first_range!("= 1"),
+    ", coalesce(sum(others), 0) + ",
+    in_the_first_range!("<> 1"),
+    " FROM decision_ranges WHERE business_id = ?1 AND first_seq >= ?2"
+);
 
 pub(super) const COUNT_NOES: &str = "SELECT count(*) FROM consent_events
      WHERE business_id = ?1 AND kind IN ('refused', 'withdrawn', 'native_stopped') AND arrival_ms >= ?2";
@@ -282,6 +450,53 @@ pub(super) const LOAD_UNSETTLED: &str =
     "SELECT at_ms, record, seq FROM decisions LEFT JOIN sends ON decision_seq = seq
      WHERE seq > ?1 AND verdict > 0 AND (outcome IS NULL OR outcome = 'unknown')";
 
+// Erasure.
+
+pub(super) const ALL_LINKED: &str = "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2
+     UNION SELECT person_id FROM links WHERE other_shard = ?1 AND other_id = ?2 AND kind IN (1, 2)";
+
+pub(super) const DECISIONS_FROM: &str =
+    "SELECT seq, record FROM decisions WHERE seq > ?1 AND business_id = ?2 ORDER BY seq";
+
+pub(super) const INBOX_FROM: &str = "SELECT seq, body FROM inbox WHERE seq > ?1 AND business_id = ?2 AND body IS NOT NULL ORDER BY seq";
+
+pub(super) const REPLIES_FROM: &str = "SELECT reply_id, recipient FROM replies WHERE reply_id > ?1 AND business_id = ?2 ORDER BY reply_id";
+
+pub(super) const TIMELINE_FROM: &str = "SELECT seq, subject_id || ' ' || body FROM timeline WHERE seq > ?1 AND business_id = ?2 ORDER BY seq";
+
+pub(super) const SET_RECORD: &str = "UPDATE decisions SET record = ?2 WHERE seq = ?1";
+
+pub(super) const ERASE_SEND: &str =
+    "UPDATE sends SET message_id = NULL, more_ids = NULL WHERE decision_seq = ?1";
+
+pub(super) const ERASE_EVENT: &str = "UPDATE consent_events SET identifiers = ?2, evidence = ?3, actor = ?4, dedup = NULL WHERE event_seq = ?1";
+
+pub(super) const DELETE_DEDUP: &str = "DELETE FROM dedup WHERE business_id = ?1 AND key = ?2";
+
+pub(super) const DELETE_IDENTIFIER: &str =
+    "DELETE FROM identifiers WHERE business_id = ?1 AND kind = ?2 AND value = ?3";
+
+pub(super) const KEEP_IDENTIFIER: &str = "INSERT INTO identifiers
+     (business_id, kind, value, shard, person_id, known_ms, linked_at_ms, left_at_ms, gone_at_ms)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+     ON CONFLICT (business_id, kind, value) DO UPDATE SET left_at_ms = max(coalesce(left_at_ms, excluded.left_at_ms), excluded.left_at_ms)";
+
+pub(super) const ERASE_LEFT: &str = "UPDATE OR REPLACE links SET left_kind = ?4, left_value = ?5
+     WHERE shard = ?1 AND person_id = ?2 AND kind = 2 AND left_value = ?3";
+
+pub(super) const DELETE_WINDOWS: &str = "DELETE FROM windows WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const DELETE_PARKED: &str = "DELETE FROM relays WHERE inbox_seq = ?1 AND parked = 1";
+
+pub(super) const ERASE_DELIVERY: &str = "UPDATE inbox SET body = NULL, headers = '[]'
+     WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM relays WHERE inbox_seq = inbox.seq)";
+
+pub(super) const ERASE_DELIVERY_LATER: &str = "UPDATE inbox SET received_ms = 0 WHERE seq = ?1";
+
+pub(super) const DELETE_REPLY: &str = "DELETE FROM replies WHERE reply_id = ?1";
+
+pub(super) const DELETE_TIMELINE: &str = "DELETE FROM timeline WHERE seq = ?1";
+
 // Verification.
 
 pub(super) const VERSIONS: &str = "SELECT person_id, count(*), min(version), max(version) FROM consent_events GROUP BY shard, person_id";
@@ -297,6 +512,13 @@ pub(super) const WRONG_SHARDS: &str =
 
 pub(super) const LOST_EVENTS: &str = "SELECT count(*) FROM consent_events e
      WHERE NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.shard = e.shard AND i.person_id = e.person_id)";
+
+pub(super) const LOST_DECISIONS: &str = "SELECT count(*) FROM decisions d
+     WHERE coalesce((SELECT last_seq FROM decision_ranges r WHERE r.business_id = d.business_id AND first_seq <= seq
+       ORDER BY first_seq DESC LIMIT 1), -1) < seq";
+
+pub(super) const LOST_COUNTS: &str = "SELECT (SELECT count(*) FILTER (WHERE verdict = 1) FROM decisions) <> (SELECT coalesce(sum(allowed), 0) FROM decision_ranges)
+     OR (SELECT count(*) FILTER (WHERE verdict <> 1) FROM decisions) <> (SELECT coalesce(sum(others), 0) FROM decision_ranges)";
 
 pub(super) const LOST_SENDS: &str = "SELECT count(*) FROM sends WHERE NOT EXISTS (SELECT 1 FROM decisions WHERE seq = decision_seq)";
 

@@ -6,7 +6,7 @@ use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use rusqlite::Connection;
 
-use super::{Store, read, verify};
+use super::{Store, erase, read, verify};
 use crate::DecideFn;
 use crate::codec::decode_head;
 use crate::error::LedgerError;
@@ -31,7 +31,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-async fn reading<T: Send + 'static>(
+pub(super) async fn reading<T: Send + 'static>(
     store: &Arc<Store>,
     business: BusinessIx,
     read: impl FnOnce(&Connection, i64) -> Result<T> + Send + 'static,
@@ -50,8 +50,10 @@ impl Store {
         identifier: &Identifier,
     ) -> Result<Option<PersonView>> {
         let (canonical, spelling) = identifier.canonical();
+        let (name, keys) = (self.business_id(business)?.to_owned(), self.erasure.clone());
         reading(self, business, move |connection, row| {
-            let Some(id) = read::find(connection, row, &canonical)? else {
+            let found = erase::find(connection, (row, &name), &keys, &canonical)?;
+            let Some(id) = found else {
                 return Ok(None);
             };
             let people = read::linked(connection, id)?;

@@ -90,6 +90,14 @@ fn versions(connection: &Connection, found: &mut Verification) -> Result<(), Led
 fn references(connection: &Connection, found: &mut Verification) -> Result<(), LedgerError> {
     let checks = [
         (sql::LOST_EVENTS, "events of a person without an identifier"),
+        (
+            sql::LOST_DECISIONS,
+            "decisions outside their business's ranges",
+        ),
+        (
+            sql::LOST_COUNTS,
+            "difference between decisions and their counts",
+        ),
         (sql::LOST_SENDS, "outcomes of a decision that is not there"),
         (sql::LOST_RELAYS, "relays of a delivery that is not there"),
         (sql::LOST_DEDUP, "dedup keys of an event that is not there"),

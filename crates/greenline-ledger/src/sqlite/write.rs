@@ -8,10 +8,11 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::Connection;
 
 use super::checkpoint::Bell;
-use super::{connect, messages, sql};
+use super::pending::Pending;
+use super::{connect, messages};
 use crate::DecideFn;
 use crate::error::LedgerError;
 use crate::ids::Ids;
@@ -33,6 +34,7 @@ pub(crate) struct Writer {
     decide: DecideFn,
     ids: Ids,
     record: Vec<u8>,
+    pending: Pending,
     bell: Option<Bell>,
 }
 
@@ -46,12 +48,10 @@ pub(crate) struct Hand<'w> {
     pub(crate) ids: &'w mut Ids,
     /// The rules.
     pub(crate) decide: DecideFn,
-    /// A decision record in the making.
+    /// A decision record that is not for the store, or not yet.
     pub(crate) record: &'w mut Vec<u8>,
-    /// The statement that every send needs, prepared once a batch.
-    pub(crate) insert_decision: Option<CachedStatement<'w>>,
-    /// The statement that every outcome needs, prepared once a batch.
-    pub(crate) upsert_send: Option<CachedStatement<'w>>,
+    /// Decisions made so far.
+    pub(crate) pending: &'w mut Pending,
     /// Bytes of records written.
     pub(crate) written: usize,
     /// Identifiers were marked as left since the last fold.
@@ -74,6 +74,7 @@ impl Writer {
             decide,
             ids: Ids::seeded(),
             record: Vec::with_capacity(1 << 10),
+            pending: Pending::default(),
             bell,
         }
     }
@@ -209,20 +210,18 @@ impl Writer {
         jobs: &[&Request],
         writes: bool,
     ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
+        self.pending.clear();
         let mut hand = Hand {
             connection: &self.connection,
             state: &mut self.state,
             ids: &mut self.ids,
             decide: self.decide,
             record: &mut self.record,
-            insert_decision: None,
-            upsert_send: None,
+            pending: &mut self.pending,
             written: 0,
             marked: false,
         };
-        for (id, outcome) in settles {
-            hand.settle(*id, outcome)?;
-        }
+        hand.settle(settles)?;
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             answers.push(hand.answer(job)?);
@@ -230,6 +229,7 @@ impl Writer {
         // Without a transaction every row would be a commit of its own.
         if writes {
             hand.keep_messages()?;
+            hand.written += hand.pending.write(hand.connection)?;
         }
         let written = hand.written + BATCH_OVERHEAD_BYTES;
         if let Some(bell) = &mut self.bell {
@@ -239,7 +239,7 @@ impl Writer {
     }
 }
 
-impl<'w> Hand<'w> {
+impl Hand<'_> {
     /// Does one request. The outer error fails the batch, the inner one only this request.
     fn answer(&mut self, request: &Request) -> Result<Result<Answer, LedgerError>, LedgerError> {
         if !matches!(request, Request::Admit(_) | Request::Preview(_)) {
@@ -277,6 +277,16 @@ impl<'w> Hand<'w> {
                 .relay_replay(*business, app.as_deref(), *now_ms)
                 .map(Answer::Count),
             Request::InboxPrune(before_ms) => self.inbox_prune(*before_ms).map(Answer::Count),
+            Request::Erase(erase) => self
+                .erase(erase)
+                .map(|erased| Answer::Erased(Box::new(erased))),
+            Request::Seal(seal) => self.seal(seal).map(Answer::Sealed),
+            Request::ForgetSalts(business, id, names) => {
+                self.forget_salts(*business, *id, names).map(Answer::Sealed)
+            }
+            Request::RevokeLinks(business, identifier, at_ms) => self
+                .revoke_links(*business, identifier, *at_ms)
+                .map(Answer::Count),
             Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
             Request::ReplyDone(id, decision) => {
                 self.reply_done(*id, *decision).map(|()| Answer::Done)
@@ -288,33 +298,6 @@ impl<'w> Hand<'w> {
             _ => apart(done),
         }
     }
-
-    /// The statement that records a decision.
-    pub(crate) fn insert_decision(&mut self) -> Result<&mut CachedStatement<'w>, LedgerError> {
-        once_a_batch(
-            self.connection,
-            &mut self.insert_decision,
-            sql::INSERT_DECISION,
-        )
-    }
-
-    /// The statement that records an outcome.
-    pub(crate) fn upsert_send(&mut self) -> Result<&mut CachedStatement<'w>, LedgerError> {
-        once_a_batch(self.connection, &mut self.upsert_send, sql::UPSERT_SEND)
-    }
-}
-
-fn once_a_batch<'s, 'w>(
-    connection: &'w Connection,
-    place: &'s mut Option<CachedStatement<'w>>,
-    sql: &'static str,
-) -> Result<&'s mut CachedStatement<'w>, LedgerError> {
-    if place.is_none() {
-        *place = Some(connection.prepare_cached(sql)?);
-    }
-    place
-        .as_mut()
-        .ok_or(LedgerError::Bug("a statement that was just prepared"))
 }
 
 /// A contradiction was found before anything was written: it concerns its request alone.

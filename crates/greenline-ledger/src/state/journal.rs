@@ -17,6 +17,10 @@ pub(crate) enum Change {
     Pushed,
     /// An identifier was added.
     Identifier(BusinessIx, Identifier),
+    /// An identifier was replaced, which stood for this slot.
+    Replaced(BusinessIx, Identifier, Slot),
+    /// An identifier left was replaced in a move; what it was.
+    Left(u32, Identifier),
     /// Something the platform said.
     Platform(BusinessIx, PlatformChange),
     /// Two people were linked.
@@ -96,6 +100,12 @@ impl State {
                         business.known.remove(&canonical);
                     }
                 }
+                Change::Replaced(business, canonical, slot) => {
+                    if let Some(business) = self.businesses.get_mut(business.0 as usize) {
+                        business.known.insert(&canonical, slot);
+                    }
+                }
+                Change::Left(at, left) => drop(self.links.put_left(at, left)),
                 Change::Platform(business, change) => {
                     if let Some(business) = self.businesses.get_mut(business.0 as usize) {
                         business.platform.undo(change);

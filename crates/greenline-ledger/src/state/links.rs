@@ -78,6 +78,21 @@ impl Links {
         }
     }
 
+    /// The moves that anybody of these left an identifier by, with their places.
+    pub(crate) fn left_by(&self, people: &[PersonId]) -> Vec<(u32, Identifier)> {
+        let moves = (0..).zip(&self.moves);
+        moves
+            .filter(|(_, moved)| people.contains(&moved.from))
+            .map(|(at, moved)| (at, moved.left.clone()))
+            .collect()
+    }
+
+    /// Names what was left by the move at a place.
+    pub(crate) fn put_left(&mut self, at: u32, left: Identifier) -> Option<Identifier> {
+        let moved = self.moves.get_mut(at as usize)?;
+        Some(std::mem::replace(&mut moved.left, left))
+    }
+
     /// The moves that a person has part in.
     pub(crate) fn moves_of(&self, person: PersonId) -> impl Iterator<Item = &Move> {
         self.touching
@@ -111,6 +126,33 @@ impl State {
     pub(crate) fn note_move(&mut self, moved: Move, from: Slot, to: Slot) {
         self.links.moved(moved, from, to);
         self.journal.note(Change::Moved);
+    }
+
+    /// A group and all that people moved to or from it, near or far: one person at different times.
+    pub(crate) fn whole_person(&self, slot: Slot) -> Vec<Slot> {
+        let mut found = vec![slot];
+        let mut next = 0;
+        while let Some(&at) = found.get(next) {
+            next += 1;
+            let ends: Vec<Slot> = self
+                .moves_of_group(at)
+                .flat_map(|(moved, ..)| [moved.from, moved.to])
+                .filter_map(|person| self.slot_of_mover(person))
+                .collect();
+            for slot in ends {
+                if !found.contains(&slot) {
+                    found.push(slot);
+                }
+            }
+        }
+        found
+    }
+
+    /// Names what was left by the move at a place.
+    pub(crate) fn put_left(&mut self, at: u32, left: Identifier) {
+        if let Some(before) = self.links.put_left(at, left) {
+            self.journal.note(Change::Left(at, before));
+        }
     }
 
     fn slot_of_mover(&self, person: PersonId) -> Option<Slot> {

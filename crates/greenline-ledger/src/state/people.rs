@@ -8,8 +8,9 @@ use greenline_policy::identity::{Identifier, Phone, Spelling};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
-use super::State;
 use super::journal::Change;
+use super::{Business, State};
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::types::{BusinessIx, PersonId};
@@ -22,6 +23,8 @@ pub(crate) type Slot = u32;
 pub(crate) struct Known {
     phones: FxHashMap<u64, Slot>,
     users: FxHashMap<Box<str>, Slot>,
+    /// Whether anyone was erased.
+    kept: bool,
 }
 
 impl Known {
@@ -39,6 +42,7 @@ impl Known {
             Identifier::Phone(phone) => self.phones.insert(phone.digits(), slot),
             Identifier::User(user) => self.users.insert(user.reveal().into(), slot),
         };
+        self.kept |= is_pseudonym(canonical);
     }
 
     /// Forgets a canonical identifier.
@@ -157,7 +161,8 @@ pub(crate) fn head_at(spelling: Spelling) -> usize {
 /// Whether another spelling of this canonical number may be a landline, so that two heads are kept.
 pub(crate) fn has_doubtful_spelling(canonical: &Identifier) -> bool {
     let Identifier::Phone(phone) = canonical else {
-        return false;
+        // What is kept of a number no longer tells which spellings it has.
+        return is_pseudonym(canonical);
     };
     let digits = phone.digits();
     let without_ninth = digits / 1_000_000_000 * 100_000_000 + digits % 100_000_000;
@@ -191,11 +196,59 @@ impl State {
         business: BusinessIx,
         canonical: &Identifier,
     ) -> Result<Option<Slot>, LedgerError> {
-        Ok(self
-            .business(business)?
-            .known
-            .get(canonical)
-            .map(|slot| self.follow(slot)))
+        let business = self.business(business)?;
+        let slot = match business.known.get(canonical) {
+            None => self.kept(business, canonical).map(|(_, slot)| slot),
+            known => known,
+        };
+        Ok(slot.map(|slot| self.follow(slot)))
+    }
+
+    /// What an erasure kept of an identifier.
+    fn kept(&self, business: &Business, canonical: &Identifier) -> Option<(Identifier, Slot)> {
+        if !business.known.kept {
+            return None;
+        }
+        let kept = self.erasure.pseudonyms(&business.id, canonical);
+        kept.into_iter().find_map(|kept| {
+            let slot = business.known.get(&kept)?;
+            Some((kept, slot))
+        })
+    }
+
+    /// What an identifier is known by that is known only by what an erasure kept.
+    pub(crate) fn kept_only(
+        &self,
+        business: BusinessIx,
+        canonical: &Identifier,
+    ) -> Result<Option<(Identifier, Slot)>, LedgerError> {
+        let business = self.business(business)?;
+        if business.known.get(canonical).is_some() {
+            return Ok(None);
+        }
+        let kept = self.kept(business, canonical);
+        Ok(kept.map(|(kept, slot)| (kept, self.follow(slot))))
+    }
+
+    /// Puts what is kept in the place of an identifier.
+    pub(crate) fn replace_identifier(
+        &mut self,
+        business: BusinessIx,
+        canonical: &Identifier,
+        kept: &Identifier,
+    ) -> Result<(), LedgerError> {
+        let known = &mut self.business_mut(business)?.known;
+        let Some(slot) = known.get(canonical) else {
+            return Ok(());
+        };
+        known.remove(canonical);
+        let is_new = known.get(kept).is_none();
+        self.journal
+            .note(Change::Replaced(business, canonical.clone(), slot));
+        if is_new {
+            self.add_identifier(business, kept, slot)?;
+        }
+        Ok(())
     }
 
     /// The group at a slot, to change it; saved first, once per batch.

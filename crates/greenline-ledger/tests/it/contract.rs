@@ -3,9 +3,13 @@
 //! A test takes a [`Place`](crate::support::Place) and knows of it only that it opens; [`over`] lists all
 //! of them for one store. One that is not listed is dead code, and the compiler says so.
 
+pub(crate) mod avenue;
 pub(crate) mod deliveries;
+pub(crate) mod erasure;
 pub(crate) mod people;
+pub(crate) mod preference;
 pub(crate) mod refusals;
+pub(crate) mod seal;
 pub(crate) mod sends;
 
 /// The tests of one area, over one store.
@@ -64,6 +68,23 @@ macro_rules! over {
         );
         crate::contract::tests!(
             $store,
+            preference {
+                a_link_is_made_out_to_a_person_whom_it_finds_again,
+                revoking_raises_the_generation_of_the_whole_person,
+                what_is_done_through_a_link_is_done_under_the_first_number,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            erasure {
+                an_erased_person_leaves_their_no_and_nothing_else,
+                nothing_brings_back_what_was_said_before,
+                a_kept_no_meets_every_spelling_and_every_number_moved_to,
+                an_erasure_needs_a_person_and_a_key,
+            }
+        );
+        crate::contract::tests!(
+            $store,
             deliveries {
                 the_same_bytes_change_nothing_but_wait_for_the_same_sends,
                 a_reply_is_handed_out_once_whatever_happens,
@@ -73,6 +94,25 @@ macro_rules! over {
                 an_old_message_opens_no_window,
                 what_was_handed_out_comes_back_if_nobody_says_how_it_ended,
                 a_free_entry_point_lasts_as_long_as_the_longest,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            avenue {
+                proofs_are_kept_and_the_newest_of_each_kind_counts,
+                an_ask_keeps_what_was_known_of_ways_out,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            seal {
+                every_record_is_sealed_once_and_stays,
+                each_business_has_a_log_of_its_own,
+                a_seal_for_another_size_is_not_taken,
+                sealers_at_once_lose_nothing_and_seal_nothing_twice,
+                proofs_come_from_what_is_kept_of_a_long_log,
+                forgotten_salts_leave_the_leaf_as_it_was,
+                a_decision_that_comes_late_is_sealed_too,
             }
         );
         crate::contract::tests!(

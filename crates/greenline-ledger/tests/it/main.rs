@@ -3,6 +3,7 @@
 //! The contract is one suite over every store; what only one of them can be asked has its own module.
 
 mod contract;
+mod moving;
 mod postgres_only;
 mod sqlite_only;
 mod support;

@@ -1,8 +1,11 @@
 //! What only a store of many nodes can be asked: nodes beside each other, nodes that end, connections that
 //! break while something is being written, a database that is away.
 
+mod batches;
 mod faults;
+mod lost;
 mod nodes;
+mod once;
 mod races;
 
 use greenline_ledger::Ledger;

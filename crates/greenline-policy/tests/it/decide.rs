@@ -1,5 +1,6 @@
 //! What may go, row by row: the rule that answers first, and all that are listed.
 
+use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
 use greenline_policy::decide::{
     Decision, Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus,
@@ -203,6 +204,47 @@ fn an_ask_is_never_the_first_contact() {
 }
 
 #[test]
+fn an_ask_is_never_the_only_way_out() {
+    let shut = |categories: &[Category]| Rules {
+        only_notifications: OnlyNotifications::of(categories.iter().copied()),
+        ..Rules::default()
+    };
+    let ask = |rules| Case {
+        template: TemplateFacts {
+            is_ask: true,
+            known: true,
+            ..TemplateFacts::UNKNOWN
+        },
+        head: covered(Category::Marketing),
+        rules,
+        ..Case::default()
+    };
+    ask(shut(&Category::ALL)).refused_by(&[Rule::AskOnlyWayOut]);
+    ask(shut(&[Category::Marketing])).refused_by(&[Rule::AskOnlyWayOut]);
+    // Open for this kind of message is enough.
+    ask(shut(&[Category::Utility, Category::Calls])).allowed_by(Rule::Covered);
+    // The topic says which kind, whatever the template's category.
+    let mut topical = ask(shut(&[Category::Marketing]));
+    topical.template.topic = Scope::parse("utility.delivery");
+    topical.head = covered(Category::Utility);
+    topical.allowed_by(Rule::Covered);
+    // What is no ask goes on.
+    let mut ordinary = ask(shut(&Category::ALL));
+    ordinary.template.is_ask = false;
+    ordinary.allowed_by(Rule::Covered);
+    // Consent answers first.
+    Case {
+        head: Head::default(),
+        ..ask(shut(&Category::ALL))
+    }
+    .refused_by(&[
+        Rule::AskFirstContact,
+        Rule::ConsentMissing,
+        Rule::AskOnlyWayOut,
+    ]);
+}
+
+#[test]
 fn a_native_stop_closes_marketing_only() {
     let stopped = |category| {
         let mut head = covered(category);
@@ -293,6 +335,7 @@ fn templates_in_a_window_are_replies_only_by_choice() {
     };
     let choice = Rules {
         window_templates_are_replies: true,
+        ..Rules::default()
     };
     utility(Rules::default(), Some(NOW)).refused_by(&[Rule::ConsentMissing]);
     utility(choice, Some(NOW)).allowed_by(Rule::WindowOpen);

@@ -1,5 +1,6 @@
 //! The decision core from the outside.
 
+mod avenue;
 mod consent;
 mod decide;
 mod identity;

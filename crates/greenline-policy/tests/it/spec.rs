@@ -122,6 +122,21 @@ pub(crate) fn may_go(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i
         .iter()
         .all(|person| person_allows(intent, facts, person, rules, now_ms))
         && number_allows(intent, facts, rules, now_ms)
+        && !(intent == Intent::Template && is_shut_in(template_of(facts), rules))
+}
+
+/// Asks, and there is no way out but by notifications.
+fn is_shut_in(template: &TemplateFacts, rules: &Rules) -> bool {
+    let scope = match &template.topic {
+        Some(topic) => topic.clone(),
+        None => Scope::Category(template.category),
+    };
+    let mut shut = false;
+    for category in Category::ALL {
+        let concerned = above(&Scope::Category(category), &scope);
+        shut |= concerned && rules.only_notifications.holds(category);
+    }
+    template.is_ask && shut
 }
 
 fn in_window(person: &PersonFacts<'_>, now_ms: i64) -> bool {

@@ -1,5 +1,6 @@
 //! The core against its twin, over generated histories and facts.
 
+use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{
     Event, EventId, EventKind, History, Side, Standing, Strength, fold,
 };
@@ -264,6 +265,7 @@ proptest! {
         call_until in prop::option::of(NOW - 5..NOW + 5),
         unsettled in prop::option::weighted(0.1, NOW - 5..NOW + 5),
         replies in any::<bool>(),
+        shut in prop_oneof![2 => Just(0_u8), 1 => 0_u8..16],
     ) {
         let heads: Vec<_> = histories.iter().map(|(history, wrote)| {
             // Some stops fall inside the window, before or after what was written.
@@ -277,7 +279,8 @@ proptest! {
             head, wrote_at_ms: *wrote, call_permission_until_ms: call_until, unsettled_until_ms: unsettled,
         }).collect();
         let facts = Facts { people: &people, template: template.as_ref(), number: &number };
-        let rules = Rules { window_templates_are_replies: replies };
+        let only_notifications = OnlyNotifications::from_bits(shut);
+        let rules = Rules { window_templates_are_replies: replies, only_notifications };
         let decision = decide(intent, &facts, &rules, NOW);
         prop_assert_eq!(decision.verdict == Verdict::Allow, may_go(intent, &facts, &rules, NOW), "{:?}", &decision);
         prop_assert_eq!(&decision, &decide(intent, &facts, &rules, NOW));

@@ -45,6 +45,45 @@ fn an_accepted_send() {
     }
 }
 
+/// What is read straight through is what a reader of any shape finds.
+#[test]
+fn message_ids_of_any_shape() {
+    let usual = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+1 555 010 0123","wa_id":"15550100123","user_id":"US.8001"}],"messages":[{"id":"wamid.A","message_status":"accepted"}]}"#;
+    let mut bodies: Vec<Vec<u8>> = [
+        (r#","user_id":"US.8001""#, ""),
+        (r#","message_status":"accepted""#, ""),
+        ("wamid.A", r"wamid.\u0041"),
+        ("wamid.A", ""),
+        ("wamid.A", "wamid.ä"),
+        (r#""wamid.A""#, "7"),
+        ("},", "} ,"),
+        ("}]}", r#"},{"id":"wamid.B"}]}"#),
+        ("}]}", "}]} "),
+        ("}]}", "}]}x"),
+        ("{", r#"{"id":"x","#),
+    ]
+    .map(|(from, to)| usual.replacen(from, to, 1).into())
+    .into();
+    for at in 0..usual.len() {
+        bodies.push(usual.as_bytes()[..at].to_vec());
+        for byte in [b'"', b'\\', b'x', b'\n', 0xff] {
+            let mut changed = usual.as_bytes().to_vec();
+            changed[at] = byte;
+            bodies.push(changed);
+        }
+    }
+    bodies.push(usual.into());
+    for body in bodies {
+        let read: Vec<Box<str>> = answer::read_send(&body)
+            .into_iter()
+            .flat_map(|read| read.messages)
+            .map(|message| message.id.into())
+            .collect();
+        let shown = String::from_utf8_lossy(&body);
+        assert_eq!(answer::message_ids::<Vec<_>>(&body), read, "{shown}");
+    }
+}
+
 #[test]
 fn a_list_of_templates() {
     let body = br#"{"data":[

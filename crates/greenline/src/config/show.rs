@@ -3,9 +3,12 @@
 //! Each section is taken apart by name, so that a setting added to the configuration cannot be
 //! forgotten here: the compiler asks for it.
 
+use std::collections::BTreeMap;
+
 use greenline_gateway::config::{
-    Admin, AdminToken, App, Business, Config, Limits, Listen, May, MetaApp, Mode, Number, Relay,
-    RepliesWhenDown, Retention, Secret, StopCloses, Store, Template, Upstream,
+    Admin, AdminToken, App, Avenues, Business, Config, Keys, Limits, Listen, May, MetaApp, Mode,
+    Number, Page, Proof, Relay, RepliesWhenDown, Retention, Secret, StopCloses, Store, Template,
+    Upstream,
 };
 use toml::{Table, Value};
 
@@ -17,6 +20,8 @@ pub(super) fn table(config: &Config) -> Table {
     let Config {
         listen,
         store,
+        keys,
+        proof,
         upstream,
         limits,
         relay,
@@ -29,6 +34,12 @@ pub(super) fn table(config: &Config) -> Table {
     let mut all = Table::new();
     all.put("listen", self::listen(listen));
     all.put("store", self::store(store));
+    let Keys { file } = keys;
+    all.put(
+        "keys",
+        Table::from_iter([("file".to_owned(), file.as_str().into())]),
+    );
+    all.put("proof", self::proof(proof));
     all.put("upstream", self::upstream(upstream));
     all.put("limits", self::limits(limits));
     all.put("relay", self::relay(relay));
@@ -71,12 +82,14 @@ fn listen(listen: &Listen) -> Table {
         private,
         public_url,
         private_url,
+        public_proxies,
     } = listen;
     let mut table = Table::new();
     table.put("public", public.to_string());
     table.put("private", private.to_string());
     table.put("public_url", public_url.as_str());
     table.put("private_url", private_url.as_str());
+    table.put_count("public_proxies", *public_proxies as u64);
     table
 }
 
@@ -90,7 +103,7 @@ fn store(store: &Store) -> Table {
         batch_max,
     } = store;
     let mut table = Table::new();
-    table.put("url", url.as_str());
+    table.put("url", url.to_string());
     table.put(
         "replies_when_down",
         match replies_when_down {
@@ -102,6 +115,19 @@ fn store(store: &Store) -> Table {
     table.put_count("spill_bytes_max", *spill_bytes_max);
     table.put_count("queue_max", *queue_max);
     table.put_count("batch_max", *batch_max);
+    table
+}
+
+fn proof(proof: &Proof) -> Table {
+    let Proof {
+        seal_every_ms,
+        publish,
+        publish_every_s,
+    } = proof;
+    let mut table = Table::new();
+    table.put_count("seal_every_ms", *seal_every_ms);
+    table.put("publish", publish.as_str());
+    table.put_count("publish_every_s", *publish_every_s);
     table
 }
 
@@ -136,6 +162,9 @@ fn limits(limits: &Limits) -> Table {
         client_timeout_ms,
         connections_max,
         page_rows_max,
+        preference_views_per_minute_max,
+        preference_undos_per_hour_max,
+        preference_strays_per_minute_max,
     } = limits;
     let mut table = Table::new();
     table.put_count("send_body_bytes_max", *send_body_bytes_max);
@@ -146,6 +175,18 @@ fn limits(limits: &Limits) -> Table {
     table.put_count("client_timeout_ms", *client_timeout_ms);
     table.put_count("connections_max", *connections_max);
     table.put_count("page_rows_max", *page_rows_max);
+    table.put_count(
+        "preference_views_per_minute_max",
+        *preference_views_per_minute_max,
+    );
+    table.put_count(
+        "preference_undos_per_hour_max",
+        *preference_undos_per_hour_max,
+    );
+    table.put_count(
+        "preference_strays_per_minute_max",
+        *preference_strays_per_minute_max,
+    );
     table
 }
 
@@ -233,6 +274,8 @@ fn business(business: &Business) -> Table {
         window_templates_are_replies,
         biz_opaque_callback_data,
         texts,
+        page,
+        avenues,
         template,
         number,
         app,
@@ -268,19 +311,58 @@ fn business(business: &Business) -> Table {
         *window_templates_are_replies,
     );
     table.put("biz_opaque_callback_data", *biz_opaque_callback_data);
-    let texts: Table = texts
-        .iter()
-        .map(|(kind, by_language)| {
-            let by_language = by_language
-                .iter()
-                .map(|(language, text)| (language.clone(), Value::from(text.as_str())));
-            (kind.clone(), Value::Table(by_language.collect()))
-        })
-        .collect();
-    table.put("texts", texts);
+    table.put("texts", worded(texts));
+    table.put("page", self::page(page));
+    table.put("avenues", self::avenues(avenues));
     table.put("template", many(template, self::template));
     table.put("number", many(number, self::number));
     table.put("app", many(app, self::app));
+    table
+}
+
+/// Texts by what they are of, then by language.
+fn worded(texts: &BTreeMap<String, BTreeMap<String, String>>) -> Table {
+    texts
+        .iter()
+        .map(|(of, by_language)| {
+            let by_language = by_language
+                .iter()
+                .map(|(language, text)| (language.clone(), Value::from(text.as_str())));
+            (of.clone(), Value::Table(by_language.collect()))
+        })
+        .collect()
+}
+
+fn avenues(avenues: &Avenues) -> Table {
+    let Avenues {
+        preference_page_published_at,
+        staff,
+        api,
+    } = avenues;
+    let mut table = Table::new();
+    table.put(
+        "preference_page_published_at",
+        preference_page_published_at.as_str(),
+    );
+    table.put("staff", staff.as_str());
+    if let Some(api) = api {
+        table.put("api", *api);
+    }
+    table
+}
+
+fn page(page: &Page) -> Table {
+    let Page {
+        logo,
+        accent,
+        privacy_url,
+        topics,
+    } = page;
+    let mut table = Table::new();
+    table.put("logo", logo.as_str());
+    table.put("accent", accent.as_str());
+    table.put("privacy_url", privacy_url.as_str());
+    table.put("topics", worded(topics));
     table
 }
 

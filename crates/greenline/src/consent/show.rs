@@ -1,5 +1,7 @@
 //! `greenline consent show`: one person.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -17,12 +19,33 @@ pub(crate) struct Show {
     /// The business [default: the only one].
     #[arg(long, value_name = "ID")]
     business: Option<String>,
+    /// Gives a bundle that proves, offline, that the history was recorded so and not changed; see `verify --bundle`.
+    #[arg(long, conflicts_with = "receipts")]
+    proof: bool,
+    /// Where the bundle goes [default: standard output].
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    output: Option<PathBuf>,
+    /// Size of a head kept earlier: the bundle then shows that the log continues it; may be given again.
+    #[arg(long, value_name = "SIZE", requires = "proof")]
+    from: Vec<u64>,
+    /// A decision to be proved too; may be given again.
+    #[arg(long, value_name = "ID", requires = "proof")]
+    decision: Vec<String>,
+    /// Gives a receipt for each grant, after ISO/IEC TS 27560 and Kantara 1.1.
+    #[arg(long)]
+    receipts: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
 
 impl Show {
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
+        if self.proof {
+            return self.prove(settings).await;
+        }
+        if self.receipts {
+            return self.receipts(settings).await;
+        }
         let access = Access::open(settings, "consent show").await?;
         let target = path_of(
             &["v1", "people", &self.person],
@@ -36,6 +59,49 @@ impl Show {
         } else {
             output::print(&rendered(&person))?;
         }
+        Ok(Exit::Yes)
+    }
+
+    async fn prove(&self, settings: &Settings) -> Result<Exit, Failure> {
+        let from: Vec<String> = self.from.iter().map(u64::to_string).collect();
+        let (from, decisions) = (from.join(","), self.decision.join(","));
+        let given = |list: &str| (!list.is_empty()).then(|| list.to_owned());
+        let target = path_of(
+            &["v1", "people", &self.person, "proof"],
+            &[
+                ("business", self.business.as_deref()),
+                ("from", given(&from).as_deref()),
+                ("decisions", given(&decisions).as_deref()),
+            ],
+        );
+        let access = Access::open(settings, "consent show").await?;
+        let reply = access.get(&target).await;
+        access.close().await;
+        let reply = reply?;
+        reply.check()?;
+        // Byte for byte as it was made: what it proves, it proves of these bytes.
+        match &self.output {
+            None => {
+                let text = String::from_utf8_lossy(&reply.body);
+                output::print(&format!("{text}\n"))?;
+            }
+            Some(path) => std::fs::write(path, &reply.body).map_err(|error| {
+                let what = format!("`{}` cannot be written", path.display());
+                Failure::unavailable(what).because(error)
+            })?,
+        }
+        Ok(Exit::Yes)
+    }
+
+    async fn receipts(&self, settings: &Settings) -> Result<Exit, Failure> {
+        let target = path_of(
+            &["v1", "people", &self.person, "receipts"],
+            &[("business", self.business.as_deref())],
+        );
+        let access = Access::open(settings, "consent show").await?;
+        let reply = access.get(&target).await;
+        access.close().await;
+        output::print_json(&reply?.done()?)?;
         Ok(Exit::Yes)
     }
 }

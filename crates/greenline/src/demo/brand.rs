@@ -32,9 +32,11 @@ pub(super) fn configuration(
     public: SocketAddr,
     private: SocketAddr,
     platform: &str,
-    folder: &Path,
+    store: &str,
+    keys: &Path,
 ) -> String {
-    let store = toml::Value::from(format!("sqlite:{}", folder.join("greenline.db").display()));
+    let store = toml::Value::from(store);
+    let keys = toml::Value::from(keys.display().to_string());
     format!(
         r#"# The demo's configuration. Its secrets are no secrets.
 [listen]
@@ -43,6 +45,9 @@ private = "{private}"
 
 [store]
 url = {store}
+
+[keys]
+file = {keys}
 
 [upstream]
 url = "{platform}" # the simulated platform

@@ -2,7 +2,10 @@
 
 mod configuration;
 mod consent;
+mod database;
 mod holding;
+mod keys;
+mod proof;
 mod questions;
 
 use crate::support::command::Ran;

@@ -7,7 +7,13 @@ use tokio::process::Command;
 
 use crate::support::gateway::Gateway;
 use crate::support::settings::{ACCOUNT, BOT_KEY, NUMBER};
+use crate::support::store::{Store, on_each_store};
 use crate::support::{platform, soon};
+
+on_each_store! {
+    pywa_keeps_working_and_sees_typed_refusals,
+    kapso_keeps_working_and_sees_typed_refusals,
+}
 
 const OPTED_IN: &str = "15551230001";
 const STRANGER: &str = "15551230002";
@@ -22,7 +28,7 @@ enum Sdk {
 }
 
 /// What `cargo xtask setup` installed: named by a variable, or below the target directory.
-fn installed(variable: &str, place: &str) -> PathBuf {
+pub(crate) fn installed(variable: &str, place: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_greenline"))
         .ancestors()
         .nth(2)
@@ -118,10 +124,10 @@ fn to<'a>(person: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str
     settings
 }
 
-async fn walk_through(sdk: Sdk) {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn walk_through(sdk: Sdk, store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(OPTED_IN, "marketing").await;
     gateway.opt_in(STOPPED, "marketing").await;
     assert!(
@@ -182,10 +188,10 @@ async fn walk_through(sdk: Sdk) {
 }
 
 /// Marking as read takes an inbound message that the platform itself knows.
-async fn marks_read(sdk: Sdk) {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn marks_read(sdk: Sdk, store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     let written = sim
         .inbound(&greenline_sim::Inbound::text(NUMBER, OPTED_IN, "hello"))
         .expect("the sample number");
@@ -194,14 +200,12 @@ async fn marks_read(sdk: Sdk) {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn pywa_keeps_working_and_sees_typed_refusals() {
-    walk_through(Sdk::Pywa).await;
-    marks_read(Sdk::Pywa).await;
+async fn pywa_keeps_working_and_sees_typed_refusals(store: Store) {
+    walk_through(Sdk::Pywa, store).await;
+    marks_read(Sdk::Pywa, store).await;
 }
 
-#[tokio::test]
-async fn kapso_keeps_working_and_sees_typed_refusals() {
-    walk_through(Sdk::Kapso).await;
-    marks_read(Sdk::Kapso).await;
+async fn kapso_keeps_working_and_sees_typed_refusals(store: Store) {
+    walk_through(Sdk::Kapso, store).await;
+    marks_read(Sdk::Kapso, store).await;
 }

@@ -3,6 +3,9 @@
 //!
 //! The real program runs under a tracer; what it did is judged afterwards by the order of its system calls.
 //! The same judge is shown a program that does not sync its commits, and must find it out.
+//!
+//! Only with SQLite, whose files the program writes itself. On Postgres the database syncs, and what is tried
+//! is that what it acknowledged outlives it: `fault::database` kills it, and fails over to its standby.
 
 mod judge;
 mod samples;

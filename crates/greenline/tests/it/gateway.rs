@@ -5,7 +5,18 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{Gateway, messages_path, template_message, text_message};
 use crate::support::settings::{ACCOUNT, BOT_KEY, NUMBER};
+use crate::support::store::{Store, on_each_store};
 use crate::support::{http, platform, webhook};
+
+on_each_store! {
+    shapes_that_cannot_be_read_go_nowhere,
+    no_header_turns_a_read_into_a_write_and_no_read_gives_a_token_away,
+    no_body_turns_a_read_into_a_send,
+    each_item_of_a_batch_is_judged,
+    a_platform_that_is_gone_is_said_so_and_nothing_counts_as_sent,
+    webhooks_with_a_wrong_signature_change_nothing,
+    a_killed_gateway_remembers_what_it_acknowledged,
+}
 
 const DANA: &str = "15551230001";
 
@@ -39,11 +50,10 @@ fn is_refused_as(answer: &http::Answer, code: u64, status: u16) {
     assert_eq!(answer.header("retry-after"), "");
 }
 
-#[tokio::test]
-async fn shapes_that_cannot_be_read_go_nowhere() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn shapes_that_cannot_be_read_go_nowhere(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(DANA, "all").await;
     let json_type = [("content-type", "application/json")];
     let good = template_message(DANA, "spring_offer").to_string();
@@ -81,11 +91,10 @@ async fn shapes_that_cannot_be_read_go_nowhere() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn no_header_turns_a_read_into_a_write_and_no_read_gives_a_token_away() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn no_header_turns_a_read_into_a_write_and_no_read_gives_a_token_away(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     let target = format!("/v23.0/{ACCOUNT}/subscribed_apps");
     let read = |headers: &'static [(&'static str, &'static str)]| {
         call(&gateway, Method::GET, &target, headers, String::new())
@@ -113,11 +122,10 @@ async fn no_header_turns_a_read_into_a_write_and_no_read_gives_a_token_away() {
 }
 
 /// A read may carry a body, and a body may name another method: that makes it a send like any other.
-#[tokio::test]
-async fn no_body_turns_a_read_into_a_send() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn no_body_turns_a_read_into_a_send(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     let mut json = template_message(DANA, "spring_offer");
     json["method"] = json!("post");
     let template = json!({"name": "spring_offer", "language": {"code": "en_US"}});
@@ -144,11 +152,10 @@ async fn no_body_turns_a_read_into_a_send() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn each_item_of_a_batch_is_judged() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn each_item_of_a_batch_is_judged(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(DANA, "marketing").await;
     let item = |to: &str| {
         let template = json!({"name": "spring_offer", "language": {"code": "en_US"}});
@@ -176,11 +183,10 @@ async fn each_item_of_a_batch_is_judged() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn a_platform_that_is_gone_is_said_so_and_nothing_counts_as_sent() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn a_platform_that_is_gone_is_said_so_and_nothing_counts_as_sent(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(DANA, "marketing").await;
     assert!(
         gateway
@@ -197,11 +203,10 @@ async fn a_platform_that_is_gone_is_said_so_and_nothing_counts_as_sent() {
     );
 }
 
-#[tokio::test]
-async fn webhooks_with_a_wrong_signature_change_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn webhooks_with_a_wrong_signature_change_nothing(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(DANA, "marketing").await;
     let stop: Value = webhook::text(DANA, "STOP");
     let forged = webhook::post(gateway.public, "acme", "not-the-secret", &stop).await;
@@ -222,11 +227,10 @@ async fn webhooks_with_a_wrong_signature_change_nothing() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn a_killed_gateway_remembers_what_it_acknowledged() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn a_killed_gateway_remembers_what_it_acknowledged(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let mut gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let mut gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     gateway.opt_in(DANA, "marketing").await;
     assert!(
         gateway

@@ -12,18 +12,26 @@ use crate::support::place::NOWHERE;
 use crate::support::platform::{self, PlatformProcess};
 use crate::support::settings::VERIFY_TOKEN;
 use crate::support::soon;
+use crate::support::store::{Store, on_each_store};
+
+on_each_store! {
+    a_server_answers_and_stops_when_told_to,
+    a_message_goes_through_to_the_platform_and_stops_with_the_person,
+    the_platform_runs_as_a_process_of_its_own,
+}
 
 const PERSON: &str = "15550100123";
 
 #[tokio::test]
 async fn the_help_of_every_command() {
-    let commands: [&[&str]; 17] = [
+    let commands: &[&[&str]] = &[
         &[],
         &["serve"],
         &["demo"],
         &["sim"],
         &["check"],
         &["explain"],
+        &["avenues"],
         &["consent"],
         &["consent", "record"],
         &["consent", "show"],
@@ -32,13 +40,14 @@ async fn the_help_of_every_command() {
         &["number"],
         &["number", "list"],
         &["verify"],
+        &["migrate"],
         &["config"],
         &["config", "show"],
         &["doctor"],
     ];
     let mut all = String::new();
     for command in commands {
-        let help = run(&[command, &["-h"]].concat()).await.ended(0);
+        let help = run(&[*command, &["-h"]].concat()).await.ended(0);
         let _ = write!(
             all,
             "$ greenline {} -h\n{}\n",
@@ -116,10 +125,9 @@ async fn the_demo_prints_a_tour_until_it_is_told_to_stop() {
     run_with(&config, &["verify"]).await.ended(0);
 }
 
-#[tokio::test]
-async fn a_server_answers_and_stops_when_told_to() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut gateway = Gateway::start(folder.path(), NOWHERE, |settings| settings).await;
+async fn a_server_answers_and_stops_when_told_to(store: Store) {
+    let home = store.home();
+    let mut gateway = Gateway::start(&home, NOWHERE, |settings| settings).await;
     assert_eq!(gateway.admin_get("/healthz").await.status.as_u16(), 200);
     assert_eq!(gateway.admin_get("/readyz").await.status.as_u16(), 200);
     assert!(gateway.stop().await.success(), "{}", gateway.log_text());
@@ -127,12 +135,12 @@ async fn a_server_answers_and_stops_when_told_to() {
 
 #[tokio::test]
 async fn an_address_that_is_taken_is_unavailable() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let home = Store::Sqlite.home();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    let gateway = Gateway::start(folder.path(), NOWHERE, |settings| settings).await;
+    let gateway = Gateway::start(&home, NOWHERE, |settings| settings).await;
     let settings = crate::support::settings::Settings::new(
-        folder.path(),
+        home.path(),
         NOWHERE,
         gateway.public,
         gateway.private,
@@ -140,7 +148,7 @@ async fn an_address_that_is_taken_is_unavailable() {
     .with(&["listen", "private"], address.as_str())
     .with(
         &["store", "url"],
-        format!("sqlite:{}", folder.path().join("other.db").display()),
+        format!("sqlite:{}", home.path().join("other.db").display()),
     );
     let elsewhere = tempfile::tempdir().expect("a folder");
     let said = run_with(&settings.write(elsewhere.path()), &["serve"])
@@ -149,11 +157,10 @@ async fn an_address_that_is_taken_is_unavailable() {
     assert!(said.stderr.contains("cannot listen on"), "{said:?}");
 }
 
-#[tokio::test]
-async fn a_message_goes_through_to_the_platform_and_stops_with_the_person() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn a_message_goes_through_to_the_platform_and_stops_with_the_person(store: Store) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), |settings| settings).await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| settings).await;
     sim.subscribe(None, &gateway.callback(), VERIFY_TOKEN)
         .await
         .expect("the handshake");
@@ -167,11 +174,10 @@ async fn a_message_goes_through_to_the_platform_and_stops_with_the_person() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn the_platform_runs_as_a_process_of_its_own() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn the_platform_runs_as_a_process_of_its_own(store: Store) {
+    let home = store.home();
     let platform = PlatformProcess::start(&["--seed", "7"]).await;
-    let gateway = Gateway::start(folder.path(), &platform.url, |settings| settings).await;
+    let gateway = Gateway::start(&home, &platform.url, |settings| settings).await;
     gateway.opt_in(PERSON, "marketing").await;
     let sent = gateway.send_template(PERSON, "spring_offer").await;
     assert!(sent.message_id().is_some(), "{sent:?}");

@@ -2,6 +2,8 @@
 //!
 //! The store is filled by a limit on the size of files that the kernel enforces on the running process; the
 //! spill file is far shorter than the store's log, so it still takes lines.
+//!
+//! Only with SQLite: on Postgres a node decides nothing without the database, and `config check` says so.
 
 use std::path::PathBuf;
 

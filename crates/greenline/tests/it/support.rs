@@ -15,6 +15,7 @@ pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod slow_line;
+pub(crate) mod store;
 pub(crate) mod trace;
 pub(crate) mod webhook;
 

@@ -417,3 +417,30 @@ proptest! {
         let _ = read(&[b"POST /v23.0/1/messages HTTP/1.1\r\n".as_slice(), &bytes].concat(), max);
     }
 }
+
+/// A path that is known at a glance names what a full reading of it names.
+#[test]
+fn usual_paths_are_read_alike() {
+    for path in [
+        "/v23.0/301500000000001/messages",
+        "/v1.0/1/messages",
+        "/v23/1/messages",
+        "/v23.0/messages",
+        "/v23.0//messages",
+        "/301500000000001/messages",
+        "/v23.0/1/messages/",
+        "/v23.0/1/2/messages",
+        "/v23.0/1a/messages",
+        "/v23./1/messages",
+        "/v.0/1/messages",
+        "/v23.0.0/1/messages",
+        "/messages",
+        "v23.0/1/messages",
+        "//v23.0/1/messages",
+    ] {
+        if let Some(usual) = usual(path) {
+            assert_eq!(Ok(usual), path::classify(path), "{path}");
+        }
+    }
+    assert!(usual("/v23.0/301500000000001/messages").is_some());
+}

@@ -10,8 +10,9 @@ use super::{ADMIN, AGENT, Desk, MANAGER, STRANGER, VIEWER, basic, granted, reque
 /// Open on the private listener without a token.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Every page, with the methods it takes.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("GET", "/"),
+    ("GET", "/avenues"),
     ("GET", "/docs"),
     ("GET", "/people"),
     ("POST", "/people"),

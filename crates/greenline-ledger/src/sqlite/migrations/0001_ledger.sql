@@ -149,7 +149,17 @@ CREATE TABLE IF NOT EXISTS decisions (
     verdict     INTEGER NOT NULL, -- 0 refused, 1 allowed, 2 would have been refused but went on
     record      TEXT    NOT NULL
 );
-CREATE INDEX IF NOT EXISTS decisions_by_business ON decisions (business_id, seq, verdict);
+
+-- Where a business's decisions lie: one range for each commit that made some. Ranges of one business do not
+-- overlap; decisions of other businesses may lie between.
+CREATE TABLE IF NOT EXISTS decision_ranges (
+    business_id INTEGER NOT NULL,
+    first_seq   INTEGER NOT NULL,
+    last_seq    INTEGER NOT NULL,
+    allowed     INTEGER NOT NULL, -- how many of verdict 1
+    others      INTEGER NOT NULL, -- how many of any other
+    PRIMARY KEY (business_id, first_seq)
+) WITHOUT ROWID;
 
 -- What became of the decisions that went on.
 CREATE TABLE IF NOT EXISTS sends (

@@ -76,6 +76,61 @@ async fn many_at_once_take_few_commits() {
     assert!(place.faults.commits() - before < 500);
 }
 
+/// Commits hold decisions of several businesses, and of some the record comes later: each business finds its own.
+#[tokio::test]
+async fn decisions_of_each_business_are_found_in_order() {
+    let place = File::new();
+    let ledger = covered(&place).await;
+    let ask = |business, n| {
+        let mut ask = template(P1, "offer", NOON + n);
+        ask.business = business;
+        ask
+    };
+    let made = futures_util::future::join_all((0..40).map(|n| {
+        let (ledger, first, other, past) =
+            (ledger.clone(), ask(ACME, n), ask(BOND, n), ask(ACME, n));
+        async move {
+            let (first, other, past) = tokio::join!(
+                ledger.admit(first),
+                ledger.admit(other),
+                ledger.admit_unrecorded(past, vec![]),
+            );
+            let past = past.unwrap().unwrap().spilled;
+            ((first.unwrap().id, past.id), other.unwrap().id, past)
+        }
+    }))
+    .await;
+    let late: Vec<_> = made.iter().map(|(_, _, past)| past.clone()).collect();
+    for some in late.rchunks(7) {
+        ledger.record_spilled(some.to_vec()).await.unwrap();
+    }
+    let mut wanted: [Vec<_>; 2] = [
+        made.iter().flat_map(|(ids, ..)| [ids.0, ids.1]).collect(),
+        made.iter().map(|(_, id, _)| *id).collect(),
+    ];
+    for (business, wanted) in [ACME, BOND].into_iter().zip(&mut wanted) {
+        wanted.sort_by_key(|id| std::cmp::Reverse(id.seq));
+        let mut found = Vec::new();
+        loop {
+            let page = ledger.decisions(Some(business), found.last().copied(), 7);
+            let page = page.await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.iter().map(|record| record.id));
+        }
+        assert_eq!(found, *wanted);
+        // A day later, less and less of it is of the last day.
+        for n in [0, 1, 20, 39, 40] {
+            let counts = ledger.counts(business, NOON + 24 * 60 * 60 * 1_000 + n);
+            let counts = counts.await.unwrap();
+            let left = wanted.iter().filter(|id| id.seq >> 20 >= (NOON + n) as u64);
+            assert_eq!(counts.allowed + counts.refused, left.count() as u64);
+        }
+    }
+    assert_clean(&ledger).await;
+}
+
 #[tokio::test]
 async fn a_send_without_an_outcome_counts_as_unknown_after_a_restart() {
     let place = File::new();

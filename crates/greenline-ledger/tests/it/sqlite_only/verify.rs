@@ -59,6 +59,12 @@ async fn what_is_tampered_with_is_found() {
             "DELETE FROM identifiers WHERE value LIKE '1555%'",
             "missing",
         ),
+        ("DELETE FROM decision_ranges", "missing"),
+        ("UPDATE decision_ranges SET last_seq = 1", "missing"),
+        (
+            "UPDATE decision_ranges SET allowed = allowed + 1",
+            "missing",
+        ),
         ("UPDATE decisions SET verdict = 0", "decision"),
         (
             "UPDATE decisions SET record = replace(record, 'allow', 'refuse')",

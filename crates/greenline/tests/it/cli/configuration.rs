@@ -3,11 +3,16 @@
 use crate::support::command::run_in;
 use crate::support::place::{NOWHERE, Place};
 use crate::support::settings::SECRETS;
+use crate::support::store::{Store, on_each_store};
 
-#[tokio::test]
-async fn what_is_in_force_is_shown_without_any_secret() {
-    let place =
-        Place::with(|settings| settings.relaying(0, "http://127.0.0.1:9/hooks", "relay-secret"));
+on_each_store! {
+    what_is_in_force_is_shown_without_any_secret,
+}
+
+async fn what_is_in_force_is_shown_without_any_secret(store: Store) {
+    let place = Place::with(store, |settings| {
+        settings.relaying(0, "http://127.0.0.1:9/hooks", "relay-secret")
+    });
     for args in [
         &["config", "show"][..],
         &["config", "show", "--json"],
@@ -31,7 +36,7 @@ async fn what_is_in_force_is_shown_without_any_secret() {
 
 #[tokio::test]
 async fn the_defaults_are_shown_with_their_explanation() {
-    let place = Place::new();
+    let place = Place::new(Store::Sqlite);
     let shown = place.run(&["config", "show", "--defaults"]).await.ended(0);
     assert!(
         shown.stdout.contains("retry_hours = 72") && shown.stdout.contains("# "),
@@ -41,7 +46,9 @@ async fn the_defaults_are_shown_with_their_explanation() {
 
 #[tokio::test]
 async fn what_cannot_work_is_named_and_keeps_every_other_command_from_starting() {
-    let place = Place::with(|settings| settings.with(&["relay", "retry_hours"], 1));
+    let place = Place::with(Store::Sqlite, |settings| {
+        settings.with(&["relay", "retry_hours"], 1)
+    });
     let said = place.run(&["config", "check"]).await.ended(1);
     assert!(
         said.stdout.contains("wrong   relay.retry_hours"),
@@ -61,7 +68,9 @@ async fn what_cannot_work_is_named_and_keeps_every_other_command_from_starting()
 
 #[tokio::test]
 async fn an_unknown_setting_is_an_input_error_with_its_name() {
-    let place = Place::with(|settings| settings.with(&["listen", "privat"], "127.0.0.1:1"));
+    let place = Place::with(Store::Sqlite, |settings| {
+        settings.with(&["listen", "privat"], "127.0.0.1:1")
+    });
     let said = place.run(&["config", "check"]).await.ended(2);
     assert!(said.stderr.contains("privat"), "{said:?}");
 }
@@ -86,7 +95,7 @@ async fn without_a_configuration_it_is_said_how_to_name_one() {
 
 #[tokio::test]
 async fn the_doctor_names_what_would_fail_and_changes_nothing() {
-    let place = Place::new();
+    let place = Place::new(Store::Sqlite);
     let said = place.run(&["doctor"]).await.ended(1);
     assert!(
         said.stdout.contains("wrong") && said.stdout.contains(NOWHERE),

@@ -5,12 +5,25 @@ use std::fmt::Write as _;
 use crate::support::place::Place;
 
 use super::record_yes;
+use crate::support::store::{Store, on_each_store};
+
+on_each_store! {
+    what_is_recorded_is_shown,
+    a_yes_without_evidence_is_said_to_be_claimed,
+    the_same_key_records_once,
+    acts_are_recorded_under_the_name_chosen,
+    what_cannot_be_read_is_an_input_error_that_says_what_may_be_given,
+    nobody_known_is_a_no,
+    an_import_counts_every_row_and_a_bad_one_stops_no_other,
+    a_large_import_keeps_its_line_numbers,
+    files_that_cannot_be_taken_in_are_input_errors,
+    an_export_comes_back_in,
+}
 
 const PERSON: &str = "15550100123";
 
-#[tokio::test]
-async fn what_is_recorded_is_shown() {
-    let place = Place::new();
+async fn what_is_recorded_is_shown(store: Store) {
+    let place = Place::new(store);
     let recorded = record_yes(&place, "+1 (555) 010-0123", "marketing")
         .await
         .ended(0)
@@ -54,9 +67,8 @@ async fn what_is_recorded_is_shown() {
     assert!(shown.stdout.contains("website_form"), "{shown:?}");
 }
 
-#[tokio::test]
-async fn a_yes_without_evidence_is_said_to_be_claimed() {
-    let place = Place::new();
+async fn a_yes_without_evidence_is_said_to_be_claimed(store: Store) {
+    let place = Place::new(store);
     let said = place
         .run(&[
             "consent",
@@ -73,9 +85,8 @@ async fn a_yes_without_evidence_is_said_to_be_claimed() {
     assert!(said.stdout.contains("only claimed"), "{said:?}");
 }
 
-#[tokio::test]
-async fn the_same_key_records_once() {
-    let place = Place::new();
+async fn the_same_key_records_once(store: Store) {
+    let place = Place::new(store);
     let args = [
         "consent",
         "record",
@@ -99,9 +110,8 @@ async fn the_same_key_records_once() {
     );
 }
 
-#[tokio::test]
-async fn acts_are_recorded_under_the_name_chosen() {
-    let place = Place::new();
+async fn acts_are_recorded_under_the_name_chosen(store: Store) {
+    let place = Place::new(store);
     let yes = [
         "consent", "record", "--person", PERSON, "--scope", "utility", "--event", "refused",
     ];
@@ -124,9 +134,8 @@ async fn acts_are_recorded_under_the_name_chosen() {
     assert!(unknown.stderr.contains("It has: ada."), "{unknown:?}");
 }
 
-#[tokio::test]
-async fn what_cannot_be_read_is_an_input_error_that_says_what_may_be_given() {
-    let place = Place::new();
+async fn what_cannot_be_read_is_an_input_error_that_says_what_may_be_given(store: Store) {
+    let place = Place::new(store);
     let bad = place
         .run(&[
             "consent",
@@ -159,9 +168,8 @@ async fn what_cannot_be_read_is_an_input_error_that_says_what_may_be_given() {
         .ended(2);
 }
 
-#[tokio::test]
-async fn nobody_known_is_a_no() {
-    let place = Place::new();
+async fn nobody_known_is_a_no(store: Store) {
+    let place = Place::new(store);
     let nobody = place
         .run(&["consent", "show", "15550100999"])
         .await
@@ -185,9 +193,8 @@ fn yes_file(people: usize) -> String {
     file
 }
 
-#[tokio::test]
-async fn an_import_counts_every_row_and_a_bad_one_stops_no_other() {
-    let place = Place::new();
+async fn an_import_counts_every_row_and_a_bad_one_stops_no_other(store: Store) {
+    let place = Place::new(store);
     place
         .run(&[
             "consent",
@@ -264,9 +271,8 @@ async fn an_import_counts_every_row_and_a_bad_one_stops_no_other() {
     );
 }
 
-#[tokio::test]
-async fn a_large_import_keeps_its_line_numbers() {
-    let place = Place::new();
+async fn a_large_import_keeps_its_line_numbers(store: Store) {
+    let place = Place::new(store);
     let people = 6_000;
     let file = place.write(
         "people.csv",
@@ -288,9 +294,8 @@ async fn a_large_import_keeps_its_line_numbers() {
     assert_eq!(bad["line"], people + 2, "{bad}");
 }
 
-#[tokio::test]
-async fn files_that_cannot_be_taken_in_are_input_errors() {
-    let place = Place::new();
+async fn files_that_cannot_be_taken_in_are_input_errors(store: Store) {
+    let place = Place::new(store);
     place
         .run(&["consent", "import", "there-is-no-such-file.csv"])
         .await
@@ -302,9 +307,8 @@ async fn files_that_cannot_be_taken_in_are_input_errors() {
     assert!(said.stderr.contains("wa_id"), "{said:?}");
 }
 
-#[tokio::test]
-async fn an_export_comes_back_in() {
-    let place = Place::new();
+async fn an_export_comes_back_in(store: Store) {
+    let place = Place::new(store);
     let file = place.write("people.csv", &yes_file(2_500));
     place.run(&["consent", "import", &file]).await.ended(0);
     record_yes(&place, PERSON, "utility").await.ended(0);
@@ -326,7 +330,7 @@ async fn an_export_comes_back_in() {
         .await
         .ended(0);
     assert!(said.stdout.is_empty(), "{said:?}");
-    let elsewhere = Place::new();
+    let elsewhere = Place::new(store);
     let taken = elsewhere
         .run(&["consent", "import", csv, "--json"])
         .await

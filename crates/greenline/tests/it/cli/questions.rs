@@ -5,12 +5,21 @@ use serde_json::Value;
 use crate::support::place::Place;
 
 use super::record_yes;
+use crate::support::store::{Store, on_each_store};
+
+on_each_store! {
+    a_check_says_no_with_its_source_and_yes_after_an_opt_in,
+    a_check_needs_no_number_where_there_is_only_one_and_takes_a_whole_message,
+    a_check_that_cannot_be_read_is_an_input_error,
+    a_decision_that_is_not_on_record_is_a_no,
+    numbers_are_listed_read_or_not,
+    a_store_that_is_as_it_should_be_verifies,
+}
 
 const PERSON: &str = "15550100123";
 
-#[tokio::test]
-async fn a_check_says_no_with_its_source_and_yes_after_an_opt_in() {
-    let place = Place::new();
+async fn a_check_says_no_with_its_source_and_yes_after_an_opt_in(store: Store) {
+    let place = Place::new(store);
     let ask = [
         "check",
         "--business",
@@ -50,9 +59,8 @@ async fn a_check_says_no_with_its_source_and_yes_after_an_opt_in() {
     }));
 }
 
-#[tokio::test]
-async fn a_check_needs_no_number_where_there_is_only_one_and_takes_a_whole_message() {
-    let place = Place::new();
+async fn a_check_needs_no_number_where_there_is_only_one_and_takes_a_whole_message(store: Store) {
+    let place = Place::new(store);
     let closed = place
         .run(&["check", "--to", PERSON, "--text", "Hello", "--json"])
         .await
@@ -70,9 +78,8 @@ async fn a_check_needs_no_number_where_there_is_only_one_and_takes_a_whole_messa
     assert_eq!(rules(&same), rules(&closed));
 }
 
-#[tokio::test]
-async fn a_check_that_cannot_be_read_is_an_input_error() {
-    let place = Place::new();
+async fn a_check_that_cannot_be_read_is_an_input_error(store: Store) {
+    let place = Place::new(store);
     place.run(&["check", "--to", PERSON]).await.ended(2);
     place.run(&["check", "--text", "Hello"]).await.ended(2);
     place
@@ -113,9 +120,8 @@ async fn a_check_that_cannot_be_read_is_an_input_error() {
         .ended(2);
 }
 
-#[tokio::test]
-async fn a_decision_that_is_not_on_record_is_a_no() {
-    let place = Place::new();
+async fn a_decision_that_is_not_on_record_is_a_no(store: Store) {
+    let place = Place::new(store);
     let gone = place
         .run(&["explain", "dec_00000000000000000000"])
         .await
@@ -124,9 +130,8 @@ async fn a_decision_that_is_not_on_record_is_a_no() {
     place.run(&["explain", "../consents"]).await.ended(1);
 }
 
-#[tokio::test]
-async fn numbers_are_listed_read_or_not() {
-    let place = Place::new();
+async fn numbers_are_listed_read_or_not(store: Store) {
+    let place = Place::new(store);
     let numbers = place
         .run(&["number", "list", "--json"])
         .await
@@ -143,9 +148,8 @@ async fn numbers_are_listed_read_or_not() {
     );
 }
 
-#[tokio::test]
-async fn a_store_that_is_as_it_should_be_verifies() {
-    let place = Place::new();
+async fn a_store_that_is_as_it_should_be_verifies(store: Store) {
+    let place = Place::new(store);
     record_yes(&place, PERSON, "marketing").await.ended(0);
     let found = place.run(&["verify", "--json"]).await.ended(0).json();
     assert_eq!(

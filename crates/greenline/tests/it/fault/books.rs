@@ -1,6 +1,7 @@
 //! Books on what was asked of the gateway and what it said, to be compared with what is there afterwards.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use greenline_sim::Sim;
 use serde_json::Value;
@@ -8,8 +9,10 @@ use serde_json::Value;
 use crate::support::gateway::{Gateway, text_message, yes};
 use crate::support::http::Answer;
 use crate::support::settings::{BOT_KEY, BUSINESS};
-use crate::support::webhook;
+use crate::support::{soon, webhook};
 
+/// Between looks at what is soon there.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Who gets the texts.
 const DANA: &str = "15551230001";
 /// Whose stop came in when nothing was wrong: everyone else's must look the same.
@@ -42,6 +45,17 @@ pub(super) enum Took {
     Some,
 }
 
+impl Took {
+    /// From what was taken, noes first.
+    fn of(sorted: [bool; 4]) -> Self {
+        match sorted {
+            [true, ..] => Self::Everything,
+            [.., false] => Self::Nothing,
+            _ => Self::Some,
+        }
+    }
+}
+
 impl Books {
     /// Opens the window of whoever gets the texts, and lets the control stop.
     pub(super) async fn open(gateway: &Gateway) -> Self {
@@ -64,10 +78,37 @@ impl Books {
             is_ready(gateway).await,
         ];
         took.sort_unstable();
-        match took {
-            [true, ..] => Took::Everything,
-            [.., false] => Took::Nothing,
-            _ => Took::Some,
+        Took::of(took)
+    }
+
+    /// As [`Self::round`], all at the same time, for a store that keeps each of them waiting.
+    pub(super) async fn round_at_once(&mut self, gateway: &Gateway) -> Took {
+        let (mut a, mut b, mut c) = (self.next(), self.next(), self.next());
+        let (yes, stop, send, ready) = tokio::join!(
+            a.yes(gateway, format!("1555124{:04}", a.rounds)),
+            b.stop(gateway, format!("1555125{:04}", b.rounds)),
+            c.send(gateway, text_message(DANA, &format!("text {}", c.rounds))),
+            is_ready(gateway),
+        );
+        for part in [a, b, c] {
+            self.sent.extend(part.sent);
+            self.unsent.extend(part.unsent);
+            self.stopped.extend(part.stopped);
+            self.unheard.extend(part.unheard);
+            self.granted.extend(part.granted);
+            self.ungranted.extend(part.ungranted);
+        }
+        let mut took = [yes, stop, send, ready];
+        took.sort_unstable();
+        Took::of(took)
+    }
+
+    /// An empty book for the next round.
+    fn next(&mut self) -> Self {
+        self.rounds += 1;
+        Self {
+            rounds: self.rounds,
+            ..Self::default()
         }
     }
 
@@ -139,13 +180,13 @@ impl Books {
             assert_eq!(events(gateway, wa_id).await, ["granted marketing"]);
         }
         for (_, decision) in &self.sent {
-            let record = gateway
-                .admin_get(&format!("/v1/decisions/{decision}"))
-                .await
-                .json();
-            assert_eq!(record["decision"], "allow", "{record}");
-            let outcome = record["outcome"].as_str().unwrap_or_default();
-            assert!(outcome.starts_with("accepted"), "{record}");
+            // An outcome is written when there is something for it to go with, or shortly after.
+            soon("the outcome of a send", async {
+                while !is_accepted(gateway, decision).await {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            })
+            .await;
         }
         let found = gateway.admin_get("/v1/verify").await.json();
         assert_eq!(found["clean"], true, "{found}");
@@ -188,6 +229,16 @@ pub(super) async fn is_ready(gateway: &Gateway) -> bool {
     let alive = gateway.admin_get("/healthz").await;
     assert_eq!(alive.status.as_u16(), 200, "{alive:?}");
     is_taken(&gateway.admin_get("/readyz").await, 200)
+}
+
+/// Whether a decision was to allow and is on record as accepted by the platform.
+async fn is_accepted(gateway: &Gateway, decision: &str) -> bool {
+    let target = format!("/v1/decisions/{decision}");
+    let record = gateway.admin_get(&target).await.json();
+    assert_eq!(record["decision"], "allow", "{record}");
+    let outcome = record["outcome"].as_str().unwrap_or("accepted");
+    assert!(outcome.starts_with("accepted"), "{record}");
+    record["outcome"].is_string()
 }
 
 /// What a person's history says, without ids and times.

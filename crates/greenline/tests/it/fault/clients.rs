@@ -6,14 +6,22 @@ use greenline_sim::Sim;
 use greenline_wire::signature;
 use hyper::Method;
 
-use tempfile::TempDir;
-
 use super::nothing_panicked;
 use crate::support::gateway::{Gateway, messages_path, text_message};
 use crate::support::http::{self, Answer};
 use crate::support::raw::{Raw, say};
 use crate::support::settings::{ADMIN_KEY, APP_SECRET, BOT_KEY, BUSINESS, NUMBER, Settings};
+use crate::support::store::{Home, Store, on_each_store};
 use crate::support::{platform, webhook};
+
+on_each_store! {
+    slow_clients_are_let_go_and_cost_the_others_nothing,
+    idle_connections_give_way_to_those_that_speak,
+    who_does_not_read_the_answers_is_let_go,
+    what_is_not_http_is_told_so,
+    bodies_too_long_or_too_deep_are_refused,
+    strangers_and_wrong_addresses_are_told_so,
+}
 
 const DANA: &str = "15551230001";
 /// Short, so that the tests are; long enough for an honest client on a busy machine.
@@ -21,11 +29,11 @@ const CLIENT_TIMEOUT_MS: i64 = 2500;
 /// Few enough that a test can use them up.
 const CONNECTIONS_MAX: i64 = 12;
 
-async fn started(adapt: impl FnOnce(Settings) -> Settings) -> (TempDir, Sim, Gateway) {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn started(store: Store, adapt: impl FnOnce(Settings) -> Settings) -> (Home, Sim, Gateway) {
+    let home = store.home();
     let sim = platform::sample().await;
-    let gateway = Gateway::start(folder.path(), &sim.url(), adapt).await;
-    (folder, sim, gateway)
+    let gateway = Gateway::start(&home, &sim.url(), adapt).await;
+    (home, sim, gateway)
 }
 
 fn bounded(settings: Settings) -> Settings {
@@ -55,9 +63,8 @@ async fn drips(address: SocketAddr, begin: &str) -> String {
     raw.drip(b'{').await
 }
 
-#[tokio::test]
-async fn slow_clients_are_let_go_and_cost_the_others_nothing() {
-    let (_folder, sim, gateway) = started(bounded).await;
+async fn slow_clients_are_let_go_and_cost_the_others_nothing(store: Store) {
+    let (_home, sim, gateway) = started(store, bounded).await;
     let webhooks = format!("/webhooks/meta/{BUSINESS}");
     let send = head("POST", &messages_path(), BOT_KEY, 500);
     let admin = head("POST", "/v1/consents", ADMIN_KEY, 500);
@@ -93,9 +100,8 @@ async fn slow_clients_are_let_go_and_cost_the_others_nothing() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn idle_connections_give_way_to_those_that_speak() {
-    let (_folder, sim, gateway) = started(bounded).await;
+async fn idle_connections_give_way_to_those_that_speak(store: Store) {
+    let (_home, sim, gateway) = started(store, bounded).await;
     let silent = |address| async move {
         let mut open = Vec::new();
         for place in 0..CONNECTIONS_MAX {
@@ -116,9 +122,8 @@ async fn idle_connections_give_way_to_those_that_speak() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn who_does_not_read_the_answers_is_let_go() {
-    let (_folder, sim, gateway) = started(bounded).await;
+async fn who_does_not_read_the_answers_is_let_go(store: Store) {
+    let (_home, sim, gateway) = started(store, bounded).await;
     let page = head("GET", "/v1/openapi.json", ADMIN_KEY, 0);
     let answer = http::get(gateway.private, "/v1/openapi.json", ADMIN_KEY).await;
     assert!(answer.body.len() > 30_000, "{}", answer.body.len());
@@ -135,9 +140,8 @@ async fn who_does_not_read_the_answers_is_let_go() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn what_is_not_http_is_told_so() {
-    let (_folder, sim, gateway) = started(bounded).await;
+async fn what_is_not_http_is_told_so(store: Store) {
+    let (_home, sim, gateway) = started(store, bounded).await;
     let long = format!(
         "GET /healthz HTTP/1.1\r\nx: {}\r\n\r\n",
         "y".repeat(200_000)
@@ -175,9 +179,8 @@ async fn what_is_not_http_is_told_so() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn bodies_too_long_or_too_deep_are_refused() {
-    let (_folder, sim, gateway) = started(|settings| settings).await;
+async fn bodies_too_long_or_too_deep_are_refused(store: Store) {
+    let (_home, sim, gateway) = started(store, |settings| settings).await;
     let deep = "[".repeat(500_000);
     let nested = "{\"a\":".repeat(200_000);
     let long = "x".repeat(10 << 20);
@@ -206,9 +209,8 @@ async fn bodies_too_long_or_too_deep_are_refused() {
     sim.stop().await;
 }
 
-#[tokio::test]
-async fn strangers_and_wrong_addresses_are_told_so() {
-    let (_folder, sim, gateway) = started(|settings| settings).await;
+async fn strangers_and_wrong_addresses_are_told_so(store: Store) {
+    let (_home, sim, gateway) = started(store, |settings| settings).await;
     let hello = text_message(DANA, "Hello").to_string();
 
     let answer = post(&gateway, &messages_path(), ADMIN_KEY, &[], &hello).await;

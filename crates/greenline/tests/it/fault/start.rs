@@ -11,6 +11,7 @@ use crate::support::command::run_with;
 use crate::support::gateway::Gateway;
 use crate::support::place::{NOWHERE, Place};
 use crate::support::soon;
+use crate::support::store::Store;
 use crate::support::trace::Trace;
 
 /// Bytes that fit: none; the lock but no store; a store but not its tables; the tables but no more.
@@ -19,7 +20,7 @@ const ROOMS: [u64; 4] = [0, 200, 4096, 40_000];
 #[tokio::test]
 async fn a_full_disk_is_said_so_and_no_half_store_is_left() {
     for room in ROOMS {
-        let place = Place::new();
+        let place = Place::new(Store::Sqlite);
         let mut command = Command::new("prlimit");
         command.arg(format!("--fsize={room}"));
         command.arg(env!("CARGO_BIN_EXE_greenline"));

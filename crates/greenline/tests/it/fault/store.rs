@@ -5,14 +5,15 @@
 //! past it, for root as for anyone; it is put on the running process, and taken off it again. Other
 //! errors (no space, read-only, a sync that fails) are put by the tracer in the place of the answers to
 //! the store's own system calls, for a while and then no longer.
+//!
+//! All of this is about the files of a SQLite store. What a database does that gives way is in `database`.
 
 use std::path::PathBuf;
 
 use tokio::process::Command;
 
 use super::books::{Books, Took, is_ready};
-use super::nothing_panicked;
-use crate::support::command::run_with;
+use super::ends_well;
 use crate::support::gateway::Gateway;
 use crate::support::trace::Trace;
 use crate::support::{platform, soon};
@@ -125,19 +126,6 @@ async fn a_database_that_the_log_cannot_be_moved_into_loses_nothing() {
     ends_well(&mut gateway, &books, &sim).await;
     assert!(trace.failed() > 0, "nothing was moved");
     sim.stop().await;
-}
-
-/// Everything is there, once, from the running program, from one started anew, and for `verify`.
-async fn ends_well(gateway: &mut Gateway, books: &Books, sim: &greenline_sim::Sim) {
-    books.agree(gateway).await;
-    books.agree_with(sim);
-    assert!(gateway.stop().await.success());
-    run_with(&gateway.config(), &["verify"]).await.ended(0);
-    gateway.run_again().await;
-    books.agree(gateway).await;
-    books.agree_with(sim);
-    assert!(gateway.stop().await.success());
-    nothing_panicked(gateway);
 }
 
 fn log_of(gateway: &Gateway) -> PathBuf {

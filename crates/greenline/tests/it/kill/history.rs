@@ -35,6 +35,8 @@ pub(super) struct History {
     inner: Mutex<Inner>,
     /// Answers of any kind.
     answers: watch::Sender<u64>,
+    /// Stops acknowledged.
+    stops: watch::Sender<u64>,
     /// Deliveries at the app.
     relayed: watch::Sender<u64>,
 }
@@ -81,6 +83,9 @@ impl History {
             .entry(person.to_owned())
             .or_default()
             .push(Turn { at_ns, what });
+        if what == What::Stopped {
+            self.stops.send_modify(|stops| *stops += 1);
+        }
     }
 
     /// A webhook is posted; again, perhaps.
@@ -98,6 +103,13 @@ impl History {
         let mut answers = self.answers.subscribe();
         let wanted = *answers.borrow() + count;
         let _ = answers.wait_for(|answers| *answers >= wanted).await;
+    }
+
+    /// Waits until so many more stops were acknowledged.
+    pub(super) async fn stops_more(&self, count: u64) {
+        let mut stops = self.stops.subscribe();
+        let wanted = *stops.borrow() + count;
+        let _ = stops.wait_for(|stops| *stops >= wanted).await;
     }
 
     /// Acknowledged webhooks that the app has not got.

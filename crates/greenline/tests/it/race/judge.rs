@@ -9,35 +9,50 @@ use super::scene::{Avenue, Played, Race, Sent};
 
 /// The code of every refusal here.
 const STOPPED: u64 = 131_050;
+/// The code of a refusal because the store is down: certainly not sent.
+const UNAVAILABLE: u64 = 131_016;
 /// An allowed send may begin to go out for so long (law 1); counted here from before it was made.
 const DISPATCH_NS: u64 = 2_000_000_000;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) races: usize,
-    pub(super) sends: usize,
+pub(crate) struct Findings {
+    pub(crate) races: usize,
+    pub(crate) sends: usize,
     /// Sends that certainly arrived after their stop was acknowledged.
-    pub(super) late: Vec<String>,
+    pub(crate) late: Vec<String>,
     /// Whatever else is not as it must be.
-    pub(super) wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// Races in which an allowed send was on its way when the stop came or arrived while it was handled.
-    pub(super) close: usize,
+    pub(crate) close: usize,
     /// Sends that arrived while the stop was being handled.
-    pub(super) arrived_during: usize,
+    pub(crate) arrived_during: usize,
     /// Sends begun before the acknowledgement and refused.
-    pub(super) refused_before: usize,
+    pub(crate) refused_before: usize,
     /// Sends begun after the acknowledgement; all must be refused.
-    pub(super) refused_after: usize,
+    pub(crate) refused_after: usize,
     /// Sends read after the acknowledgement that may have arrived before it.
-    pub(super) doubtful: usize,
-    /// On a slow line: sends that began so long before the acknowledgement that none waits for them any more.
-    pub(super) excused: usize,
+    pub(crate) doubtful: usize,
+    /// Sends whose app got no answer, as a node died.
+    pub(crate) unanswered: usize,
+    /// Sends refused because the store was down.
+    pub(crate) unavailable: usize,
+    /// On a slow line or after a stall: sends that began so long before the acknowledgement that none waits for them any more.
+    pub(crate) excused: usize,
 }
 
-/// Judges what was played. `slow` says that a send may still be on the line at the end of its dispatch
-/// deadline, written but not arrived; a stop need not wait longer than that.
-pub(super) fn judge(played: &Played, slow: bool) -> Findings {
+/// What is not held against the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lenience {
+    /// A send may still be on the line at the end of its dispatch deadline, written but not arrived; a stop
+    /// need not wait longer than that.
+    pub(crate) slow_line: bool,
+    /// Nodes die and lose their database: sends get no answer, or are refused as certainly not sent.
+    pub(crate) faults: bool,
+}
+
+/// Judges what was played.
+pub(crate) fn judge(played: &Played, lenience: Lenience) -> Findings {
     let mut findings = Findings {
         races: played.races.len(),
         ..Findings::default()
@@ -48,14 +63,14 @@ pub(super) fn judge(played: &Played, slow: bool) -> Findings {
         for sent in &race.sends {
             findings.sends += 1;
             let arrived = arrivals.of_apps.remove(sent.token.as_str());
-            answered(race, sent, arrived, &mut findings);
+            answered(race, sent, arrived, lenience, &mut findings);
             let Some(arrived) = arrived else { continue };
             let under_way = sent.begun_ns <= race.posted_ns && race.posted_ns <= sent.answered_ns;
             let during =
                 race.posted_ns <= arrived.body_ns && arrived.body_ns <= race.acknowledged_ns;
             close |= under_way || during;
             findings.arrived_during += usize::from(during);
-            timely(race, sent, arrived, slow, &mut findings);
+            timely(race, sent, arrived, lenience, &mut findings);
         }
         findings.close += usize::from(close);
         let own = arrivals.own.remove(race.person.as_str()).unwrap_or(0);
@@ -74,8 +89,20 @@ pub(super) fn judge(played: &Played, slow: bool) -> Findings {
 }
 
 /// The answer and the arrival say the same, and no yes was given after the acknowledgement.
-fn answered(race: &Race, sent: &Sent, arrived: Option<&Received>, findings: &mut Findings) {
-    if sent.refused.is_some_and(|code| code != STOPPED) {
+fn answered(
+    race: &Race,
+    sent: &Sent,
+    arrived: Option<&Received>,
+    lenience: Lenience,
+    findings: &mut Findings,
+) {
+    if !sent.answered && lenience.faults {
+        findings.unanswered += 1;
+        return;
+    }
+    if sent.refused == Some(UNAVAILABLE) && lenience.faults {
+        findings.unavailable += 1;
+    } else if sent.refused.is_some_and(|code| code != STOPPED) {
         findings.wrong.push(format!("{sent:?}: another refusal"));
     }
     if sent.refused.is_none() != arrived.is_some() {
@@ -95,9 +122,16 @@ fn answered(race: &Race, sent: &Sent, arrived: Option<&Received>, findings: &mut
 }
 
 /// Law 1: nothing arrives after the acknowledgement.
-fn timely(race: &Race, sent: &Sent, arrived: &Received, slow: bool, findings: &mut Findings) {
+fn timely(
+    race: &Race,
+    sent: &Sent,
+    arrived: &Received,
+    lenience: Lenience,
+    findings: &mut Findings,
+) {
     if arrived.not_before_ns >= race.acknowledged_ns {
-        if slow && race.acknowledged_ns >= sent.begun_ns + DISPATCH_NS {
+        let forgiving = lenience.slow_line || lenience.faults;
+        if forgiving && race.acknowledged_ns >= sent.begun_ns + DISPATCH_NS {
             findings.excused += 1;
         } else {
             let by_ns = arrived.not_before_ns - race.acknowledged_ns;

@@ -16,6 +16,7 @@ use crate::support::gateway::{Gateway, messages_path, template_message, text_mes
 use crate::support::http::{Answer, Connection};
 use crate::support::settings::{ADMIN_KEY, APP_SECRET, BOT_KEY, BUSINESS, CAMPAIGN_KEY};
 use crate::support::slow_line::SlowLine;
+use crate::support::store::Store;
 use crate::support::{platform, webhook};
 
 /// Sends of one app in one race at most, until the stop is acknowledged.
@@ -23,18 +24,19 @@ const SENDS_MAX: usize = 200;
 
 /// What is played.
 #[derive(Debug)]
-pub(super) struct Scene {
-    pub(super) races: usize,
+pub(crate) struct Scene {
+    pub(crate) store: Store,
+    pub(crate) races: usize,
     /// Races at the same time.
-    pub(super) lanes: usize,
+    pub(crate) lanes: usize,
     /// How much longer requests to the platform take.
-    pub(super) line: Option<Duration>,
-    pub(super) acknowledge: Acknowledge,
+    pub(crate) line: Option<Duration>,
+    pub(crate) acknowledge: Acknowledge,
 }
 
 /// When a stop is acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Acknowledge {
+pub(crate) enum Acknowledge {
     AsTheGatewayDoes,
     /// The planted bug.
     OnceOnDisk,
@@ -42,7 +44,7 @@ pub(super) enum Acknowledge {
 
 /// By which way a stop comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Avenue {
+pub(crate) enum Avenue {
     /// The person answers STOP.
     Word,
     /// The person uses WhatsApp's own switch.
@@ -53,42 +55,45 @@ pub(super) enum Avenue {
     Api,
 }
 
-const AVENUES: [Avenue; 4] = [Avenue::Word, Avenue::Switch, Avenue::Status, Avenue::Api];
+/// All of them.
+pub(crate) const AVENUES: [Avenue; 4] = [Avenue::Word, Avenue::Switch, Avenue::Status, Avenue::Api];
 
 /// One race. All times are the simulated platform's.
 #[derive(Debug)]
-pub(super) struct Race {
-    pub(super) person: String,
-    pub(super) avenue: Avenue,
+pub(crate) struct Race {
+    pub(crate) person: String,
+    pub(crate) avenue: Avenue,
     /// Before the stop was posted.
-    pub(super) posted_ns: u64,
+    pub(crate) posted_ns: u64,
     /// After its acknowledgement had been read.
-    pub(super) acknowledged_ns: u64,
-    pub(super) sends: Vec<Sent>,
+    pub(crate) acknowledged_ns: u64,
+    pub(crate) sends: Vec<Sent>,
 }
 
 /// One send, as its app saw it.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// Goes with the message to the platform.
-    pub(super) token: String,
-    pub(super) begun_ns: u64,
-    pub(super) answered_ns: u64,
+    pub(crate) token: String,
+    pub(crate) begun_ns: u64,
+    pub(crate) answered_ns: u64,
+    /// Whether there was an answer.
+    pub(crate) answered: bool,
     /// The code of the refusal; none if it was allowed.
-    pub(super) refused: Option<u64>,
+    pub(crate) refused: Option<u64>,
 }
 
 /// What was seen.
 #[derive(Debug)]
-pub(super) struct Played {
-    pub(super) races: Vec<Race>,
-    pub(super) arrivals: Vec<Received>,
-    pub(super) took: Duration,
+pub(crate) struct Played {
+    pub(crate) races: Vec<Race>,
+    pub(crate) arrivals: Vec<Received>,
+    pub(crate) took: Duration,
 }
 
 /// Plays a scene to its end.
-pub(super) async fn play(scene: &Scene) -> Played {
-    let folder = tempfile::tempdir().expect("a folder");
+pub(crate) async fn play(scene: &Scene) -> Played {
+    let home = scene.store.home();
     let sim = Arc::new(platform::adapted(|config| config.log.requests_max = 1_000_000).await);
     let line = match scene.line {
         Some(delay) => Some(SlowLine::to(sim.addr(), delay).await),
@@ -97,7 +102,7 @@ pub(super) async fn play(scene: &Scene) -> Played {
     let upstream = line
         .as_ref()
         .map_or_else(|| sim.url(), |line| format!("http://{}", line.address));
-    let gateway = Gateway::start(folder.path(), &upstream, |settings| settings).await;
+    let gateway = Gateway::start(&home, &upstream, |settings| settings).await;
     let front = match scene.acknowledge {
         Acknowledge::AsTheGatewayDoes => None,
         Acknowledge::OnceOnDisk => Some(front::start(gateway.public, gateway.private).await),
@@ -265,6 +270,7 @@ impl App {
             token,
             begun_ns,
             answered_ns: sim.elapsed_ns(),
+            answered: true,
             refused: (!answer.status.is_success()).then(|| answer.code().unwrap_or_default()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::http::{self, Answer};
 use super::settings::{self, ADMIN_KEY, BOT_KEY, BUSINESS, NUMBER, Settings};
+use super::store::Site;
 use super::{ports, soon, webhook};
 
 /// A gateway that runs, with its folder.
@@ -27,23 +28,25 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one on free ports in front of `upstream`; `adapt` changes what the test is about.
     pub(crate) async fn start(
-        folder: &Path,
+        site: &(impl Site + ?Sized),
         upstream: &str,
         adapt: impl FnOnce(Settings) -> Settings,
     ) -> Self {
         let [public, private] = ports::free();
-        Self::start_at(folder, upstream, public, private, adapt).await
+        Self::start_at(site, upstream, public, private, adapt).await
     }
 
     /// Starts one on given ports, so that the platform can be told where webhooks go beforehand.
     pub(crate) async fn start_at(
-        folder: &Path,
+        site: &(impl Site + ?Sized),
         upstream: &str,
         public: SocketAddr,
         private: SocketAddr,
         adapt: impl FnOnce(Settings) -> Settings,
     ) -> Self {
-        adapt(Settings::new(folder, upstream, public, private)).write(folder);
+        let folder = site.folder();
+        let settings = site.settle(Settings::new(folder, upstream, public, private));
+        adapt(settings).write(folder);
         let mut gateway = Self {
             public,
             private,
@@ -109,7 +112,7 @@ impl Gateway {
         self.folder.join("greenline.toml")
     }
 
-    /// The store's file.
+    /// The store's file, if it is SQLite's.
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.join("greenline.db")
     }

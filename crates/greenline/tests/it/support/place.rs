@@ -2,38 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::command::{Ran, run_in, run_with};
 use super::ports;
 use super::settings::Settings;
+use super::store::{Home, Site as _, Store};
 
 /// An address where nothing listens: commands that need no platform must do without.
 pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A folder for one test.
-#[derive(Debug)]
 pub(crate) struct Place {
-    folder: TempDir,
+    home: Home,
 }
 
 impl Place {
     /// With the sample business and no platform.
-    pub(crate) fn new() -> Self {
-        Self::with(|settings| settings)
+    pub(crate) fn new(store: Store) -> Self {
+        Self::with(store, |settings| settings)
     }
 
     /// With settings as the test wants them.
-    pub(crate) fn with(adapt: impl FnOnce(Settings) -> Settings) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+    pub(crate) fn with(store: Store, adapt: impl FnOnce(Settings) -> Settings) -> Self {
+        let home = store.home();
         let [public, private] = ports::free();
-        adapt(Settings::new(folder.path(), NOWHERE, public, private)).write(folder.path());
-        Self { folder }
+        let settings = Settings::new(home.path(), NOWHERE, public, private);
+        adapt(home.settle(settings)).write(home.path());
+        Self { home }
     }
 
     /// Where it is.
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.home.path()
     }
 
     /// The configuration's file.

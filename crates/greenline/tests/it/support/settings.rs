@@ -29,6 +29,25 @@ pub(crate) const SECRETS: [&str; 6] = [
     ADMIN_KEY,
 ];
 
+/// The same keys for every node.
+const KEYS: &str = r#"
+[[key]]
+id = "link-00000001"
+use = "link"
+made = "2026-11-25T00:00:00Z"
+secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+[[key]]
+id = "log-00000001"
+use = "log"
+made = "2026-11-25T00:00:00Z"
+secret = "QUJDREVGR0hJSktMTU5PUEFCQ0RFRkdISUpLTE1OT1A="
+[[key]]
+id = "erasure-00000001"
+use = "erasure"
+made = "2026-11-25T00:00:00Z"
+secret = "YWJjZGVmZ2hpamtsbW5vcGFiY2RlZmdoaWprbG1ub3A="
+"#;
+
 /// A configuration that is being put together.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -109,6 +128,14 @@ impl Settings {
         self
     }
 
+    /// Leaves one value of a section out.
+    #[must_use]
+    pub(crate) fn without(mut self, path: &[&str; 2]) -> Self {
+        let section = self.table.get_mut(path[0]).and_then(Value::as_table_mut);
+        section.expect("a section").remove(path[1]);
+        self
+    }
+
     /// Lets an app's webhooks go to an address.
     #[must_use]
     pub(crate) fn relaying(self, app: usize, url: &str, secret: &str) -> Self {
@@ -117,10 +144,25 @@ impl Settings {
             .with(&["business", "0", "app", &place, "relay_secret"], secret)
     }
 
+    fn is_on_postgres(&self) -> bool {
+        let store = self.table.get("store");
+        let url = store.and_then(|store| store.get("url")?.as_str());
+        // Only addresses with a password are put into a file.
+        let in_file = store.is_some_and(|store| store.get("url_file").is_some());
+        in_file || url.is_some_and(|url| url.starts_with("postgres"))
+    }
+
     /// Writes it into a folder.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join("greenline.toml");
-        let text = toml::to_string(&self.table).expect("a configuration that can be written");
+        let mut settings = self.clone();
+        // Beside a SQLite store the program makes its keys itself; nodes of one database must share them.
+        if settings.is_on_postgres() {
+            let keys = folder.join("shared.keys");
+            std::fs::write(&keys, KEYS).expect("a folder that can be written");
+            settings = settings.with(&["keys", "file"], keys.display().to_string());
+        }
+        let text = toml::to_string(&settings.table).expect("a configuration that can be written");
         std::fs::write(&path, text).expect("a folder that can be written");
         path
     }

@@ -1,0 +1,317 @@
+//! Ways out as this installation knows them: what the configuration says, who took them, what probes found.
+//!
+//! Decisions about asks look here (see `greenline_policy::avenue`): an ask goes only while a way out is open
+//! that needs no notification. What is known is read from the ledger, so that every node and every command
+//! answers alike, and kept for a moment, so that sends don't read it each time. Without a store nothing counts
+//! as proved.
+//!
+//! A closing avenue is told loudly, once: in the log, in the metrics and on the pages.
+
+pub mod probe;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use greenline_ledger::LedgerError;
+use greenline_ledger::avenue::Walk;
+use greenline_ledger::types::{BusinessIx, Effect};
+use greenline_policy::avenue::{Api, Avenue, Finding, Known, audit, only_notifications};
+use greenline_policy::decide::Rules;
+use tokio::sync::watch;
+
+use crate::app::{App, Shared};
+use crate::config::Config;
+use crate::directory::Business;
+
+/// For how long what was read is good enough to decide by.
+const FRESH: Duration = Duration::from_secs(5);
+/// How often the uses of one avenue are written down at most.
+const USE_EVERY_MS: i64 = 60 * 60 * 1_000;
+/// How often it is looked whether an avenue closed.
+const WATCH_EVERY: Duration = Duration::from_secs(60);
+/// How often every avenue is walked.
+pub const PROBE_EVERY_MS: i64 = 6 * 60 * 60 * 1_000;
+
+/// What is known of every business's ways out.
+#[derive(Debug)]
+pub struct Avenues {
+    places: Vec<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    kept: Mutex<Option<(Known, Instant)>>,
+    reading: tokio::sync::Mutex<()>,
+    /// When somebody last wrote, as this process heard it.
+    heard_ms: AtomicI64,
+}
+
+impl Avenues {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let place = |_: &crate::config::Business| Place {
+            kept: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
+            heard_ms: AtomicI64::new(i64::MIN),
+        };
+        Self {
+            places: config.business.iter().map(place).collect(),
+        }
+    }
+
+    fn place(&self, business: BusinessIx) -> Option<&Place> {
+        self.places.get(business.0 as usize)
+    }
+}
+
+impl Place {
+    fn kept(&self) -> Option<(Known, Instant)> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut known, read_at) = kept.clone()?;
+        self.add_heard(&mut known);
+        Some((known, read_at))
+    }
+
+    fn keep(&self, known: &Known, read_at: Instant) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((known.clone(), read_at));
+    }
+
+    fn add_heard(&self, known: &mut Known) {
+        let heard_ms = self.heard_ms.load(Ordering::Relaxed);
+        if heard_ms > i64::MIN {
+            known.inbound_ms = known.inbound_ms.max(Some(heard_ms));
+        }
+    }
+}
+
+/// What the configuration says; nothing proved.
+fn configured(app: &App, business: &Business) -> Known {
+    let config = &business.config;
+    let served = |meta_app: &crate::config::MetaApp| {
+        !meta_app.app_secret.is_empty() && meta_app.businesses.contains(&config.id)
+    };
+    Known {
+        has_number: !config.number.is_empty(),
+        hears: !config.app_secret.is_empty() || app.config.meta_app.iter().any(served),
+        makes_links: !app.config.listen.public_url.is_empty(),
+        page_is_published: !config.avenues.preference_page_published_at.is_empty(),
+        staff_is_named: !config.avenues.staff.trim().is_empty(),
+        api: match config.avenues.api {
+            None => Api::Unsaid,
+            Some(true) => Api::Used,
+            Some(false) => Api::Unused,
+        },
+        ..Known::default()
+    }
+}
+
+/// Everything known of a business's ways out, read now.
+///
+/// # Errors
+/// The ledger's.
+pub async fn read(app: &App, business: &Business) -> Result<Known, LedgerError> {
+    let at = app.clock.instant();
+    let mut known = configured(app, business);
+    let numbers = &business.config.number;
+    let numbers: Vec<&str> = numbers.iter().map(|n| n.phone_number_id.as_str()).collect();
+    app.ledger
+        .avenues(business.ix, &numbers, &mut known)
+        .await?;
+    if let Some(place) = app.avenues.place(business.ix) {
+        place.keep(&known, at);
+        place.add_heard(&mut known);
+    }
+    Ok(known)
+}
+
+/// What is known, not older than [`FRESH`] while the store can be read.
+async fn known(app: &App, business: &Business) -> Known {
+    let fresh = |place: &Place| {
+        place
+            .kept()
+            .filter(|(_, read_at)| app.clock.instant().duration_since(*read_at) < FRESH)
+            .map(|(known, _)| known)
+    };
+    let Some(place) = app.avenues.place(business.ix) else {
+        return configured(app, business);
+    };
+    if let Some(known) = fresh(place) {
+        return known;
+    }
+    // One reads, the others wait for what it finds.
+    let _reading = place.reading.lock().await;
+    if let Some(known) = fresh(place) {
+        return known;
+    }
+    match read(app, business).await {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
+            place
+                .kept()
+                .map_or_else(|| configured(app, business), |(known, _)| known)
+        }
+    }
+}
+
+/// The rules that a template is decided by.
+pub(crate) async fn rules(app: &App, business: BusinessIx, now_ms: i64) -> Rules {
+    let business = app.directory.business(business);
+    Rules {
+        only_notifications: only_notifications(&known(app, business).await, now_ms),
+        ..business.rules
+    }
+}
+
+/// The latest moment at which somebody wrote to a number of the business, among what a webhook taught.
+pub(crate) fn last_written(business: &Business, effects: &[Effect]) -> Option<i64> {
+    let is_ours = |number: &str| {
+        let mut ours = business.config.number.iter();
+        ours.any(|known| known.phone_number_id == number)
+    };
+    let wrote = |effect: &Effect| match effect {
+        Effect::Wrote { at_ms, number, .. } if is_ours(number) => Some(*at_ms),
+        _ => None,
+    };
+    effects.iter().filter_map(wrote).max()
+}
+
+/// Somebody wrote to a number, and that is on disk.
+pub(crate) fn heard(app: &App, business: BusinessIx, at_ms: Option<i64>) {
+    if let (Some(place), Some(at_ms)) = (app.avenues.place(business), at_ms) {
+        place.heard_ms.fetch_max(at_ms, Ordering::Relaxed);
+    }
+}
+
+/// A person's no came by this avenue, and that is on disk. Never fails: the no is what counts.
+pub(crate) async fn used(app: &App, business: BusinessIx, avenue: Avenue) {
+    let now_ms = app.clock.now_ms();
+    let place = app.avenues.place(business);
+    let last_ms = place
+        .and_then(Place::kept)
+        .and_then(|(known, _)| known.track(avenue).used_ms);
+    if last_ms.is_some_and(|last_ms| now_ms < last_ms.saturating_add(USE_EVERY_MS)) {
+        return;
+    }
+    proved(app, business, &[(avenue, Walk::Used)], now_ms).await;
+}
+
+/// Writes proofs down and has the next look read them.
+async fn proved(app: &App, business: BusinessIx, walks: &[(Avenue, Walk)], at_ms: i64) -> bool {
+    let written = app.ledger.prove_avenues(business, walks, at_ms).await;
+    if let Err(error) = &written {
+        tracing::warn!(%error, "that a way out was taken could not be written down");
+    }
+    let business = app.directory.business(business);
+    written.is_ok() && read(app, business).await.is_ok()
+}
+
+/// Whether notifications would be the only way out of anything.
+#[must_use]
+pub fn is_shut_in(known: &Known, now_ms: i64) -> bool {
+    only_notifications(known, now_ms) != greenline_policy::avenue::OnlyNotifications::default()
+}
+
+/// Avenues that count and are open.
+fn open_ones(findings: &[Finding]) -> BTreeSet<Avenue> {
+    findings
+        .iter()
+        .filter(|finding| finding.open && finding.counts)
+        .map(|finding| finding.avenue)
+        .collect()
+}
+
+/// Watches every avenue and walks them in turn, until told to stop.
+pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
+    let mut before: Vec<Option<BTreeSet<Avenue>>> = vec![None; app.avenues.places.len()];
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+            _ = stop.changed() => return,
+        }
+        for (business, before) in app.directory.businesses().zip(&mut before) {
+            if let Err(error) = watch_one(&app, business, before).await {
+                tracing::warn!(%error, business.id = %business.config.id, "ways out could not be looked at");
+            }
+        }
+    }
+}
+
+/// Looks at one business: probes what is due, and tells what closed since the last look.
+async fn watch_one(
+    app: &Shared,
+    business: &Business,
+    before: &mut Option<BTreeSet<Avenue>>,
+) -> Result<(), LedgerError> {
+    let mut known = read(app, business).await?;
+    let now_ms = app.clock.now_ms();
+    // The newest probe on record keeps other nodes from probing too; two at once do no harm.
+    let last_ms = known.tracks.iter().flat_map(|t| [t.probed_ms, t.failed_ms]);
+    let due = last_ms
+        .flatten()
+        .max()
+        .is_none_or(|last_ms| now_ms >= last_ms.saturating_add(PROBE_EVERY_MS));
+    if due {
+        probe::all(app, business).await;
+        known = read(app, business).await?;
+    }
+    let open = open_ones(&audit(&known, now_ms));
+    for avenue in before
+        .iter()
+        .flatten()
+        .filter(|avenue| !open.contains(avenue))
+    {
+        closed(business, *avenue, &audit(&known, now_ms));
+    }
+    if open.is_empty() && before.as_ref().is_none_or(|before| !before.is_empty()) {
+        tracing::warn!(
+            business.id = %business.config.id,
+            "notifications would be the only way out: every ask is refused; `greenline avenues` says what is missing"
+        );
+    }
+    *before = Some(open);
+    Ok(())
+}
+
+/// Tells that an avenue closed. The one place from which an `avenue.closed` event goes out.
+fn closed(business: &Business, avenue: Avenue, findings: &[Finding]) {
+    let missing = findings
+        .iter()
+        .find(|finding| finding.avenue == avenue)
+        .and_then(|finding| finding.missing);
+    tracing::warn!(
+        business.id = %business.config.id,
+        avenue = avenue.as_str(),
+        missing = missing.map_or("", |missing| missing.as_str()),
+        "a way out closed"
+    );
+}
+
+/// `greenline_avenue_open`, of those businesses whose ways out were looked at, in the text format of
+/// Prometheus.
+pub(crate) fn gauges(app: &App) -> String {
+    let mut text = String::from(
+        "# HELP greenline_avenue_open Whether a way out is open.\n# TYPE greenline_avenue_open gauge\n",
+    );
+    let now_ms = app.clock.now_ms();
+    for business in app.directory.businesses() {
+        let kept = app.avenues.place(business.ix).and_then(Place::kept);
+        let Some((known, _)) = kept else { continue };
+        let findings = audit(&known, now_ms);
+        for avenue in Avenue::ALL {
+            let open = findings.iter().any(|f| f.avenue == avenue && f.open);
+            let _ = writeln!(
+                text,
+                "greenline_avenue_open{{business=\"{}\",avenue=\"{}\"}} {}",
+                business.config.id,
+                avenue.as_str(),
+                u8::from(open)
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,251 @@
+//! Erasing a person: what goes, and the one thing that stays.
+//!
+//! A person's no outlives their data. Each identifier of someone erased is replaced by a *pseudonym*, a keyed
+//! hash of it, under which the scopes and times of what they said stay without anything that tells who
+//! said it. Whoever is not known by an identifier is looked for under its pseudonym too, so that a number
+//! that comes back, by a send or in a file, meets its old no. Only yeses dated after the erasure count then.
+//!
+//! Pseudonyms have the form of a user id of the country `ZZ`, which no country has, so that they stand
+//! wherever an identifier stands. Without the key nobody can try numbers until one fits; whoever retires a
+//! key gives up every no that was kept under it. This module never logs and never prints a secret.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use greenline_policy::consent::{EventId, EventKind};
+use greenline_policy::identity::{Identifier, Phone};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::error::LedgerError;
+use crate::flight::Watch;
+use crate::types::{Actor, BusinessIx, Evidence, NewEvent};
+
+/// What every pseudonym begins with.
+const PREFIX: &str = "ZZ.erased";
+/// Bytes of one block of the hash.
+const BLOCK: usize = 64;
+/// Fields of an event's leaf that go; only the method stays of the evidence.
+const EVENT_FIELDS: [&str; 11] = [
+    "person",
+    "evidence.wording",
+    "evidence.wording_version",
+    "evidence.business_name",
+    "evidence.source",
+    "evidence.ip",
+    "evidence.message_id",
+    "evidence.file",
+    "evidence.extra",
+    "actor",
+    "key",
+];
+/// The field of a decision's leaf that says whom it was about.
+pub(crate) const DECISION_FIELDS: [&str; 1] = ["people"];
+
+/// Who stands as the actor of an event whose person was erased.
+pub(crate) const NOBODY: &str = "erased";
+
+/// A key that identifiers are hashed with.
+#[derive(Clone)]
+pub struct ErasureKey {
+    /// Eight hexadecimal digits that name it.
+    pub id: Box<str>,
+    /// The secret.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for ErasureKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErasureKey({})", self.id)
+    }
+}
+
+/// The keys of a store, newest first; shared by all who look people up.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Keys(Arc<RwLock<Arc<[ErasureKey]>>>);
+
+impl Keys {
+    /// From now on these.
+    pub(crate) fn set(&self, keys: Vec<ErasureKey>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+    }
+
+    /// The keys as they are now.
+    fn now(&self) -> Arc<[ErasureKey]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Under what an identifier may have been kept, by every key.
+    pub(crate) fn pseudonyms(&self, business: &str, canonical: &Identifier) -> Vec<Identifier> {
+        if is_pseudonym(canonical) {
+            return Vec::new();
+        }
+        let keys = self.now();
+        let made = keys.iter().map(|key| pseudonym(key, business, canonical));
+        made.flatten().collect()
+    }
+
+    /// What an identifier is to be replaced by; itself, when it is a pseudonym; nothing without a key.
+    pub(crate) fn newest(&self, business: &str, canonical: &Identifier) -> Option<Identifier> {
+        if is_pseudonym(canonical) {
+            return Some(canonical.clone());
+        }
+        pseudonym(self.now().first()?, business, canonical)
+    }
+}
+
+/// Whether an identifier is what stays of an erased one.
+#[must_use]
+pub fn is_pseudonym(identifier: &Identifier) -> bool {
+    matches!(identifier, Identifier::User(user) if user.reveal().starts_with(PREFIX))
+}
+
+fn pseudonym(key: &ErasureKey, business: &str, canonical: &Identifier) -> Option<Identifier> {
+    let text = format!("{business}\u{0}{}", canonical.reveal());
+    let hash = keyed_hash(&key.secret, text.as_bytes());
+    let mut name = String::with_capacity(PREFIX.len() + 72);
+    name.push_str(PREFIX);
+    name.push_str(&key.id);
+    for byte in hash {
+        for nibble in [byte >> 4, byte & 15] {
+            name.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    Identifier::parse(&name)
+}
+
+/// HMAC with SHA-256, after RFC 2104.
+fn keyed_hash(secret: &[u8; 32], text: &[u8]) -> [u8; 32] {
+    let (mut inner, mut outer) = ([0x36_u8; BLOCK], [0x5c_u8; BLOCK]);
+    for ((inner, outer), byte) in inner.iter_mut().zip(&mut outer).zip(secret) {
+        *inner ^= byte;
+        *outer ^= byte;
+    }
+    let first = Sha256::new().chain_update(inner).chain_update(text);
+    let second = Sha256::new().chain_update(outer);
+    second.chain_update(first.finalize()).finalize().into()
+}
+
+/// What stays of an event's evidence and of its actor, and the fields of its leaf that go. An erasure itself
+/// is no act of the person: who did it and why is kept.
+pub(crate) fn left_of(event: &NewEvent) -> (Evidence, Actor, &'static [&'static str]) {
+    if event.kind == EventKind::Erased {
+        return (
+            event.evidence.clone(),
+            event.actor.clone(),
+            &["person", "key"],
+        );
+    }
+    let evidence = Evidence {
+        method: event.evidence.method.clone(),
+        ..Evidence::default()
+    };
+    (evidence, Actor(NOBODY.into()), &EVENT_FIELDS)
+}
+
+/// What is asked of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Erase {
+    /// Whose person.
+    pub(crate) business: BusinessIx,
+    /// Any of their identifiers.
+    pub(crate) identifier: Identifier,
+    /// What is recorded of it; yeses up to then count no more.
+    pub(crate) event: NewEvent,
+    /// What was found of theirs before the store was asked to change anything.
+    pub(crate) found: Found,
+}
+
+/// What a look through a store found of a person, up to where it looked.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Found {
+    /// The texts that were looked for.
+    pub(crate) texts: Vec<String>,
+    /// Rows found, and up to which number everything was looked at: decisions, deliveries, replies, timeline.
+    pub(crate) rows: [(Vec<i64>, i64); 4],
+}
+
+/// What an erasure did.
+#[derive(Clone, Default, Debug)]
+pub struct Erased {
+    /// The event that stays.
+    pub event: EventId,
+    /// Sends allowed earlier; wait for them before answering.
+    pub flights: Vec<Watch>,
+    /// Entries of the ledger that turned out to be this person.
+    pub people: u64,
+    /// Identifiers replaced by a keyed hash.
+    pub identifiers: u64,
+    /// Consent events whose evidence went.
+    pub events: u64,
+    /// Decisions that no longer say about whom they were.
+    pub decisions: u64,
+    /// Deliveries whose bytes went.
+    pub deliveries: u64,
+    /// Deliveries that an app still waits for: their bytes go as soon as it has them.
+    pub waiting: u64,
+}
+
+/// Every way in which an identifier may be written in a delivery or a record.
+pub(crate) fn spellings(canonical: &Identifier) -> Vec<String> {
+    let Identifier::Phone(phone) = canonical else {
+        return vec![canonical.reveal()];
+    };
+    let digits = phone.digits();
+    let others = [
+        Some(digits),
+        // Mexico with its 1, Brazil without the ninth digit, Argentina without the 9.
+        (digits / 10_000_000_000 == 52).then(|| 521 * 10_000_000_000 + digits % 10_000_000_000),
+        (digits / 100_000_000_000 == 55)
+            .then(|| digits / 1_000_000_000 * 100_000_000 + digits % 100_000_000),
+        (digits / 10_000_000_000 == 549).then(|| 54 * 10_000_000_000 + digits % 10_000_000_000),
+    ];
+    let same = others.into_iter().flatten().filter(|other| {
+        Phone::from_digits(*other).is_some_and(|other| other.canonical().0 == *phone)
+    });
+    same.map(|digits| digits.to_string()).collect()
+}
+
+/// Whether any of the texts stands in the bytes by itself: not as a part of a longer number or word.
+pub(crate) fn mentions(bytes: &[u8], texts: &[String]) -> bool {
+    let apart = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    texts.iter().any(|text| {
+        let text = text.as_bytes();
+        !text.is_empty()
+            && bytes.windows(text.len()).enumerate().any(|(at, window)| {
+                window == text
+                    && apart(at.checked_sub(1).and_then(|at| bytes.get(at)))
+                    && apart(bytes.get(at + text.len()))
+            })
+    })
+}
+
+/// A decision's record without the people that `replace` names a pseudonym for; `None` when it has none of
+/// them. What was known of them stays, so that the decision can be judged again.
+pub(crate) fn without_people(
+    record: &str,
+    replace: impl Fn(Option<u64>, &Identifier) -> Option<Identifier>,
+) -> Result<Option<String>, LedgerError> {
+    let unreadable = || LedgerError::unreadable("a decision that is to be erased");
+    let mut record: Value = serde_json::from_str(record).map_err(|_| unreadable())?;
+    let people = record.get_mut("people").and_then(Value::as_array_mut);
+    let mut changed = false;
+    for entry in people.into_iter().flatten() {
+        let person = entry.get("person").and_then(Value::as_u64);
+        let code = entry.get_mut("identifier").ok_or_else(unreadable)?;
+        let identifier = match (code.as_u64(), code.as_str()) {
+            (Some(digits), _) => Phone::from_digits(digits).map(Identifier::Phone),
+            (None, Some(text)) => Identifier::parse(text),
+            (None, None) => None,
+        };
+        let identifier = identifier.ok_or_else(unreadable)?;
+        if is_pseudonym(&identifier) {
+            continue;
+        }
+        if let Some(kept) = replace(person, &identifier.canonical().0) {
+            *code = Value::String(kept.reveal());
+            changed = true;
+        }
+    }
+    Ok(changed.then(|| record.to_string()))
+}

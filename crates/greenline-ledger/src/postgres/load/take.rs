@@ -1,0 +1,239 @@
+//! From the rows that were found to what is known of each person and of the platform.
+
+use rustc_hash::FxHashMap;
+use tokio_postgres::Row;
+
+use super::{
+    Around, Depth, Found, Known, LinkRow, Name, OpenSend, PeopleAsks, PeopleRows, Snapshot,
+    WindowRow,
+};
+use crate::codec::{ban_of, decode_head, restriction_kind};
+use crate::error::LedgerError;
+use crate::postgres::rows::{
+    boxed, category, event_row, identifier, identifier_row, maybe_boxed, person, seq,
+};
+use crate::postgres::trouble::Trouble;
+use crate::postgres::wants::KeyKind;
+use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
+use crate::types::{BusinessIx, PersonId};
+
+impl Snapshot {
+    /// Takes what [`super::first_round`] found; who was named.
+    pub(super) fn take_first(
+        &mut self,
+        around: &Around<'_>,
+        found: &Found,
+    ) -> Result<Vec<(Name, PersonId)>, Trouble> {
+        for row in &found.clock {
+            self.now_ms = row.try_get(0)?;
+        }
+        for row in &found.keys {
+            let (Some(business), Some(kind)) =
+                (around.ix(row.try_get(0)?), KeyKind::of(row.try_get(1)?))
+            else {
+                continue;
+            };
+            self.keys
+                .insert((business, kind, boxed(row, 2)?), row.try_get(3)?);
+        }
+        self.platform(around, found)?;
+        let mut named = Vec::with_capacity(found.names.len());
+        for row in &found.names {
+            if let Some(business) = around.ix(row.try_get(0)?) {
+                let name = (business, identifier(row.try_get(1)?)?);
+                named.push((name, person(row.try_get(2)?)));
+            }
+        }
+        Ok(named)
+    }
+
+    fn platform(&mut self, around: &Around<'_>, found: &Found) -> Result<(), Trouble> {
+        for row in &found.templates {
+            let Some(business) = around.ix(row.try_get(0)?) else {
+                continue;
+            };
+            let read = TemplateRow {
+                template_id: None,
+                category: category(row.try_get(4)?)?,
+                status: maybe_boxed(row, 5)?,
+                is_ask: row.try_get(6)?,
+                at_ms: row.try_get(7)?,
+            };
+            let platform = &mut self.state.business_mut(business)?.platform;
+            let _ = platform.set_template(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, read);
+        }
+        for row in &found.numbers {
+            let Some(business) = around.ix(row.try_get(0)?) else {
+                continue;
+            };
+            let read = NumberRow {
+                status: maybe_boxed(row, 2)?,
+                rating: maybe_boxed(row, 3)?,
+                at_ms: row.try_get(4)?,
+            };
+            let platform = &mut self.state.business_mut(business)?.platform;
+            let _ = platform.set_number(row.try_get(1)?, read);
+        }
+        let mut accounts: FxHashMap<(BusinessIx, Box<str>), AccountRow> = FxHashMap::default();
+        for row in &found.accounts {
+            let Some(business) = around.ix(row.try_get(0)?) else {
+                continue;
+            };
+            let account = accounts.entry((business, boxed(row, 1)?)).or_default();
+            account.ban =
+                ban_of(row.try_get(2)?).ok_or_else(|| LedgerError::unreadable("a ban state"))?;
+            account.ban_at_ms = row.try_get(3)?;
+        }
+        for row in &found.restrictions {
+            let Some(business) = around.ix(row.try_get(0)?) else {
+                continue;
+            };
+            let kind = restriction_kind(row.try_get(3)?)
+                .ok_or_else(|| LedgerError::unreadable("a restriction"))?;
+            let read = RestrictionRow {
+                kind,
+                named: boxed(row, 2)?,
+                until_ms: row.try_get(4)?,
+                at_ms: row.try_get(5)?,
+            };
+            accounts
+                .entry((business, boxed(row, 1)?))
+                .or_default()
+                .restrictions
+                .push(read);
+        }
+        for ((business, waba_id), account) in accounts {
+            let platform = &mut self.state.business_mut(business)?.platform;
+            let _ = platform.set_account(&waba_id, account);
+        }
+        Ok(())
+    }
+
+    /// Takes what [`super::people_rows`] found.
+    pub(super) fn take(
+        &mut self,
+        around: &Around<'_>,
+        asks: &PeopleAsks,
+        rows: &PeopleRows,
+    ) -> Result<(), Trouble> {
+        // Some may have been loaded before, less deep: all of theirs is read anew.
+        if asks
+            .histories
+            .iter()
+            .any(|person| self.people.contains_key(person))
+        {
+            self.open
+                .retain(|send| !asks.histories.contains(&send.person));
+        }
+        self.take_people(around, asks, rows)?;
+        self.take_heads(&rows.heads)?;
+        self.take_history(rows)?;
+        self.take_windows(&rows.windows)?;
+        self.take_sends(asks, &rows.sends)?;
+        self.take_links(&rows.links)
+    }
+
+    fn take_people(
+        &mut self,
+        around: &Around<'_>,
+        asks: &PeopleAsks,
+        rows: &PeopleRows,
+    ) -> Result<(), Trouble> {
+        for row in &rows.people {
+            let id = person(row.try_get(0)?);
+            // Of a business that the configuration no longer names: nobody asks for it.
+            let business = around.ix(row.try_get(1)?).unwrap_or(BusinessIx(u32::MAX));
+            let mut known = Known::new(business, Some(row.try_get(2)?));
+            known.last_seq = seq(row.try_get(3)?);
+            // In the order of ids.
+            if asks.heads.binary_search(&id).is_ok() {
+                known.depth = Depth::Head;
+            }
+            self.people.insert(id, known);
+        }
+        Ok(())
+    }
+
+    fn take_heads(&mut self, heads: &[Row]) -> Result<(), Trouble> {
+        for row in heads {
+            let spelling = usize::try_from(row.try_get::<_, i64>(1)?).unwrap_or(usize::MAX);
+            let known = self.people.get_mut(&person(row.try_get(0)?));
+            if let Some(place) = known.and_then(|known| known.heads.get_mut(spelling)) {
+                *place = Some(Box::new(decode_head(row.try_get(2)?)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_history(&mut self, rows: &PeopleRows) -> Result<(), Trouble> {
+        for row in &rows.identifiers {
+            let (owner, read) = identifier_row(row)?;
+            if let Some(known) = self.people.get_mut(&owner) {
+                self.owners
+                    .insert((known.business, read.canonical.clone()), owner);
+                known.identifiers.push(read);
+            }
+        }
+        for row in &rows.events {
+            let (owner, read) = event_row(row)?;
+            let dedup = maybe_boxed(row, 8)?;
+            let Some(known) = self.people.get_mut(&owner) else {
+                continue;
+            };
+            if let Some(key) = dedup {
+                let id = i64::try_from(read.id.0).unwrap_or(i64::MAX);
+                self.keys.insert((known.business, KeyKind::Event, key), id);
+            }
+            known.events.push(read);
+        }
+        Ok(())
+    }
+
+    fn take_windows(&mut self, windows: &[Row]) -> Result<(), Trouble> {
+        for row in windows {
+            let read = WindowRow {
+                wrote_at_ms: row.try_get(2)?,
+                free_until_ms: row.try_get(3)?,
+                call_at_ms: row.try_get(4)?,
+                call_until_ms: row.try_get(5)?,
+            };
+            if let Some(known) = self.people.get_mut(&person(row.try_get(0)?)) {
+                known.windows.insert(boxed(row, 1)?, read);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_sends(&mut self, asks: &PeopleAsks, sends: &[Row]) -> Result<(), Trouble> {
+        for row in sends {
+            let hash: &[u8] = row.try_get(5)?;
+            let body_hash = hash
+                .try_into()
+                .map_err(|_| LedgerError::unreadable("the hash of a body"))?;
+            self.open.push(OpenSend {
+                person: person(row.try_get(0)?),
+                seq: seq(row.try_get(1)?),
+                ours: row.try_get::<_, i64>(2)? == asks.token,
+                at_ms: row.try_get(3)?,
+                age_ms: row.try_get(4)?,
+                body_hash,
+                unknown: row.try_get::<_, Option<&str>>(6)?.is_some(),
+                lives: row.try_get(7)?,
+            });
+        }
+        Ok(())
+    }
+
+    fn take_links(&mut self, links: &[Row]) -> Result<(), Trouble> {
+        for row in links {
+            self.links.insert(LinkRow {
+                one: person(row.try_get(0)?),
+                kind: row.try_get(1)?,
+                other: person(row.try_get(2)?),
+                at_ms: row.try_get(3)?,
+                left: boxed(row, 4)?,
+            });
+        }
+        Ok(())
+    }
+}

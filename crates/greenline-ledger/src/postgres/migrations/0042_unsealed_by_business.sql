@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS unsealed_by_business ON unsealed (business, seq);

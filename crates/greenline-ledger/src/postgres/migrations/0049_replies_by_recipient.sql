@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS replies_by_recipient ON replies (business, recipient);

@@ -1,0 +1,209 @@
+//! What became of sends, written for a whole batch at once. It may be written twice: it says the same then.
+
+use rustc_hash::FxHashMap;
+use tokio_postgres::types::ToSql;
+
+use super::connect::Link;
+use super::pipeline::{Step, change, in_order};
+use super::rows::{person, seq_column, shard, shard_of_text};
+use super::sql;
+use super::trouble::Trouble;
+use crate::codec::rows::{decode_list, encode_list};
+use crate::error::LedgerError;
+use crate::types::{DecisionId, Outcome};
+
+/// Statements that this runs.
+pub(super) const STATEMENTS: &[&str] = &[sql::SETTLE, sql::PUT_MESSAGES];
+
+/// An outcome, of all that was said of one decision.
+#[derive(Debug)]
+pub(super) struct Settled {
+    shard: i64,
+    seq: i64,
+    outcome: &'static str,
+    code: Option<i64>,
+    message_id: Option<Box<str>>,
+    more_ids: Option<String>,
+}
+
+impl Settled {
+    /// The last word about each decision, and the ids that any word gave.
+    pub(super) fn of(settles: &[(DecisionId, Outcome)]) -> Result<Vec<Self>, LedgerError> {
+        let mut places: FxHashMap<u64, usize> = FxHashMap::default();
+        let mut settled: Vec<Settled> = Vec::with_capacity(settles.len());
+        for (id, outcome) in settles {
+            let (outcome, code, ids): (_, Option<u32>, &[Box<str>]) = match outcome {
+                Outcome::Accepted { message_ids } => ("accepted", None, message_ids),
+                Outcome::Rejected { code } => ("rejected", Some(*code), &[]),
+                Outcome::NotSent => ("not_sent", None, &[]),
+                Outcome::Unknown => ("unknown", None, &[]),
+            };
+            let more_ids = match ids {
+                [_, more @ ..] if !more.is_empty() => {
+                    Some(encode_list(more.iter().map(|id| &**id))?)
+                }
+                _ => None,
+            };
+            let mut new = Settled {
+                shard: i64::from(id.shard.0),
+                seq: seq_column(id.seq),
+                outcome,
+                code: code.map(i64::from),
+                message_id: ids.first().cloned(),
+                more_ids,
+            };
+            match places.get(&id.seq).and_then(|at| settled.get_mut(*at)) {
+                Some(old) => {
+                    new.message_id = new.message_id.or_else(|| old.message_id.take());
+                    new.more_ids = new.more_ids.or_else(|| old.more_ids.take());
+                    *old = new;
+                }
+                None => {
+                    places.insert(id.seq, settled.len());
+                    settled.push(new);
+                }
+            }
+        }
+        Ok(settled)
+    }
+}
+
+/// Writes outcomes in one round trip, and in a second one those of sends to several people; whether there were
+/// such, for what is loaded at the same time has not seen them. [`STATEMENTS`] must be ready.
+pub(super) async fn settle(link: &Link, settled: &[Settled]) -> Result<bool, Trouble> {
+    if settled.is_empty() {
+        return Ok(false);
+    }
+    let others = write(link, settled.iter().map(|one| (one.shard, one)), true).await?;
+    let mut more: Vec<(i64, &Settled)> = Vec::new();
+    for (seq, people) in others {
+        let of = settled.iter().find(|one| one.seq == seq);
+        for (other, of) in decode_list(&people)?.iter().zip(of.into_iter().cycle()) {
+            let other: u64 = other
+                .parse()
+                .map_err(|_| LedgerError::unreadable("another addressee"))?;
+            more.push((shard(person(other as i64)), of));
+        }
+    }
+    if more.is_empty() {
+        return Ok(false);
+    }
+    write(link, more.into_iter(), false).await?;
+    Ok(true)
+}
+
+/// Other people of a send, by its number.
+type Others = Vec<(i64, String)>;
+
+/// One transaction, and so one flush; the database refuses its commit once anything before it failed.
+async fn write<'s>(
+    link: &Link,
+    settled: impl Iterator<Item = (i64, &'s Settled)>,
+    with_ids: bool,
+) -> Result<Others, Trouble> {
+    let rows = Outcomes::of(settled);
+    let messages = if with_ids {
+        Messages::of(&rows)
+    } else {
+        Messages::default()
+    };
+    let mut others = Others::new();
+    let settle = async {
+        for row in &link.ask(sql::SETTLE, &rows.columns()).await? {
+            if let Some(people) = row.try_get::<_, Option<String>>(1)? {
+                others.push((row.try_get(0)?, people));
+            }
+        }
+        Ok(())
+    };
+    let mut steps: Vec<Step<'_>> = vec![Box::pin(link.batch("BEGIN")), Box::pin(settle)];
+    if !messages.is_empty() {
+        steps.push(change(link, sql::PUT_MESSAGES, messages.columns()));
+    }
+    steps.push(Box::pin(link.batch("COMMIT")));
+    let done = in_order(steps).await;
+    if matches!(done, Err(Trouble::Again(_) | Trouble::Final(_))) {
+        link.batch("ROLLBACK").await?;
+    }
+    done.map(|()| others)
+}
+
+/// Outcomes, column by column.
+#[derive(Default)]
+struct Outcomes<'s> {
+    shards: Vec<i64>,
+    seqs: Vec<i64>,
+    outcomes: Vec<&'static str>,
+    codes: Vec<Option<i64>>,
+    ids: Vec<Option<&'s str>>,
+    more_ids: Vec<Option<&'s str>>,
+}
+
+impl<'s> Outcomes<'s> {
+    fn of(settled: impl Iterator<Item = (i64, &'s Settled)>) -> Self {
+        let mut rows = Self::default();
+        for (shard, one) in settled {
+            rows.shards.push(shard);
+            rows.seqs.push(one.seq);
+            rows.outcomes.push(one.outcome);
+            rows.codes.push(one.code);
+            rows.ids.push(one.message_id.as_deref());
+            rows.more_ids.push(one.more_ids.as_deref());
+        }
+        rows
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 6] {
+        [
+            &self.shards,
+            &self.seqs,
+            &self.outcomes,
+            &self.codes,
+            &self.ids,
+            &self.more_ids,
+        ]
+    }
+}
+
+/// Which message belongs to which decision, column by column.
+#[derive(Default)]
+struct Messages<'s> {
+    shards: Vec<i64>,
+    ids: Vec<&'s str>,
+    decision_shards: Vec<i64>,
+    decision_seqs: Vec<i64>,
+}
+
+impl<'s> Messages<'s> {
+    fn of(rows: &Outcomes<'s>) -> Self {
+        let decisions = rows.shards.iter().zip(&rows.seqs);
+        let mut named: Vec<(i64, &str, i64, i64)> = decisions
+            .zip(&rows.ids)
+            .filter_map(|((shard, seq), id)| id.map(|id| (shard_of_text(id), id, *shard, *seq)))
+            .collect();
+        // As statuses are written, so that two batches meet in one order.
+        named.sort_unstable();
+        named.dedup_by(|a, b| a.1 == b.1);
+        let mut messages = Self::default();
+        for (shard, id, decision_shard, decision_seq) in named {
+            messages.shards.push(shard);
+            messages.ids.push(id);
+            messages.decision_shards.push(decision_shard);
+            messages.decision_seqs.push(decision_seq);
+        }
+        messages
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    fn columns(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.shards,
+            &self.ids,
+            &self.decision_shards,
+            &self.decision_seqs,
+        ]
+    }
+}
