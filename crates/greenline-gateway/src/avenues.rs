@@ -28,6 +28,8 @@ use crate::directory::Business;
 
 /// For how long what was read is good enough to decide by.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long a send waits for that.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 /// How often the uses of one avenue are written down at most.
 const USE_EVERY_MS: i64 = 60 * 60 * 1_000;
 /// How often it is looked whether an avenue closed.
@@ -128,34 +130,41 @@ pub async fn read(app: &App, business: &Business) -> Result<Known, LedgerError> 
     Ok(known)
 }
 
-/// What is known, not older than [`FRESH`] while the store can be read.
+/// What is known, not older than [`FRESH`] while the store can be read. A store that cannot, or hangs, is asked
+/// by one send at a time and not again before [`FRESH`] is over: sends must not queue for what it does not say.
 async fn known(app: &App, business: &Business) -> Known {
-    let fresh = |place: &Place| {
-        place
-            .kept()
-            .filter(|(_, read_at)| app.clock.instant().duration_since(*read_at) < FRESH)
-            .map(|(known, _)| known)
-    };
     let Some(place) = app.avenues.place(business.ix) else {
         return configured(app, business);
     };
-    if let Some(known) = fresh(place) {
-        return known;
+    let is_fresh = |read_at: &Instant| app.clock.instant().duration_since(*read_at) < FRESH;
+    let kept = place.kept();
+    if let Some((known, read_at)) = &kept
+        && is_fresh(read_at)
+    {
+        return known.clone();
     }
-    // One reads, the others wait for what it finds.
-    let _reading = place.reading.lock().await;
-    if let Some(known) = fresh(place) {
-        return known;
+    // One reads. Whoever has an older look goes on with that; the others wait for what it finds.
+    let _reading = match (place.reading.try_lock(), kept) {
+        (Ok(reading), _) => reading,
+        (Err(_), Some((known, _))) => return known,
+        (Err(_), None) => place.reading.lock().await,
+    };
+    let kept = place.kept();
+    if let Some((known, read_at)) = &kept
+        && is_fresh(read_at)
+    {
+        return known.clone();
     }
-    match read(app, business).await {
-        Ok(known) => known,
-        Err(error) => {
-            tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
-            place
-                .kept()
-                .map_or_else(|| configured(app, business), |(known, _)| known)
-        }
-    }
+    let error: Box<dyn std::error::Error + Send + Sync> =
+        match tokio::time::timeout(READ_WITHIN, read(app, business)).await {
+            Ok(Ok(known)) => return known,
+            Ok(Err(error)) => Box::new(error),
+            Err(late) => Box::new(late),
+        };
+    tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
+    let known = kept.map_or_else(|| configured(app, business), |(known, _)| known);
+    place.keep(&known, app.clock.instant());
+    known
 }
 
 /// The rules that a template is decided by.
