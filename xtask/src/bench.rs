@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+mod import;
 mod moving;
 mod send;
 mod server;
@@ -13,7 +14,12 @@ struct Bench {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
+    Bench {
+        name: "import",
+        about: "a large list imported into SQLite: rows a second, memory, waits of sends beside it, against a plain `sqlite3` import",
+        run: import::run,
+    },
     Bench {
         name: "move",
         about: "an installation moved from SQLite to Postgres and killed on the way: time, rows a second, memory",

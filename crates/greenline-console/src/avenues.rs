@@ -18,15 +18,22 @@ pub struct AvenueRow {
     pub proved: Option<(When, &'static str)>,
     /// What keeps it from being open, and what to do.
     pub missing: Option<&'static str>,
+    /// Nothing has begun.
+    pub untried: bool,
 }
 
 impl AvenueRow {
     fn word(&self) -> &'static str {
-        if self.open { "open" } else { "closed" }
+        match (self.open, self.untried) {
+            (true, _) => "open",
+            (false, true) => "not proved yet",
+            (false, false) => "closed",
+        }
     }
 
     fn tone(&self) -> &'static str {
         match (self.open, self.counts) {
+            (false, _) if self.untried => "idle",
             (true, true) => "good",
             (false, true) => "bad",
             (_, false) => "idle",
@@ -53,6 +60,8 @@ pub struct AvenuesPage {
     pub frame: Frame,
     /// Notifications are the only way out of some scope.
     pub shut: bool,
+    /// Nothing has begun: nothing is proved yet, and nothing is broken.
+    pub untried: bool,
     /// Each scope.
     pub scopes: Vec<AvenueScope>,
 }

@@ -10,15 +10,17 @@
 mod avenues;
 mod chart;
 pub mod docs;
+pub mod held;
+pub mod opt_in;
 mod page;
 pub mod preference;
 pub mod words;
 
 pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
 pub use page::{
-    Addressee, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow, Marker,
-    MessagePage, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage,
-    StopRow, WindowRow,
+    Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow,
+    Marker, MessagePage, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow,
+    StatusPage, StopRow, WindowRow,
 };
 pub use words::When;
 

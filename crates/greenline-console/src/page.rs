@@ -160,6 +160,17 @@ impl StopRow {
     }
 }
 
+/// Something that someone should look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alarm {
+    /// What is wrong, a sentence.
+    pub title: String,
+    /// More of it, and what to do.
+    pub text: String,
+    /// Since when.
+    pub since: When,
+}
+
 /// The page at `/`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "status.html")]
@@ -170,6 +181,10 @@ pub struct StatusPage {
     pub observed: bool,
     /// Notifications would be the only way out.
     pub shut: bool,
+    /// Nothing has begun: no way out is proved yet, and none is broken.
+    pub untried: bool,
+    /// What someone should look at.
+    pub alarms: Vec<Alarm>,
     /// Counts.
     pub counts: Counts,
     /// The business's numbers.
@@ -251,7 +266,7 @@ impl StandingRow {
         self.switched_off && matches!(self.standing, Standing::Covered { .. })
     }
 
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         if self.is_switched_off() {
             words::SWITCHED_OFF
         } else {
@@ -259,7 +274,7 @@ impl StandingRow {
         }
     }
 
-    fn means(&self) -> &'static str {
+    pub(crate) fn means(&self) -> &'static str {
         if self.is_switched_off() {
             words::SWITCHED_OFF_MEANS
         } else {
@@ -267,7 +282,7 @@ impl StandingRow {
         }
     }
 
-    fn tone(&self) -> &'static str {
+    pub(crate) fn tone(&self) -> &'static str {
         if self.is_switched_off() {
             "bad"
         } else {
@@ -338,6 +353,8 @@ pub struct PeoplePage {
     pub frame: Frame,
     /// Why the last search showed nobody.
     pub problem: Option<String>,
+    /// The viewer may have everything held about somebody made into a file.
+    pub may_export: bool,
 }
 
 /// The evidence of an event: names and values that are not empty.
@@ -367,11 +384,11 @@ pub struct HistoryRow {
 }
 
 impl HistoryRow {
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         words::event(self.kind)
     }
 
-    fn tone(&self) -> &'static str {
+    pub(crate) fn tone(&self) -> &'static str {
         words::event_tone(self.kind)
     }
 }

@@ -14,7 +14,7 @@ mod texts;
 use askama::Template;
 
 pub use look::Look;
-pub use texts::{Texts, languages, negotiate, of_language, usual};
+pub use texts::{Texts, best, languages, negotiate, of_language, usual};
 
 /// What surrounds every one of these pages.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ pub enum Message {
 
 impl Setting<'_> {
     /// A text with the business's name in it, kept apart from the direction of the text around it.
-    fn say(&self, text: &str) -> String {
+    pub(crate) fn say(&self, text: &str) -> String {
         self.with(text, &[])
     }
 
@@ -198,7 +198,7 @@ impl Setting<'_> {
         (!numbers.is_empty()).then(|| isolated.join(", "))
     }
 
-    fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         self.brand
             .map_or_else(Look::default, |brand| brand.look.clone())
     }

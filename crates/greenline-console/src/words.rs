@@ -89,6 +89,10 @@ pub fn standing(standing: &Standing) -> &'static str {
             strength: Strength::Imported,
             ..
         } => "Yes, imported",
+        Standing::Covered {
+            strength: Strength::Vouched,
+            ..
+        } => "Yes, vouched for",
         Standing::Covered { .. } => "Yes",
         Standing::Claimed { .. } => "Claimed, evidence incomplete",
         Standing::Unconfirmed { .. } => "Yes from another number, not confirmed",

@@ -3,21 +3,27 @@
 //! Everything here reads, records what people said, or asks what would be decided. It never speaks to the
 //! platform and never sends: a message goes through the gateway or not at all.
 
+mod access;
+mod alarms;
 mod auth;
 mod avenues;
 pub mod consents;
 pub mod decisions;
 pub(crate) mod erase;
 mod extract;
+pub(crate) mod imports;
+mod keys;
 pub mod links;
 pub mod openapi;
 mod operate;
+mod opt_in;
 mod pages;
 mod people;
 pub mod problem;
 mod proof;
 mod records;
-mod shape;
+pub(crate) mod shape;
+pub mod subscriptions;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -31,6 +37,10 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/v1/consents", post(consents::record))
         .route("/v1/consents/import", post(consents::import_file))
+        .route("/v1/imports", get(imports::list).post(imports::begin))
+        .route("/v1/imports/{id}", get(imports::show))
+        .route("/v1/imports/{id}/results", get(imports::results))
+        .route("/v1/imports/{id}/undo", post(imports::undo))
         .route("/v1/export/consents", get(records::export))
         .route("/v1/people/{id}", get(people::show))
         .route(
@@ -39,9 +49,21 @@ pub fn routes() -> Router<Shared> {
         )
         .route("/v1/links", post(links::make_many))
         .route("/v1/people/{id}/erase", post(erase::erase))
+        .route("/v1/people/{id}/export", get(access::export))
+        .route("/v1/people/{id}/vouch", post(consents::vouch))
+        .route("/v1/people/{id}/opt-in-question", post(opt_in::ask))
+        .route(
+            "/v1/businesses/{id}/opt-in-links",
+            get(opt_in::list).post(opt_in::make),
+        )
+        .route(
+            "/v1/businesses/{id}/opt-in-links/{code}/{picture}",
+            get(opt_in::picture),
+        )
         .route("/v1/people/{id}/proof", get(proof::show))
         .route("/v1/people/{id}/receipts", get(proof::receipts::show))
         .route("/v1/log/{business}/head", get(proof::head))
+        .route("/v1/keys/{id}", get(keys::show))
         .route("/v1/stops", get(records::stops))
         .route("/v1/avenues", get(avenues::show))
         .route("/v1/avenues/probe", post(avenues::walk))
@@ -53,6 +75,19 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/numbers", get(records::numbers))
         .route("/v1/templates", get(records::templates))
         .route("/v1/timeline", get(records::timeline))
+        .route(
+            "/v1/subscriptions",
+            get(subscriptions::list).post(subscriptions::make),
+        )
+        .route(
+            "/v1/subscriptions/{id}",
+            get(subscriptions::show_one)
+                .post(subscriptions::change)
+                .delete(subscriptions::remove),
+        )
+        .route("/v1/subscriptions/{id}/secret", post(subscriptions::rotate))
+        .route("/v1/subscriptions/{id}/ping", post(subscriptions::ping))
+        .route("/v1/subscriptions/{id}/replay", post(subscriptions::replay))
         .route("/v1/relay", get(operate::relay))
         .route("/v1/relay/replay", post(operate::replay))
         .route(
@@ -68,6 +103,7 @@ pub fn routes() -> Router<Shared> {
             get(pages::addressee).post(pages::addressee_in_full),
         )
         .route("/people", get(pages::people).post(pages::search))
+        .route("/people/export", post(access::download))
         .route("/avenues", get(avenues::page))
         .route("/relay/replay", post(pages::replay))
         .route("/favicon.ico", get(pages::no_icon))

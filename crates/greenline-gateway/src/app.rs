@@ -9,10 +9,14 @@ use crate::avenues::Avenues;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::events::Events;
+use crate::imports::Imports;
 use crate::keyring::Keys;
 use crate::media::MediaHosts;
 use crate::metrics::Metrics;
 use crate::preferences::Preferences;
+use crate::retention::Progress;
+use crate::sealer::Unread;
 use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::Origin;
@@ -26,14 +30,22 @@ pub struct App {
     pub directory: Directory,
     /// Consent, decisions, deliveries.
     pub ledger: Ledger,
+    /// Imports on this machine.
+    pub imports: Imports,
     /// Where decisions about replies are kept while the store is down.
     pub spill: Spill,
     /// Greenline's own keys.
     pub keys: Keys,
     /// What preference pages need.
     pub preferences: Preferences,
+    /// What is known of subscribers.
+    pub events: Events,
     /// What is known of ways out.
     pub avenues: Avenues,
+    /// What was let go of.
+    pub retention: Progress,
+    /// Records that cannot be sealed.
+    pub unread: Unread,
     /// The platform.
     pub upstream: Origin,
     /// Which templates the ledger knows.

@@ -2,8 +2,8 @@
 //!
 //! Decisions about asks look here (see `greenline_policy::avenue`): an ask goes only while a way out is open
 //! that needs no notification. What is known is read from the ledger, so that every node and every command
-//! answers alike, and kept for a moment, so that sends don't read it each time. Without a store nothing counts
-//! as proved.
+//! answers alike, by a task beside the sends: a send looks at what was last read and waits for nothing. What was
+//! read too long ago counts no more: then asks are refused, and only asks, until the store says again.
 //!
 //! A closing avenue is told loudly, once: in the log, in the metrics and on the pages.
 
@@ -18,18 +18,24 @@ use std::time::{Duration, Instant};
 use greenline_ledger::LedgerError;
 use greenline_ledger::avenue::Walk;
 use greenline_ledger::types::{BusinessIx, Effect};
-use greenline_policy::avenue::{Api, Avenue, Finding, Known, audit, only_notifications};
+use greenline_policy::avenue::{
+    Api, Avenue, Finding, Known, OnlyNotifications, audit, only_notifications,
+};
 use greenline_policy::decide::Rules;
+use greenline_policy::scope::Category;
 use tokio::sync::watch;
 
 use crate::app::{App, Shared};
 use crate::config::Config;
 use crate::directory::Business;
+use crate::events::ways;
 
-/// For how long what was read is good enough to decide by.
+/// How often it is read again.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a send waits for that.
+/// How long one reading may take.
 const READ_WITHIN: Duration = Duration::from_secs(1);
+/// Past this what was last read counts no more: asks are refused until it can be read again.
+pub const STALE: Duration = Duration::from_secs(60);
 /// How often the uses of one avenue are written down at most.
 const USE_EVERY_MS: i64 = 60 * 60 * 1_000;
 /// How often it is looked whether an avenue closed.
@@ -46,7 +52,6 @@ pub struct Avenues {
 #[derive(Debug)]
 struct Place {
     kept: Mutex<Option<(Known, Instant)>>,
-    reading: tokio::sync::Mutex<()>,
     /// When somebody last wrote, as this process heard it.
     heard_ms: AtomicI64,
 }
@@ -57,7 +62,6 @@ impl Avenues {
     pub fn new(config: &Config) -> Self {
         let place = |_: &crate::config::Business| Place {
             kept: Mutex::new(None),
-            reading: tokio::sync::Mutex::new(()),
             heard_ms: AtomicI64::new(i64::MIN),
         };
         Self {
@@ -130,49 +134,63 @@ pub async fn read(app: &App, business: &Business) -> Result<Known, LedgerError> 
     Ok(known)
 }
 
-/// What is known, not older than [`FRESH`] while the store can be read. A store that cannot, or hangs, is asked
-/// by one send at a time and not again before [`FRESH`] is over: sends must not queue for what it does not say.
-async fn known(app: &App, business: &Business) -> Known {
-    let Some(place) = app.avenues.place(business.ix) else {
-        return configured(app, business);
-    };
-    let is_fresh = |read_at: &Instant| app.clock.instant().duration_since(*read_at) < FRESH;
-    let kept = place.kept();
-    if let Some((known, read_at)) = &kept
-        && is_fresh(read_at)
-    {
-        return known.clone();
+/// The rules that a template is decided by, from what was last read; waits for nothing.
+pub(crate) fn rules(app: &App, business: BusinessIx, now_ms: i64) -> Rules {
+    let kept = app.avenues.place(business).and_then(Place::kept);
+    let now = app.clock.instant();
+    let known = kept.filter(|(_, read_at)| now.duration_since(*read_at) < STALE);
+    Rules {
+        only_notifications: match known {
+            Some((known, _)) => only_notifications(&known, now_ms),
+            // Nothing is known: not that any way out is open.
+            None => OnlyNotifications::of(Category::ALL),
+        },
+        ..app.directory.business(business).rules
     }
-    // One reads. Whoever has an older look goes on with that; the others wait for what it finds.
-    let _reading = match (place.reading.try_lock(), kept) {
-        (Ok(reading), _) => reading,
-        (Err(_), Some((known, _))) => return known,
-        (Err(_), None) => place.reading.lock().await,
-    };
-    let kept = place.kept();
-    if let Some((known, read_at)) = &kept
-        && is_fresh(read_at)
-    {
-        return known.clone();
+}
+
+/// Reads what is known again unless that was just done, for whoever decides without sending: so that what they
+/// are told is what a send is told. It gives up soon; then the last look counts, as it does for sends.
+pub(crate) async fn freshen(app: &App, business: BusinessIx) {
+    let kept = app.avenues.place(business).and_then(Place::kept);
+    let now = app.clock.instant();
+    let is_fresh = |(_, read_at): &(Known, Instant)| now.duration_since(*read_at) < FRESH;
+    if !kept.as_ref().is_some_and(is_fresh) {
+        look(app, app.directory.business(business)).await;
     }
+}
+
+/// One reading, within its time; the last one stays when it fails.
+async fn look(app: &App, business: &Business) {
     let error: Box<dyn std::error::Error + Send + Sync> =
         match tokio::time::timeout(READ_WITHIN, read(app, business)).await {
-            Ok(Ok(known)) => return known,
+            Ok(Ok(_)) => return,
             Ok(Err(error)) => Box::new(error),
             Err(late) => Box::new(late),
         };
     tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
-    let known = kept.map_or_else(|| configured(app, business), |(known, _)| known);
-    place.keep(&known, app.clock.instant());
-    known
 }
 
-/// The rules that a template is decided by.
-pub(crate) async fn rules(app: &App, business: BusinessIx, now_ms: i64) -> Rules {
-    let business = app.directory.business(business);
-    Rules {
-        only_notifications: only_notifications(&known(app, business).await, now_ms),
-        ..business.rules
+/// Reads what is known of every business once, before the first send asks.
+pub async fn begin(app: &App) {
+    for business in app.directory.businesses() {
+        look(app, business).await;
+    }
+}
+
+/// Keeps what is known fresh, until told to stop.
+async fn refresh(app: &App, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FRESH) => {}
+            _ = stop.changed() => return,
+        }
+        // Side by side: a store that hangs holds up none of the others.
+        let looks = app
+            .directory
+            .businesses()
+            .map(|business| look(app, business));
+        futures_util::future::join_all(looks).await;
     }
 }
 
@@ -222,7 +240,19 @@ async fn proved(app: &App, business: BusinessIx, walks: &[(Avenue, Walk)], at_ms
 /// Whether notifications would be the only way out of anything.
 #[must_use]
 pub fn is_shut_in(known: &Known, now_ms: i64) -> bool {
-    only_notifications(known, now_ms) != greenline_policy::avenue::OnlyNotifications::default()
+    only_notifications(known, now_ms) != OnlyNotifications::default()
+}
+
+/// Whether nothing is proved because nothing has begun: nobody wrote, nothing was to be sent, nothing is broken.
+///
+/// # Errors
+/// The ledger's.
+pub async fn is_new(app: &App, business: &Business, known: &Known) -> Result<bool, LedgerError> {
+    if !known.is_untried() {
+        return Ok(false);
+    }
+    let sent = app.ledger.decisions(Some(business.ix), None, 1).await?;
+    Ok(sent.is_empty())
 }
 
 /// Avenues that count and are open.
@@ -234,8 +264,12 @@ fn open_ones(findings: &[Finding]) -> BTreeSet<Avenue> {
         .collect()
 }
 
-/// Watches every avenue and walks them in turn, until told to stop.
-pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
+/// Keeps what is known fresh, watches every avenue and walks them in turn, until told to stop.
+pub async fn run(app: Shared, stop: watch::Receiver<bool>) {
+    tokio::join!(refresh(&app, stop.clone()), watch_all(&app, stop));
+}
+
+async fn watch_all(app: &Shared, mut stop: watch::Receiver<bool>) {
     let mut before: Vec<Option<BTreeSet<Avenue>>> = vec![None; app.avenues.places.len()];
     loop {
         tokio::select! {
@@ -243,7 +277,7 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         }
         for (business, before) in app.directory.businesses().zip(&mut before) {
-            if let Err(error) = watch_one(&app, business, before).await {
+            if let Err(error) = watch_one(app, business, before).await {
                 tracing::warn!(%error, business.id = %business.config.id, "ways out could not be looked at");
             }
         }
@@ -251,7 +285,10 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
 }
 
 /// Looks at one business: probes what is due, and tells what closed since the last look.
-async fn watch_one(
+///
+/// # Errors
+/// The ledger's.
+pub async fn watch_one(
     app: &Shared,
     business: &Business,
     before: &mut Option<BTreeSet<Avenue>>,
@@ -268,13 +305,11 @@ async fn watch_one(
         probe::all(app, business).await;
         known = read(app, business).await?;
     }
-    let open = open_ones(&audit(&known, now_ms));
-    for avenue in before
-        .iter()
-        .flatten()
-        .filter(|avenue| !open.contains(avenue))
-    {
-        closed(business, *avenue, &audit(&known, now_ms));
+    let findings = audit(&known, now_ms);
+    let open = open_ones(&findings);
+    // Of many nodes one is told that it closed.
+    for avenue in ways::tell(app, business, &open, &findings).await? {
+        closed(business, avenue, &findings);
     }
     if open.is_empty() && before.as_ref().is_none_or(|before| !before.is_empty()) {
         tracing::warn!(
@@ -286,7 +321,7 @@ async fn watch_one(
     Ok(())
 }
 
-/// Tells that an avenue closed. The one place from which an `avenue.closed` event goes out.
+/// Tells the operator that an avenue closed; subscribers were told by [`ways::tell`].
 fn closed(business: &Business, avenue: Avenue, findings: &[Finding]) {
     let missing = findings
         .iter()

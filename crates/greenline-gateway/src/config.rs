@@ -72,6 +72,10 @@ pub struct Config {
     pub limits: Limits,
     /// Relaying of webhooks.
     pub relay: Relay,
+    /// What subscribers are told.
+    pub events: Events,
+    /// Imports.
+    pub imports: Imports,
     /// How long things are kept.
     pub retention: Retention,
     /// Who may use the admin API.
@@ -137,6 +141,8 @@ pub struct Proof {
     pub publish: String,
     /// Between two heads of one business that are published.
     pub publish_every_s: u64,
+    /// Hosts to which heads may be published without https.
+    pub allow_hosts: Vec<String>,
 }
 
 /// `store.replies_when_down`.
@@ -195,6 +201,12 @@ pub struct Limits {
     pub preference_undos_per_hour_max: u32,
     /// Links that are none, from one address in a minute.
     pub preference_strays_per_minute_max: u32,
+    /// Looks at opt-in pages from one address in a minute.
+    pub opt_in_views_per_minute_max: u32,
+    /// Opt-in forms sent from one address in an hour.
+    pub opt_in_forms_per_hour_max: u32,
+    /// Opt-in forms of one business in an hour, from anywhere.
+    pub opt_in_forms_per_business_per_hour_max: u32,
 }
 
 /// `[relay]`.
@@ -215,12 +227,48 @@ pub struct Relay {
     pub allow_hosts: Vec<String>,
 }
 
+/// `[events]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Seconds between attempts.
+    pub retry_after_s: Vec<u64>,
+    /// Days without any success after which a subscription is paused.
+    pub pause_after_days: u64,
+    /// For a subscriber to take an event.
+    pub timeout_ms: u64,
+    /// Under way at once, per subscription.
+    pub concurrency_max: usize,
+    /// Of imported consents, per subscription and node, in a second.
+    pub imports_per_second_max: u32,
+    /// Hosts that subscriptions made through the API may have without https or on private addresses.
+    pub allow_hosts: Vec<String>,
+}
+
+/// `[imports]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imports {
+    /// Folder of files that are being imported; empty for one beside the store.
+    pub folder: String,
+    /// Size of one file.
+    pub bytes_max: u64,
+    /// Rows of one file.
+    pub rows_max: u64,
+}
+
 /// `[retention]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     /// Days that bodies live in the inbox.
     pub bodies_days: u32,
+    /// Days that decisions live, with what became of their sends; 0: for good.
+    pub decisions_days: u32,
+    /// Days that own replies live once they are over; 0: for good.
+    pub replies_days: u32,
+    /// Days that timeline entries live; 0: for good.
+    pub timeline_days: u32,
 }
 
 /// `[admin]`.
@@ -350,6 +398,12 @@ pub struct Business {
     /// Put the decision id into an unused `biz_opaque_callback_data`.
     #[serde(default)]
     pub biz_opaque_callback_data: bool,
+    /// Days that a yes lasts, by scope; for ever where none is given.
+    #[serde(default)]
+    pub yes_lasts_days: std::collections::BTreeMap<String, u16>,
+    /// How people sign up.
+    #[serde(default)]
+    pub opt_in: OptIn,
     /// Own wording of replies, kind → language → text.
     #[serde(default)]
     pub texts: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
@@ -368,6 +422,9 @@ pub struct Business {
     /// Apps.
     #[serde(default)]
     pub app: Vec<App>,
+    /// Who is told of changes of consent and of ways out.
+    #[serde(default)]
+    pub subscription: Vec<Subscription>,
 }
 
 fn english() -> String {
@@ -394,6 +451,42 @@ pub struct Page {
     /// What topics are called: topic → language → name.
     #[serde(default)]
     pub topics: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+}
+
+/// `[business.opt_in]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptIn {
+    /// Keep the network address of who fills in the page.
+    #[serde(default)]
+    pub keep_ip: bool,
+    /// Origins whose pages may show the page in a frame.
+    #[serde(default)]
+    pub embed: Vec<String>,
+    /// What people can agree to.
+    #[serde(default)]
+    pub form: Vec<OptInForm>,
+}
+
+/// `[[business.opt_in.form]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptInForm {
+    /// Names it in links and evidence.
+    pub id: String,
+    /// What a yes to it covers.
+    pub scopes: Vec<String>,
+    /// What the person reads and agrees to: language → text.
+    pub wording: std::collections::BTreeMap<String, String>,
+    /// What the link prefills, where that is not the wording: language → text.
+    #[serde(default)]
+    pub text: std::collections::BTreeMap<String, String>,
+    /// The number people write to; the first that people can see where empty.
+    #[serde(default)]
+    pub number: String,
+    /// No longer offered; what is out still counts.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 /// `[business.avenues]`.
@@ -436,6 +529,28 @@ pub struct Number {
     /// As people see it.
     #[serde(default)]
     pub display_number: String,
+}
+
+/// `[[business.subscription]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Its name.
+    pub name: String,
+    /// Where its events go.
+    pub url: String,
+    /// Signs them, `whsec_…`.
+    #[serde(default)]
+    pub secret: Secret,
+    /// Signs them too, while receivers change over.
+    #[serde(default)]
+    pub secret_previous: Secret,
+    /// Which types; empty: all.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Consents that were imported too.
+    #[serde(default = "yes")]
+    pub imports: bool,
 }
 
 /// `[[business.app]]`.

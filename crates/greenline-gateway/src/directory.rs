@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use greenline_ledger::types::BusinessIx;
+use greenline_policy::consent::Head;
 use greenline_policy::decide::Rules;
-use greenline_policy::scope::Scope;
+use greenline_policy::lasting::YesLasts;
+use greenline_policy::scope::{Category, Scope};
 use greenline_policy::stop;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
@@ -12,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::config::{self, Config, May, Mode};
+use crate::opt_in::Forms;
 
 /// SHA-256 of a key; keys are compared only so.
 type KeyHash = [u8; 32];
@@ -27,6 +30,10 @@ pub struct Business {
     pub rules: Rules,
     /// How stops are read: the business's language, and the unclear words it counts.
     pub stop: stop::Settings,
+    /// Topics whose yeses last as long as they say for themselves.
+    topics_last: Vec<(Scope, u16)>,
+    /// What people can agree to.
+    pub opt_in: Forms,
     /// Templates with a topic or a mark, by name.
     pub templates: FxHashMap<Box<str>, TemplateSetting>,
     /// Another business uses the same platform token, so ids that are not known can't be left to the
@@ -36,6 +43,65 @@ pub struct Business {
     pub names: Vec<String>,
     /// The platform's token as a header, when the business has one.
     pub authorization: Option<HeaderValue>,
+}
+
+impl Business {
+    /// How long a yes lasts, for a decision about a topic or about none.
+    #[must_use]
+    pub fn yes_lasts(&self, topic: Option<&Scope>) -> YesLasts {
+        let own = topic.and_then(|topic| self.topics_last.iter().find(|(named, _)| named == topic));
+        match own {
+            Some((Scope::Topic(category, _), days)) => self.rules.yes_lasts.with(*category, *days),
+            _ => self.rules.yes_lasts,
+        }
+    }
+
+    /// What a person's head has come to by now.
+    #[must_use]
+    pub fn aged(&self, head: &Head, now_ms: i64) -> Head {
+        let mut aged = self.rules.yes_lasts.aged_head(head, now_ms);
+        let named: Vec<Scope> = self
+            .topics_last
+            .iter()
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        for topic in named {
+            let standing = head.standing(&topic);
+            let standing = self.yes_lasts(Some(&topic)).aged(standing, &topic, now_ms);
+            // A topic that nobody named stands as its kind does, unless its own length says otherwise.
+            if aged.standing(&topic) == standing {
+                continue;
+            }
+            match aged.topics.iter_mut().find(|(known, _)| *known == topic) {
+                Some((_, known)) => *known = standing,
+                None => aged.topics.push((topic, standing)),
+            }
+        }
+        aged
+    }
+}
+
+/// How long each kind of yes lasts, and each topic that has its own length.
+fn lasting(business: &config::Business) -> (YesLasts, Vec<(Scope, u16)>) {
+    let mut kinds = YesLasts::FOR_EVER;
+    let mut topics = Vec::new();
+    let mut of = |scope: &Scope, days: u16| match scope {
+        Scope::All => {
+            kinds = YesLasts::from_days([days; Category::ALL.len()]);
+        }
+        Scope::Category(category) => kinds = kinds.with(*category, days),
+        Scope::Topic(..) => topics.push((scope.clone(), days)),
+    };
+    // In the order of scopes, so that what is said of a kind stands over what is said of everything.
+    let named = business.yes_lasts_days.iter();
+    let mut named: Vec<(Scope, u16)> = named
+        .filter_map(|(scope, days)| Some((Scope::parse(scope)?, *days)))
+        .collect();
+    named.sort_by_key(|(scope, _)| (*scope != Scope::All, scope.clone()));
+    for (scope, days) in &named {
+        of(scope, *days);
+    }
+    (kinds, topics)
 }
 
 /// What the business's settings say of a template.
@@ -188,17 +254,21 @@ impl Directory {
             .chain(&business.former_names)
             .cloned()
             .collect();
+        let (yes_lasts, topics_last) = lasting(business);
         self.by_id.insert(business.id.as_str().into(), ix);
         self.businesses.push(Arc::new(Business {
             ix,
             config: business.clone(),
             rules: Rules {
                 window_templates_are_replies: business.window_templates_are_replies,
+                yes_lasts,
                 ..Rules::default()
             },
             stop: stop::Settings::default()
                 .counting(business.ambiguous_stop_words.iter().map(String::as_str))
                 .in_language(&business.language),
+            topics_last,
+            opt_in: Forms::new(business),
             templates,
             shares_token: config.business.iter().filter(same_token).count() > 1,
             names,

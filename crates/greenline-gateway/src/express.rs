@@ -8,7 +8,6 @@
 mod head;
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +18,12 @@ use http::header;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
 
 use crate::app::Shared;
 use crate::directory::App;
 use crate::graph::{self, Answered};
 use crate::pass;
-use crate::patience::Prompt;
+use crate::patience::{Clock, Prompt};
 use crate::pipeline::{self, Forward, Parcel};
 use crate::refusal::Refusal;
 use head::Read;
@@ -106,39 +104,6 @@ enum Next {
     More,
     /// Something else has come.
     Other,
-}
-
-/// The wait for a request's next bytes.
-struct Clock {
-    within: Duration,
-    until: Instant,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Clock {
-    fn new(within: Duration) -> Self {
-        let until = Instant::now() + within;
-        Self {
-            within,
-            until,
-            sleep: Box::pin(tokio::time::sleep_until(until)),
-        }
-    }
-
-    fn start(&mut self) {
-        self.until = Instant::now() + self.within;
-    }
-
-    /// The timer runs on across requests, and is set anew only when it goes off too early.
-    async fn over(&mut self) {
-        loop {
-            self.sleep.as_mut().await;
-            if Instant::now() >= self.until {
-                return;
-            }
-            self.sleep.as_mut().reset(self.until);
-        }
-    }
 }
 
 /// What came of reading on.
@@ -243,12 +208,12 @@ fn write_out(app: &Shared, answered: &Answered, stays_open: bool, out: &mut Vec<
             out.extend_from_slice(part);
         }
     };
-    for (name, value) in &answered.headers {
-        if name != header::CONTENT_LENGTH {
-            line(name.as_str().as_bytes(), value.as_bytes());
+    answered.headers.each(|name, value| {
+        if name != header::CONTENT_LENGTH.as_str().as_bytes() {
+            line(name, value);
         }
-    }
-    if !answered.headers.contains_key(header::DATE) {
+    });
+    if !answered.headers.has(header::DATE.as_str()) {
         let now = std::time::UNIX_EPOCH
             + Duration::from_millis(app.clock.now_ms().try_into().unwrap_or_default());
         line(b"date", httpdate::fmt_http_date(now).as_bytes());

@@ -21,6 +21,7 @@ use crate::directory::{App, Number};
 use crate::inbound::Inbound;
 use crate::pipeline::{self, Outbound};
 use crate::refusal::Refusal;
+use crate::upstream::lines::Lines;
 use crate::{media, pass, patience};
 
 /// One Graph call, its body in memory.
@@ -44,7 +45,7 @@ pub(crate) struct Answered {
     /// The status.
     pub status: StatusCode,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Lines,
     /// The body.
     pub body: Bytes,
 }
@@ -53,7 +54,7 @@ impl Answered {
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.headers_mut() = self.headers.into_map();
         response
     }
 }
@@ -64,7 +65,7 @@ impl From<Refusal> for Answered {
         let (parts, _) = refusal.into_response().into_parts();
         Self {
             status: parts.status,
-            headers: parts.headers,
+            headers: Lines::Map(parts.headers),
             body,
         }
     }
@@ -326,13 +327,17 @@ async fn batch(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answe
             .unwrap_or_else(Answered::from);
         answers.push(answered);
     }
+    let maps: Vec<HeaderMap> = answers
+        .iter_mut()
+        .map(|answered| std::mem::take(&mut answered.headers).into_map())
+        .collect();
     let rows: Vec<Option<BatchAnswer<'_>>> = answers
         .iter()
-        .map(|answered| {
+        .zip(&maps)
+        .map(|(answered, headers)| {
             Some(BatchAnswer {
                 code: answered.status.as_u16(),
-                headers: answered
-                    .headers
+                headers: headers
                     .iter()
                     .filter_map(|(name, value)| {
                         Some((name.as_str().into(), value.to_str().ok()?.into()))
@@ -349,7 +354,7 @@ async fn batch(app: &Shared, client: &Arc<App>, call: &Call<'_>) -> Result<Answe
     );
     Ok(Answered {
         status: StatusCode::OK,
-        headers,
+        headers: Lines::Map(headers),
         body: batch::answer(&rows, batch.include_headers).into(),
     })
 }
@@ -401,7 +406,7 @@ async fn item_alone(
     let body = read_body(body, app.config.limits.answer_bytes_max).await?;
     Ok(Answered {
         status: parts.status,
-        headers: parts.headers,
+        headers: Lines::Map(parts.headers),
         body,
     })
 }

@@ -335,13 +335,16 @@ impl Keys {
         Ok(id)
     }
 
-    /// Takes an older key away for good: what it signed is no longer known.
+    /// Whether a key is an older one, so that it could be taken away.
     ///
     /// # Errors
-    /// It is not an older key, or the file cannot be written.
-    pub fn retire(&self, id: &str) -> Result<(), KeysError> {
-        let path = self.path()?;
-        let mut ring = file::read(path)?;
+    /// It is not, or the file cannot be read.
+    pub fn check_retirable(&self, id: &str) -> Result<(), KeysError> {
+        self.retirable(id).map(drop)
+    }
+
+    fn retirable(&self, id: &str) -> Result<Keyring, KeysError> {
+        let ring = file::read(self.path()?)?;
         let newest = |key: &Key| {
             ring.newest(key.purpose)
                 .is_some_and(|first| first.id == key.id)
@@ -349,6 +352,17 @@ impl Keys {
         if !ring.iter().any(|key| &*key.id == id && !newest(key)) {
             return Err(KeysError::NotRetirable(id.to_owned()));
         }
+        Ok(ring)
+    }
+
+    /// Takes an older key away for good: what it signed is no longer known. Whoever asks sees to it that no
+    /// erasure needs it.
+    ///
+    /// # Errors
+    /// It is not an older key, or the file cannot be written.
+    pub fn retire(&self, id: &str) -> Result<(), KeysError> {
+        let path = self.path()?;
+        let mut ring = self.retirable(id)?;
         ring.0.retain(|key| &*key.id != id);
         file::replace(path, &ring)
     }

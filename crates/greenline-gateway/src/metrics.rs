@@ -58,6 +58,8 @@ counters! {
     preference_undos: "greenline_preference_undos_total", "Noes from preference pages that were undone there.";
     relayed: "greenline_relayed_total", "Deliveries taken by apps.";
     relay_failures: "greenline_relay_failures_total", "Attempts that an app did not take.";
+    events_taken: "greenline_events_taken_total", "Events taken by subscribers.";
+    event_failures: "greenline_event_failures_total", "Attempts that a subscriber did not take.";
     replies_spilled: "greenline_replies_spilled_total", "Replies let go while the store was down.";
     replies_sent: "greenline_replies_sent_total", "Own confirmations and questions sent.";
 }

@@ -22,6 +22,7 @@ use crate::directory::App;
 use crate::graph::{Answered, Call};
 use crate::inbound::Inbound;
 use crate::refusal::Refusal;
+use crate::upstream::lines::Lines;
 use crate::upstream::{Answer, CallError, Outgoing};
 use crate::{learn, media};
 
@@ -205,7 +206,7 @@ pub(crate) async fn buffered(
     let body = read(app, body).await?;
     Ok(Answered {
         status: parts.status,
-        headers: answer_headers(parts.headers),
+        headers: Lines::Map(answer_headers(parts.headers)),
         body,
     })
 }

@@ -73,6 +73,51 @@ impl Patience {
     }
 }
 
+/// A wait that is begun again and again, seldom to its end. The timer runs on from one to the next, and is set
+/// anew only when it goes off too early.
+pub(crate) struct Clock {
+    within: Duration,
+    until: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Clock {
+    /// Begins a wait of so long.
+    pub(crate) fn new(within: Duration) -> Self {
+        let until = Instant::now() + within;
+        Self {
+            within,
+            until,
+            sleep: Box::pin(tokio::time::sleep_until(until)),
+        }
+    }
+
+    /// Begins it again.
+    pub(crate) fn start(&mut self) {
+        self.until = Instant::now() + self.within;
+    }
+
+    /// Comes when the wait is over.
+    pub(crate) async fn over(&mut self) {
+        loop {
+            self.sleep.as_mut().await;
+            if Instant::now() >= self.until {
+                return;
+            }
+            self.sleep.as_mut().reset(self.until);
+        }
+    }
+
+    /// What comes of `work`, unless the wait is over first.
+    pub(crate) async fn first<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.over() => None,
+        }
+    }
+}
+
 /// A connection whose other end must go on reading what we write.
 #[derive(Debug)]
 pub(crate) struct Prompt<S> {

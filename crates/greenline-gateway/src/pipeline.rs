@@ -12,15 +12,16 @@ use bytes::Bytes;
 use greenline_ledger::LedgerError;
 use greenline_ledger::flight::Flight;
 use greenline_ledger::types::{
-    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, NewEvent, Outcome, TemplateRef,
+    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, NewEvent, Outcome, ReplyClaim, TemplateRef,
 };
 use greenline_policy::consent::{EventId, EventKind, Strength};
 use greenline_policy::decide::{Intent, Verdict};
 use greenline_policy::identity::{Identifier, UserId};
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::scope::{Category, Scope};
 use greenline_wire::calls::Call as CallRequest;
 use greenline_wire::send::{Addressee, Send, SendKind};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
@@ -28,7 +29,8 @@ use crate::app::Shared;
 use crate::directory::{App, Number};
 use crate::graph::{Answered, Call};
 use crate::outlive::Outlive;
-use crate::refusal::{HEADER_DECISION, HEADER_REASONS, Refusal, names};
+use crate::refusal::{HEADER_DECISION, HEADER_REASONS, NOT_IN_HAND, Refusal, names};
+use crate::upstream::lines::Lines;
 use crate::upstream::{CallError, Outgoing};
 use crate::{avenues, ids, learn, pass, spill};
 
@@ -37,7 +39,7 @@ pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
 /// How often a send that missed its deadline is decided again before giving up.
 const DECISIONS_MAX: u32 = 3;
 /// The platform's word that a person stopped marketing (OPT-41).
-const NATIVE_STOP: u32 = 131_050;
+pub(crate) const NATIVE_STOP: u32 = 131_050;
 
 /// What a gated call asks for.
 pub(crate) enum Outbound<'a> {
@@ -114,7 +116,7 @@ impl Forward {
                 drop(flight);
                 Ok(body.read(bytes_max).await.ok().map(|body| Answered {
                     status: parts.status,
-                    headers: parts.headers,
+                    headers: Lines::Map(parts.headers),
                     body,
                 }))
             }
@@ -178,7 +180,7 @@ pub(crate) async fn pass(app: &Shared, forward: &Forward) -> Result<Answered, Re
         .map_err(|error| pass::unreachable(app, &error))?
         .ok_or_else(|| Refusal::unavailable("the platform's answer could not be read", None))?;
     Ok(Answered {
-        headers: pass::answer_headers(answered.headers),
+        headers: answered.headers.without_connection(),
         ..answered
     })
 }
@@ -212,7 +214,8 @@ pub(crate) async fn parcel(
         forward.body(),
     );
     if is_template {
-        ask.rules = avenues::rules(app, client.business, ask.now_ms).await;
+        ask.rules = avenues::rules(app, client.business, ask.now_ms);
+        ask.rules.yes_lasts = yes_lasts(app, &ask);
     }
     Ok(Parcel {
         business: client.business,
@@ -239,6 +242,9 @@ pub(crate) async fn decide_and_forward(
         parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
         let admitted = match app.ledger.admit(parcel.ask.clone()).await {
             Ok(admitted) => admitted,
+            Err(LedgerError::Conflict(why)) if parcel.ask.reply.is_some() => {
+                return Err(Refusal::not_in_hand(why));
+            }
             Err(error) => spill::admit(app, &parcel.ask, &error)
                 .await
                 .ok_or_else(|| store_down(app, &error))?,
@@ -302,10 +308,10 @@ async fn answer(
         record_native_stop(app, parcel, &id).await;
     }
     app.settle(decision, outcome);
-    let mut headers = pass::answer_headers(answered.headers);
+    let mut headers = answered.headers.without_connection();
     for (name, value) in [(HEADER_DECISION, id.as_str()), (HEADER_REASONS, reasons)] {
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.set(name, value);
         }
     }
     Ok(Answered {
@@ -468,7 +474,17 @@ fn ask(
         now_ms: app.clock.now_ms(),
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
+        reply: None,
     }
+}
+
+/// How long the yes lasts that a template needs: its topic may say so for itself.
+fn yes_lasts(app: &Shared, ask: &Ask) -> YesLasts {
+    let topic = ask
+        .template
+        .as_ref()
+        .and_then(|template| template.topic.as_ref());
+    app.directory.business(ask.business).yes_lasts(topic)
 }
 
 /// A template that the account's list does not name is looked up once more before it is judged.
@@ -518,6 +534,8 @@ pub struct SendOwn {
     pub body: Bytes,
     /// The stop it confirms.
     pub confirms: Option<EventId>,
+    /// The reply it is, in this node's hand; none for what is sent but once and not owed.
+    pub reply: Option<ReplyClaim>,
 }
 
 /// What became of it.
@@ -527,7 +545,9 @@ pub enum OwnSendResult {
     Sent,
     /// It was refused, by us or by the platform.
     Refused,
-    /// It could not be decided or handed over; whether it is tried again is the caller's to say.
+    /// It is another node's now, or over; nothing was sent.
+    Taken,
+    /// It certainly did not go out, since it could not be decided or handed over; whether it is tried again is the caller's to say.
     Unavailable,
 }
 
@@ -540,7 +560,8 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> (OwnSendResult, Option<Deci
     };
     let (result, decision) = match run(app, parcel).await {
         Ok(answered) => {
-            let named = answered.headers.get(HEADER_DECISION);
+            let headers = answered.headers.into_map();
+            let named = headers.get(HEADER_DECISION);
             let decision = named.and_then(|id| id.to_str().ok()).map(str::to_owned);
             if answered.status.is_success() {
                 (OwnSendResult::Sent, decision)
@@ -548,6 +569,7 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> (OwnSendResult, Option<Deci
                 (OwnSendResult::Refused, decision)
             }
         }
+        Err(refusal) if refusal.http == NOT_IN_HAND => (OwnSendResult::Taken, None),
         Err(refusal) if refusal.http == 503 => (OwnSendResult::Unavailable, refusal.decision),
         Err(refusal) => (OwnSendResult::Refused, refusal.decision),
     };
@@ -587,6 +609,7 @@ async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Parcel, OwnSendResult>
         &own.body,
     );
     ask.confirms = own.confirms;
+    ask.reply = own.reply;
     Ok(Parcel {
         business: own.business,
         request: Forward::Parts {
@@ -632,7 +655,9 @@ pub async fn preview(
     let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
     ask.now_ms = at_ms.unwrap_or(ask.now_ms);
     if ask.template.is_some() {
-        ask.rules = avenues::rules(app, business, ask.now_ms).await;
+        avenues::freshen(app, business).await;
+        ask.rules = avenues::rules(app, business, ask.now_ms);
+        ask.rules.yes_lasts = yes_lasts(app, &ask);
     }
     app.ledger
         .preview(ask)

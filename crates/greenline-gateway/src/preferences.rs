@@ -37,19 +37,22 @@ use crate::keyring::Keyring;
 
 pub use brand::Brands;
 pub use limit::Limiter;
+pub(crate) use limit::address as address_key;
+pub(crate) use sealed::mac;
+pub(crate) use view::{direction, title};
 
 use record::Held;
 use sealed::{Form, Note, NoteKind, Sealer};
 use token::Link;
 
 /// Bytes of a posted form at most.
-const FORM_BYTES_MAX: usize = 8 << 10;
+pub(crate) const FORM_BYTES_MAX: usize = 8 << 10;
 /// After how long whoever came too often may come again.
-const RETRY_AFTER_S: &str = "60";
+pub(crate) const RETRY_AFTER_S: &str = "60";
 /// How long an own change can be undone.
 pub(crate) const UNDO_MS: i64 = 30 * 60 * 1_000;
-const MINUTE_MS: i64 = 60 * 1_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(crate) const MINUTE_MS: i64 = 60 * 1_000;
+pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// Where a request came from, as the listener saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,14 +123,19 @@ impl Asked {
 
     /// Whether a browser says that another site made it send this.
     fn is_from_elsewhere(&self) -> bool {
-        self.headers
-            .get(HeaderName::from_static("sec-fetch-site"))
-            .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
+        is_from_elsewhere(&self.headers)
     }
 }
 
+/// Whether a browser says that another site made it send this.
+pub(crate) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers
+        .get(HeaderName::from_static("sec-fetch-site"))
+        .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
+}
+
 /// The client's address: the peer's, or what the outermost of our own proxies wrote down.
-fn address(headers: &HeaderMap, peer: Option<IpAddr>, proxies: usize) -> Option<IpAddr> {
+pub(crate) fn address(headers: &HeaderMap, peer: Option<IpAddr>, proxies: usize) -> Option<IpAddr> {
     if proxies == 0 {
         return peer;
     }
@@ -543,7 +551,7 @@ fn drawn(
     response
 }
 
-fn private(headers: &mut HeaderMap) {
+pub(crate) fn private(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -42,6 +42,7 @@ pub fn code(rule: Rule) -> (u32, u16) {
         Rule::SendUnsettled
         | Rule::Covered
         | Rule::CoveredByImport
+        | Rule::CoveredByVouching
         | Rule::WindowOpen
         | Rule::TemplateUnknown => (131_000, 400),
     }
@@ -61,6 +62,9 @@ fn title(rule: Rule) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The status of a [`Refusal::not_in_hand`].
+pub(crate) const NOT_IN_HAND: u16 = 409;
 
 /// A call that ends here, as an SDK will see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,6 +96,11 @@ impl Refusal {
             reasons: String::new(),
             retry_after_s: None,
         }
+    }
+
+    /// A reply of our own is another node's to send, or over; no app ever sees this.
+    pub(crate) fn not_in_hand(why: &str) -> Self {
+        Self::plain(131_000, NOT_IN_HAND, why)
     }
 
     /// A recorded decision says no.

@@ -34,7 +34,7 @@ pub async fn run(app: Shared, stop: watch::Receiver<bool>) {
     let (ends, ended) = mpsc::channel(ENDS_MAX);
     let noting = tokio::spawn(note::run(app.clone(), ended));
     let mut tasks = JoinSet::new();
-    for lane in [Lane::Inbound, Lane::Status, Lane::Account] {
+    for lane in Lane::ALL {
         tasks.spawn(lane::run(
             app.clone(),
             lane,

@@ -1,26 +1,145 @@
-//! What is kept, and what finds it again.
+//! What is kept, for how long, and what finds it again.
+//!
+//! Consent events, their proof and every no are kept for good; there is no setting that would change it. Everything
+//! else goes when its days are over, a batch at a time: between two batches it rests for longer than the batch
+//! took, so that sends never wait for it. Of many nodes the one that seals a business's log does it. What is
+//! done and what is left is in the metrics and in the log.
 //!
 //! A kept no is found by a key, so a node must have every key as soon as any node erases with it: the file is
 //! read again in short intervals, not only when this node is asked to erase.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use greenline_ledger::LedgerError;
+use greenline_ledger::prune::PruneKind;
+use greenline_ledger::types::{BusinessIx, Effect};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::admin::erase;
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::config::Retention;
 
 /// How long a new key may stay unknown to a node.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked for what is old, and for erasures that were broken off.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// Between two batches at least.
+const REST_MIN: Duration = Duration::from_millis(20);
+/// How many times longer it rests than a batch took.
+const REST_TIMES: u32 = 4;
+/// How long a node keeps the others from pruning a business.
+const LEASE_MS: i64 = 30_000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Keeps the ledger's keys those of the file, until told to stop.
-pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
+/// What was pruned since this process began, and what is being pruned.
+#[derive(Debug, Default)]
+pub struct Progress(Mutex<BTreeMap<PruneKind, Counted>>);
+
+/// Of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    rows: u64,
+    /// It is not done yet.
+    running: bool,
+    /// When it was last done to its end, Unix milliseconds.
+    done_ms: Option<i64>,
+}
+
+impl Progress {
+    fn change(&self, kind: PruneKind, change: impl FnOnce(&mut Counted)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(kind).or_default());
+    }
+
+    /// In the text format of Prometheus.
+    pub(crate) fn render(&self) -> String {
+        let all = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut text = String::new();
+        let mut family = |name: &str, help: &str, kind: &str, value: fn(&Counted) -> i64| {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for of in PruneKind::ALL {
+                let counted = all.get(&of).copied().unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "{name}{{kind=\"{}\"}} {}",
+                    of.as_str(),
+                    value(&counted)
+                );
+            }
+        };
+        family(
+            "greenline_retention_pruned_rows_total",
+            "Rows deleted since their days were over.",
+            "counter",
+            |counted| i64::try_from(counted.rows).unwrap_or(i64::MAX),
+        );
+        family(
+            "greenline_retention_running",
+            "Whether old rows are being deleted now.",
+            "gauge",
+            |counted| i64::from(counted.running),
+        );
+        family(
+            "greenline_retention_done_seconds",
+            "When nothing old was left, Unix seconds; 0 before the first time.",
+            "gauge",
+            |counted| counted.done_ms.unwrap_or(0) / 1_000,
+        );
+        text
+    }
+}
+
+/// Days that rows of a kind are kept; 0: for good.
+fn days(settings: &Retention, kind: PruneKind) -> u32 {
+    match kind {
+        PruneKind::Decisions | PruneKind::Messages => settings.decisions_days,
+        PruneKind::Replies => settings.replies_days,
+        PruneKind::Timeline => settings.timeline_days,
+    }
+}
+
+/// What is kept for how many days, in words; `None`: for good.
+pub(crate) fn kept(settings: &Retention) -> Vec<(&'static str, Option<u32>)> {
+    let some = |days: u32| (days > 0).then_some(days);
+    vec![
+        ("consent events, with their evidence and their proof", None),
+        ("how each kind of message stands", None),
+        (
+            "bodies of webhooks, once delivered",
+            Some(settings.bodies_days),
+        ),
+        (
+            "decisions, with what became of each message",
+            some(settings.decisions_days),
+        ),
+        ("own replies, once over", some(settings.replies_days)),
+        (
+            "timeline entries, also of who asked for this file",
+            some(settings.timeline_days),
+        ),
+    ]
+}
+
+/// Keeps the ledger's keys those of the file, and lets go of what is old, until told to stop.
+pub async fn run(app: Shared, stop: watch::Receiver<bool>) {
+    tokio::join!(keys(&app, stop.clone()), prune(&app, stop));
+}
+
+async fn keys(app: &Shared, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             _ = stop.changed() => return,
         }
-        if let Err(error) = erase::ready(&app) {
+        if let Err(error) = erase::ready(app) {
             let error: &dyn std::error::Error = &error;
             tracing::error!(
                 error,
@@ -28,4 +147,108 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
             );
         }
     }
+}
+
+async fn prune(app: &Shared, mut stop: watch::Receiver<bool>) {
+    loop {
+        for business in app.directory.businesses() {
+            let id = &business.config.id;
+            match app
+                .ledger
+                .resume_erasures(business.ix, app.clock.now_ms())
+                .await
+            {
+                Ok(0) => {}
+                Ok(count) => {
+                    tracing::warn!(business.id = %id, count, "erasures that were broken off were carried to their end");
+                }
+                Err(error) => {
+                    tracing::error!(%error, business.id = %id, "an erasure that was broken off could not be ended");
+                }
+            }
+            for kind in PruneKind::ALL {
+                if *stop.borrow() {
+                    return;
+                }
+                let done = prune_kind(app, business.ix, kind, &stop).await;
+                app.retention
+                    .change(kind, |counted| counted.running = false);
+                match done {
+                    Ok(0) => {}
+                    Ok(rows) => {
+                        tracing::info!(business.id = %id, kind = kind.as_str(), rows, "what had been kept long enough was deleted");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, business.id = %id, kind = kind.as_str(), "what is old could not be deleted; it is tried again");
+                    }
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Deletes what is old of one kind, batch by batch; says how many rows that were.
+///
+/// # Errors
+/// The ledger's; what was deleted before is.
+pub async fn prune_kind(
+    app: &App,
+    business: BusinessIx,
+    kind: PruneKind,
+    stop: &watch::Receiver<bool>,
+) -> Result<u64, LedgerError> {
+    let days = days(&app.config.retention, kind);
+    if days == 0 {
+        return Ok(0);
+    }
+    let now_ms = app.clock.now_ms();
+    let before_ms = now_ms.saturating_sub(i64::from(days).saturating_mul(DAY_MS));
+    let mut rows = 0;
+    while !*stop.borrow() && app.ledger.log_lease(business, LEASE_MS).await? {
+        let began = app.clock.instant();
+        let batch = app.ledger.prune(business, kind, before_ms, now_ms).await?;
+        if batch == 0 {
+            break;
+        }
+        rows += batch;
+        app.retention.change(kind, |counted| {
+            counted.rows += batch;
+            counted.running = true;
+        });
+        let took = app.clock.instant().duration_since(began);
+        tokio::time::sleep(REST_MIN.max(took * REST_TIMES)).await;
+    }
+    app.retention
+        .change(kind, |counted| counted.done_ms = Some(app.clock.now_ms()));
+    if rows > 0 && kind != PruneKind::Timeline {
+        tell(app, business, kind, (rows, before_ms, now_ms)).await?;
+    }
+    Ok(rows)
+}
+
+/// Puts on the timeline what went.
+async fn tell(
+    app: &App,
+    business: BusinessIx,
+    kind: PruneKind,
+    (rows, before_ms, at_ms): (u64, i64, i64),
+) -> Result<(), LedgerError> {
+    let id = &app.directory.business(business).config.id;
+    let before = jiff::Timestamp::from_millisecond(before_ms);
+    let before = before.map_or_else(|_| String::new(), |at| format!("{at:.0}"));
+    let entry = Effect::Timeline {
+        subject: "business",
+        subject_id: id.as_str().into(),
+        origin: "retention".into(),
+        event: "pruned".into(),
+        at_ms,
+        body: json!({ "kind": kind.as_str(), "rows": rows, "before": before })
+            .to_string()
+            .into(),
+    };
+    app.ledger.learn(business, vec![entry]).await
 }

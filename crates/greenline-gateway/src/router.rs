@@ -4,6 +4,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::Shared;
+use crate::opt_in::page;
 use crate::{admin, preferences, webhooks};
 
 /// The public listener: what Meta and people reach.
@@ -18,6 +19,7 @@ pub fn public(app: Shared) -> Router {
             get(webhooks::meta_app::handshake).post(webhooks::meta_app::receive),
         )
         .route("/p/{token}", get(preferences::show).post(preferences::act))
+        .route("/o/{business}", get(page::show).post(page::act))
         .with_state(app)
 }
 

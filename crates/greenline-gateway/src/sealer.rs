@@ -10,16 +10,16 @@
 
 pub mod check;
 mod publish;
+mod unread;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use greenline_ledger::LedgerError;
-use greenline_ledger::seal::{LEAVES_MAX, NewLeaf, NewSeal, StoredHead, Unsealed};
+use greenline_ledger::seal::{LEAVES_MAX, NewLeaf, NewSeal, RecordId, StoredHead, Unsealed};
 use greenline_ledger::types::BusinessIx;
 use greenline_proof::{
-    BadLeaf, Frontier, Hash, Head, MissingNode, NodeAt, PublicKey, Salts, Seed, SigningKey, Wanted,
-    leaf_hash,
+    Frontier, Hash, Head, MissingNode, NodeAt, PublicKey, Seed, SigningKey, Wanted, sealed_hash,
 };
 use tokio::sync::watch;
 
@@ -28,6 +28,7 @@ use crate::keyring::{self, KeysError, Purpose};
 
 pub use publish::Publisher;
 pub(crate) use publish::target as publish_target;
+pub use unread::Unread;
 
 /// How long a node keeps the others from sealing the same log.
 const LEASE_MS: i64 = 30_000;
@@ -62,12 +63,6 @@ pub enum SealError {
 impl From<MissingNode> for SealError {
     fn from(_: MissingNode) -> Self {
         Self::Broken
-    }
-}
-
-impl From<BadLeaf> for SealError {
-    fn from(_: BadLeaf) -> Self {
-        Self::Leaf
     }
 }
 
@@ -110,15 +105,10 @@ struct Grown {
     frontier: Frontier,
 }
 
-fn grow(
-    mut frontier: Frontier,
-    records: Vec<Unsealed>,
-    seeds: Vec<Seed>,
-) -> Result<Grown, BadLeaf> {
+fn grow(mut frontier: Frontier, records: Vec<Unsealed>, seeds: Vec<Seed>) -> Grown {
     let (mut leaves, mut nodes) = (Vec::with_capacity(records.len()), Vec::new());
     for (record, seed) in records.into_iter().zip(seeds) {
-        let commitments = Salts::Seed(seed).commitments(&record.fields)?;
-        let hash = leaf_hash(record.id.kind.as_str(), &commitments);
+        let hash = sealed_hash(record.id.kind.as_str(), seed, &record.fields);
         frontier.append(hash, |at, hash| {
             if at.is_kept() {
                 nodes.push((at, hash));
@@ -127,11 +117,11 @@ fn grow(
         let id = record.id;
         leaves.push(NewLeaf { id, hash, seed });
     }
-    Ok(Grown {
+    Grown {
         leaves,
         nodes,
         frontier,
-    })
+    }
 }
 
 /// Seals what there is, up to a seal's size; says how many records that were.
@@ -144,7 +134,12 @@ async fn seal_once(
     // since, and what was found unsealed in between is.
     let newest = app.ledger.log_head(business, None).await?;
     let size = newest.map_or(0, |head| head.signed.head.size);
-    let records = app.ledger.unsealed(business, LEAVES_MAX).await?;
+    // And so are the erasures: a seal of what was read before one is not taken.
+    let erasures = app.ledger.log_erasures(business).await?;
+    let found = app.ledger.unsealed(business, LEAVES_MAX).await?;
+    let (skipped, records): (Vec<_>, Vec<_>) = found.into_iter().partition(Unsealed::is_unreadable);
+    let skipped: Vec<RecordId> = skipped.into_iter().map(|record| record.id).collect();
+    app.unread.note(app, business, &skipped);
     if records.is_empty() {
         return Ok(0);
     }
@@ -152,7 +147,7 @@ async fn seal_once(
     let edge = frontier(app, business, size).await?;
     let seeds = seeds(count)?;
     let grown = tokio::task::spawn_blocking(move || grow(edge, records, seeds)).await;
-    let grown = grown.map_err(|_| SealError::Leaf)??;
+    let grown = grown.map_err(|_| SealError::Leaf)?;
     let head = Head {
         business: app.directory.business(business).config.id.as_str().into(),
         size: grown.frontier.size(),
@@ -162,6 +157,8 @@ async fn seal_once(
     let seal = NewSeal {
         business,
         size,
+        erasures,
+        skipped,
         leaves: grown.leaves,
         nodes: grown.nodes,
         head: StoredHead {

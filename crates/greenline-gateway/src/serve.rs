@@ -34,7 +34,7 @@ use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
 use crate::workers::Workers;
-use crate::{express, graph, learn, relay, replies, retention, router, sealer, spill};
+use crate::{events, express, graph, learn, relay, replies, retention, router, sealer, spill};
 
 /// How long requests under way may take to end once told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -135,6 +135,10 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         directory: Directory::new(&config),
         keys: Keys::new(&config),
         avenues: Avenues::new(&config),
+        imports: crate::imports::Imports::new(&config),
+        retention: retention::Progress::default(),
+        unread: sealer::Unread::default(),
+        events: Default::default(),
         preferences: Preferences {
             brands: Brands::new(&config).map_err(|error| StartError::Config(error.to_string()))?,
             limiter: Limiter::default(),
@@ -207,9 +211,14 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
     if let Err(why) = learn::remember_templates(&app).await {
         tracing::warn!(%why, "templates on record could not be read");
     }
+    avenues::begin(&app).await;
+    if let Err(error) = events::sync(&app).await {
+        tracing::warn!(%error, "subscriptions of the configuration wait for the store");
+    }
     if let Err(error) = spill::read_in(&app).await {
         tracing::warn!(%error, "spilled decisions of the last run wait for the store");
     }
+    crate::imports::resume(&app);
     let (stop, stopped) = watch::channel(false);
     let workers = Workers::start().map_err(StartError::Threads)?;
     let here = Handle::current();
@@ -244,6 +253,7 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         )),
         tokio::spawn(learn::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(relay::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(events::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(replies::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(retention::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(sealer::run(Arc::clone(&app), stopped.clone())),

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use greenline_ledger::LedgerError;
+use greenline_ledger::held::Holding;
 use greenline_ledger::types::{
     Admitted, Ask, BusinessIx, DecisionId, Effect, Outcome, Spilled, UNSETTLED_MS,
 };
@@ -159,7 +160,8 @@ fn folder(store: &Store) -> PathBuf {
 /// Lets a reply go that the store could not take; `None` where it is to be refused, as anything else is.
 pub(crate) async fn admit(app: &Shared, ask: &Ask, error: &LedgerError) -> Option<Admitted> {
     let shelf = app.spill.shelf.as_ref()?;
-    if ask.intent != Intent::FreeForm || !error.is_passing() {
+    // A reply of our own waits for the store: there alone its hand is on record.
+    if ask.intent != Intent::FreeForm || ask.reply.is_some() || !error.is_passing() {
         return None;
     }
     let stopped = may_try(shelf, ask)?;
@@ -238,6 +240,22 @@ fn keep(shelf: &Shelf, ask: &Ask, spilled: Spilled) -> std::io::Result<bool> {
             .iter()
             .any(|who| who.canonical().0 == to.canonical().0)
     }))
+}
+
+impl Spill {
+    /// Deletes what was set aside of somebody who was erased.
+    ///
+    /// # Errors
+    /// The file's.
+    pub(crate) fn forget(&self, business: &str, person: &Holding) -> std::io::Result<usize> {
+        let Some(shelf) = &self.shelf else {
+            return Ok(0);
+        };
+        let of_business = format!("\"business\":\"{business}\"");
+        let of_business = memchr::memmem::Finder::new(&of_business);
+        let is_theirs = |line: &[u8]| of_business.find(line).is_some() && person.is_named_in(line);
+        shelf.lock().file.forget(is_theirs)
+    }
 }
 
 impl App {

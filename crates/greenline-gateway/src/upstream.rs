@@ -10,8 +10,10 @@
 mod body;
 mod conn;
 mod gate;
+pub(crate) mod lines;
 mod pool;
 mod post;
+pub mod reach;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +21,11 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Request, Response, Uri, header};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use conn::Conn;
 use pool::Pool;
+use reach::Reach;
 
 pub use body::{Answer, Outgoing, ReadError};
 
@@ -65,6 +67,7 @@ pub struct Origin {
     host_header: HeaderValue,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     bounds: Bounds,
+    reach: Reach,
     pool: Arc<Pool<Conn>>,
     posts: Pool<post::Conn>,
 }
@@ -122,9 +125,16 @@ impl Origin {
             host_header,
             tls,
             bounds,
+            reach: Reach::default(),
             pool: Arc::new(Pool::new(bounds.idle_max)),
             posts: Pool::new(bounds.idle_max),
         })
+    }
+
+    /// The same server, if it is where it may be.
+    #[must_use]
+    pub fn within(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// Its address, without a slash at the end.
@@ -199,9 +209,7 @@ impl Origin {
     }
 
     async fn open(&self) -> Result<Box<dyn Stream>, String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|error| error.to_string())?;
+        let stream = self.reach.connect(&self.host, self.port).await?;
         stream
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;

@@ -27,9 +27,9 @@ use subtle::ConstantTimeEq;
 use tokio::sync::SemaphorePermit;
 
 use crate::app::{App, Shared};
-use crate::avenues;
 use crate::config::Secret;
 use crate::directory::Business;
+use crate::{avenues, opt_in};
 use body::BodyError;
 use effects::{Learned, Reading};
 
@@ -195,6 +195,10 @@ async fn take(
                 tracing::error!(business.id = %business.config.id, %error, "whether a START reopens anything could not be read; it was taken as an ordinary message");
             }
         }
+    }
+    for answer in std::mem::take(&mut learned.answers) {
+        let answered = opt_in::question::answered(app, business, &answer, received_ms);
+        learned.effects.extend(answered);
     }
     let wrote_ms = avenues::last_written(business, &learned.effects);
     let delivery = Delivery {

@@ -39,7 +39,7 @@ impl Walk {
 
 /// Avenues whose proofs are kept. Words written to a number prove themselves by the last inbound message; a
 /// probe of them proves the path.
-pub const PROVED: [Avenue; 7] = [
+pub const PROVED: [Avenue; 8] = [
     Avenue::ReplyWord,
     Avenue::PreferencePage,
     Avenue::Api,
@@ -47,6 +47,7 @@ pub const PROVED: [Avenue; 7] = [
     Avenue::Button,
     Avenue::OneClick,
     Avenue::NativeSwitch,
+    Avenue::PlatformError,
 ];
 
 fn subject(avenue: Avenue, walk: Walk) -> String {

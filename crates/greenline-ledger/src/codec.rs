@@ -9,12 +9,15 @@ use greenline_policy::decide::{
     Decision, Intent, NumberFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
 };
 use greenline_policy::identity::{Identifier, Phone, UserId};
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Category, Scope};
 use serde::Deserialize;
 
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
+use crate::seal::Cuts;
 use crate::state::facts::Judged;
 use crate::types::{DecisionId, DecisionRecord, Evidence, OwnReply, PersonId, RecordedPerson};
 
@@ -297,6 +300,8 @@ struct RecordCode<'a> {
     #[serde(default)]
     only_notifications: u8,
     #[serde(default)]
+    yes_lasts: [u16; 4],
+    #[serde(default)]
     observed: bool,
     #[serde(default)]
     confirms: Option<u64>,
@@ -338,9 +343,25 @@ fn hash_of(text: &str) -> Result<[u8; 16], Unread> {
 }
 
 /// Writes a decision record after what `into` holds.
-pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<(), LedgerError> {
-    write::Json(into).record(judged);
-    Ok(())
+pub(crate) fn encode_record(judged: &Judged<'_>, into: &mut Vec<u8>) -> Result<Cuts, LedgerError> {
+    Ok(write::Json(into).record(judged))
+}
+
+/// Whether somebody was erased from the people of a record.
+pub(crate) fn names_erased(people: &str) -> Result<bool, LedgerError> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        identifier: IdentifierCode<'a>,
+    }
+    let named: Vec<Named<'_>> = serde_json::from_str(people)
+        .map_err(|_| LedgerError::unreadable("the people of a decision record"))?;
+    let mut erased = named
+        .iter()
+        .map(|one| one.identifier.read().map(|id| is_pseudonym(&id)));
+    erased
+        .try_fold(false, |any, one| Ok(any | one?))
+        .map_err(LedgerError::unreadable)
 }
 
 /// Reads a decision record. Outcome and status are kept elsewhere and left empty.
@@ -423,6 +444,7 @@ fn record(
         rules: Rules {
             window_templates_are_replies: code.window_templates_are_replies,
             only_notifications: OnlyNotifications::from_bits(code.only_notifications),
+            yes_lasts: YesLasts::from_days(code.yes_lasts),
         },
         observed: code.observed,
         confirms: code.confirms.map(EventId),

@@ -14,11 +14,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use greenline_policy::consent::{EventId, EventKind};
 use greenline_policy::identity::{Identifier, Phone};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
 use crate::flight::Watch;
+use crate::seal::{record_people, with_people};
 use crate::types::{Actor, BusinessIx, Evidence, NewEvent};
 
 /// What every pseudonym begins with.
@@ -39,8 +41,12 @@ const EVENT_FIELDS: [&str; 11] = [
     "actor",
     "key",
 ];
-/// The field of a decision's leaf that says whom it was about.
-pub(crate) const DECISION_FIELDS: [&str; 1] = ["people"];
+/// Fields of a decision's leaf that go: whom it was about, and the hash of what was written to them, by which a
+/// message that somebody guesses could be told to be the one. In leaves of earlier releases that hash stands among
+/// the facts.
+pub(crate) const DECISION_FIELDS: [&str; 2] = ["people", "facts"];
+/// What stands for the hash of a body once it is gone.
+const NO_HASH: &str = "\"00000000000000000000000000000000\"";
 
 /// Who stands as the actor of an event whose person was erased.
 pub(crate) const NOBODY: &str = "erased";
@@ -94,14 +100,69 @@ impl Keys {
     }
 }
 
+/// What the identifiers of one person are replaced by when they are erased.
+///
+/// One that came back after an earlier erasure belongs to them only since then: what was told of it and dated before
+/// lifts nothing (A3, A14). It gets a pseudonym of its own, made with that moment, so that this stays so; it is never
+/// looked up, since the first one still leads to the person.
+#[derive(Debug)]
+pub(crate) struct Replacements {
+    keys: Keys,
+    business: Box<str>,
+    back: FxHashMap<Identifier, i64>,
+}
+
+impl Replacements {
+    /// For a person of these names, each with the moment since when it is linked.
+    pub(crate) fn of(keys: &Keys, business: &str, names: &[(Identifier, Option<i64>)]) -> Self {
+        let is_kept = |canonical: &Identifier| {
+            let kept = keys.pseudonyms(business, canonical);
+            kept.iter()
+                .any(|kept| names.iter().any(|(name, _)| name == kept))
+        };
+        let back = names.iter().filter_map(|(name, linked_ms)| {
+            let linked_ms = (*linked_ms)?;
+            is_kept(name).then(|| (name.clone(), linked_ms))
+        });
+        Self {
+            back: back.collect(),
+            keys: keys.clone(),
+            business: business.into(),
+        }
+    }
+
+    /// What an identifier is replaced by; itself, when it is a pseudonym; nothing without a key.
+    pub(crate) fn get(&self, canonical: &Identifier) -> Option<Identifier> {
+        let Some(linked_ms) = self.back.get(canonical) else {
+            return self.keys.newest(&self.business, canonical);
+        };
+        let name = format!("{}\u{0}{linked_ms}", canonical.reveal());
+        named(self.keys.now().first()?, &self.business, &name)
+    }
+}
+
 /// Whether an identifier is what stays of an erased one.
 #[must_use]
 pub fn is_pseudonym(identifier: &Identifier) -> bool {
     matches!(identifier, Identifier::User(user) if user.reveal().starts_with(PREFIX))
 }
 
+/// What every pseudonym made with a key begins with.
+pub(crate) fn prefix_of(key: &str) -> String {
+    format!("{PREFIX}{key}")
+}
+
+/// Whether an identifier is a pseudonym that only this key can find.
+pub(crate) fn is_pseudonym_of(key: &str, identifier: &Identifier) -> bool {
+    matches!(identifier, Identifier::User(user) if user.reveal().starts_with(&prefix_of(key)))
+}
+
 fn pseudonym(key: &ErasureKey, business: &str, canonical: &Identifier) -> Option<Identifier> {
-    let text = format!("{business}\u{0}{}", canonical.reveal());
+    named(key, business, &canonical.reveal())
+}
+
+fn named(key: &ErasureKey, business: &str, name: &str) -> Option<Identifier> {
+    let text = format!("{business}\u{0}{name}");
     let hash = keyed_hash(&key.secret, text.as_bytes());
     let mut name = String::with_capacity(PREFIX.len() + 72);
     name.push_str(PREFIX);
@@ -220,17 +281,18 @@ pub(crate) fn mentions(bytes: &[u8], texts: &[String]) -> bool {
     })
 }
 
-/// A decision's record without the people that `replace` names a pseudonym for; `None` when it has none of
-/// them. What was known of them stays, so that the decision can be judged again.
+/// A decision's record without the people that `replace` names a pseudonym for, and without the hash of what was
+/// written to them; `None` when it has none of them. What was known of them stays, so that the decision can be
+/// judged again.
 pub(crate) fn without_people(
     record: &str,
     replace: impl Fn(Option<u64>, &Identifier) -> Option<Identifier>,
 ) -> Result<Option<String>, LedgerError> {
     let unreadable = || LedgerError::unreadable("a decision that is to be erased");
-    let mut record: Value = serde_json::from_str(record).map_err(|_| unreadable())?;
-    let people = record.get_mut("people").and_then(Value::as_array_mut);
+    let people = record_people(record)?;
+    let mut people: Vec<Value> = serde_json::from_str(people).map_err(|_| unreadable())?;
     let mut changed = false;
-    for entry in people.into_iter().flatten() {
+    for entry in &mut people {
         let person = entry.get("person").and_then(Value::as_u64);
         let code = entry.get_mut("identifier").ok_or_else(unreadable)?;
         let identifier = match (code.as_u64(), code.as_str()) {
@@ -247,5 +309,6 @@ pub(crate) fn without_people(
             changed = true;
         }
     }
-    Ok(changed.then(|| record.to_string()))
+    let left = || with_people(record, &Value::from(people).to_string(), NO_HASH);
+    changed.then(left).transpose()
 }

@@ -31,6 +31,9 @@ pub enum LedgerError {
 #[error("{0}")]
 pub struct Plain(pub &'static str);
 
+/// An own reply that is not in the hand that would send it: another took it over, or it is over.
+pub(crate) const NOT_IN_HAND: &str = "the reply is in another hand";
+
 impl LedgerError {
     /// The queue is full, or the store is closing.
     pub(crate) fn busy(why: &'static str) -> Self {

@@ -27,17 +27,22 @@ mod compose;
 pub mod erasure;
 pub mod error;
 pub mod flight;
+pub mod held;
 mod ids;
+pub mod import;
 mod memory;
 pub mod migrations;
 pub mod moving;
+pub mod notice;
 mod postgres;
 mod preference;
+pub mod prune;
 mod queue;
 mod request;
 pub mod seal;
 mod sqlite;
 mod state;
+pub mod subscription;
 pub mod types;
 
 use std::path::Path;
@@ -56,12 +61,14 @@ pub use sqlite::fault;
 use erasure::{Erase, Erased, ErasureKey};
 use fault::Faults;
 use greenline_proof::{Known, NodeAt};
+use import::{ImportPiece, PIECE_ROWS_MAX, RowDone};
 use request::{Answer, Request};
-use seal::{NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
+use seal::{Form, NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
     Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonId, PersonView, Relay, RelayDone,
-    Spilled, StoredEvent, TemplateView, TimelineEntry, Unrecorded, Verification,
+    ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView, TimelineEntry, Unrecorded,
+    Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -115,6 +122,8 @@ macro_rules! on {
     };
 }
 
+pub(crate) use on;
+
 /// Takes the answer that belongs to a request.
 macro_rules! expect_answer {
     ($answer:expr, $wanted:pat => $value:expr) => {
@@ -124,6 +133,8 @@ macro_rules! expect_answer {
         }
     };
 }
+
+pub(crate) use expect_answer;
 
 impl Ledger {
     /// A ledger in memory, empty, gone with its last handle: for tests and for demonstrations that are
@@ -273,6 +284,21 @@ impl Ledger {
         expect_answer!(self.ask(Request::AppendAll(events)).await?, Answer::AppendedAll(appended) => appended)
     }
 
+    /// Does a piece of an import in one transaction, row by row in order, and says what became of each row. A
+    /// rehearsal does the same and takes it back. The same rows again change nothing. Wait for the flights
+    /// before answering.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written; nothing was then. `Conflict` when there are too many rows.
+    pub async fn import(&self, piece: ImportPiece) -> Result<Vec<RowDone>> {
+        if piece.rows.len() > PIECE_ROWS_MAX {
+            return Err(LedgerError::Conflict(
+                "a piece of an import has too many rows",
+            ));
+        }
+        expect_answer!(self.ask(Request::Import(Box::new(piece))).await?, Answer::Imported(rows) => rows)
+    }
+
     /// Takes a webhook delivery: the bytes, what is to be relayed, and everything it teaches, in one
     /// transaction. The same bytes again change nothing but answer with the flights to wait for.
     ///
@@ -347,6 +373,23 @@ impl Ledger {
     /// is asked of a ledger: a no kept under a key that it has not cannot be found.
     pub fn use_erasure_keys(&self, keys: Vec<ErasureKey>) {
         on!(self, store => store.use_erasure_keys(keys));
+    }
+
+    /// Whether anything kept of erased people can be found only with the erasure key of this name.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn is_erasure_key_used(&self, key: &str) -> Result<bool> {
+        on!(self, store => store.is_erasure_key_used(key).await)
+    }
+
+    /// Ends erasures that were recorded and broken off before everything was gone; says how many. Only where an
+    /// erasure is more than one transaction can there be any.
+    ///
+    /// # Errors
+    /// `Unavailable` when it could not be written; it is to be asked again.
+    pub async fn resume_erasures(&self, business: BusinessIx, now_ms: i64) -> Result<u64> {
+        on!(self, store => store.resume_erasures(business, now_ms).await)
     }
 
     /// Erases a person: identifiers, evidence, whom decisions were about, message ids, windows, deliveries and
@@ -502,24 +545,32 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` when it could not be written.
     pub async fn inbox_prune(&self, before_ms: i64) -> Result<u64> {
-        expect_answer!(self.ask(Request::InboxPrune(before_ms)).await?, Answer::Count(emptied) => emptied)
+        let mut emptied = 0;
+        loop {
+            let batch = expect_answer!(self.ask(Request::InboxPrune(before_ms)).await?, Answer::Count(batch) => batch)?;
+            emptied += batch;
+            if batch < prune::BATCH_MAX as u64 {
+                return Ok(emptied);
+            }
+        }
     }
 
-    /// Own replies that are due. Each is marked on disk as attempted before it is handed out, so that
-    /// none goes out twice, whatever happens.
+    /// Own replies that are due, each put into this caller's hand. A reply is sent by a decision that names its
+    /// claim, and that decision's commit says that it was attempted: so none goes out twice, and one whose hand died
+    /// before is handed out again.
     ///
     /// # Errors
-    /// `Unavailable` when the mark could not be written.
+    /// `Unavailable` when that could not be written.
     pub async fn replies_due(&self, limit: usize) -> Result<Vec<DueReply>> {
         expect_answer!(self.ask(Request::RepliesDue(limit)).await?, Answer::Replies(due) => due)
     }
 
-    /// Notes that an own reply was sent or given up, and by which decision.
+    /// Notes that an own reply is over, or that what was decided did not go out.
     ///
     /// # Errors
-    /// `Unavailable` when it could not be written.
-    pub async fn reply_done(&self, id: i64, decision: Option<DecisionId>) -> Result<()> {
-        expect_answer!(self.ask(Request::ReplyDone(id, decision)).await?, Answer::Done => ())
+    /// `Unavailable` when it could not be written; `NotFound` when it is in no such hand.
+    pub async fn reply_done(&self, claim: ReplyClaim, end: ReplyEnd) -> Result<()> {
+        expect_answer!(self.ask(Request::ReplyDone(claim, end)).await?, Answer::Done => ())
     }
 
     /// Records of a business that its log does not hold yet, in the order to seal them in; as many as a
@@ -531,9 +582,17 @@ impl Ledger {
         on!(self, store => store.unsealed(business, limit).await)
     }
 
+    /// How many people a business has erased; to be read before the records that a seal is made of.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn log_erasures(&self, business: BusinessIx) -> Result<u64> {
+        on!(self, store => store.log_erasures(business).await)
+    }
+
     /// Appends leaves and the head over them to a business's log; `false`, and nothing done, when the log
-    /// no longer has the size that they are made for, or holds one of the records already. Read the size
-    /// before the records.
+    /// no longer has the size that they are made for, holds one of the records already, or somebody was erased
+    /// meanwhile. Read the size and the erasures before the records.
     ///
     /// # Errors
     /// `Unavailable` when it could not be written.
@@ -588,16 +647,19 @@ impl Ledger {
         on!(self, store => store.log_leaves(business, from, limit).await)
     }
 
-    /// Records of a business as they are stored now, in the order asked for.
+    /// The records of these leaves as they are stored now, in the order asked for, each in the form in which it was
+    /// sealed.
     ///
     /// # Errors
     /// `Unavailable` when the store does not read; what is unreadable of a record is its answer.
     pub async fn log_records(
         &self,
         business: BusinessIx,
-        ids: Vec<RecordId>,
+        leaves: &[SealedLeaf],
     ) -> Result<Vec<Recorded>> {
-        on!(self, store => store.log_records(business, ids).await)
+        let records = leaves.iter().map(|leaf| (leaf.id, Form::of(&leaf.salts)));
+        let records: Vec<_> = records.collect();
+        on!(self, store => store.log_records(business, records).await)
     }
 
     /// Nodes of a business's log, for proofs.
@@ -642,6 +704,13 @@ impl Ledger {
         let names = names.iter().map(|name| (*name).into()).collect();
         let request = Request::ForgetSalts(business, id, names);
         expect_answer!(self.ask(request).await?, Answer::Sealed(done) => done)
+    }
+
+    async fn read_subscriptions(
+        &self,
+        business: BusinessIx,
+    ) -> Result<Vec<subscription::Subscription>> {
+        on!(self, store => store.subscriptions(business).await)
     }
 
     /// Folds every person's events again and compares; checks that nothing is missing.

@@ -9,13 +9,17 @@
 
 mod check;
 mod erase;
+mod held;
 mod history;
+mod import;
 mod learn;
+mod notice;
 mod outbox;
 mod pages;
 mod people;
 mod platform;
 mod preference;
+mod prune;
 mod seal;
 mod sends;
 
@@ -26,12 +30,15 @@ use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use greenline_proof::{Known, NodeAt};
 
-use crate::erasure::{Erase, ErasureKey, Keys};
+use crate::erasure::{Erase, ErasureKey, Keys, is_pseudonym_of};
 use crate::error::LedgerError;
+use crate::held::{HeldAt, HeldKind, HeldPage, Holding};
 use crate::ids::Ids;
 use crate::preference::LinkHolder;
+use crate::prune::PruneKind;
 use crate::request::{Answer, Request};
-use crate::seal::{LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
+use crate::seal::{Form, LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
+use crate::subscription::Subscription;
 use crate::types::{
     BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonId,
     PersonView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
@@ -70,7 +77,10 @@ struct All {
     timeline: Vec<(BusinessIx, TimelineEntry)>,
     inbox: Vec<Inbox>,
     replies: Vec<Reply>,
+    subscriptions: Vec<Subscription>,
     logs: HashMap<BusinessIx, seal::Log>,
+    /// How many people were erased.
+    erasures: HashMap<BusinessIx, u64>,
     /// What identifiers of those erased were hashed with.
     erasure: Keys,
 }
@@ -120,7 +130,9 @@ impl Store {
             timeline: Vec::new(),
             inbox: Vec::new(),
             replies: Vec::new(),
+            subscriptions: Vec::new(),
             logs: HashMap::new(),
+            erasures: HashMap::new(),
             erasure: Keys::default(),
         }))
     }
@@ -237,10 +249,11 @@ impl Store {
     pub(crate) async fn log_records(
         &self,
         business: BusinessIx,
-        ids: Vec<RecordId>,
+        records: Vec<(RecordId, Form)>,
     ) -> Result<Vec<Recorded>> {
         let all = self.of(business)?;
-        ids.iter().map(|id| all.stored(business, *id)).collect()
+        let records = records.iter();
+        records.map(|(id, _)| all.stored(business, *id)).collect()
     }
 
     pub(crate) async fn log_nodes(
@@ -257,6 +270,49 @@ impl Store {
         id: RecordId,
     ) -> Result<Option<SealedLeaf>> {
         Ok(self.of(business)?.log_place(business, id))
+    }
+
+    pub(crate) async fn log_erasures(&self, business: BusinessIx) -> Result<u64> {
+        let all = self.of(business)?;
+        Ok(all.erasures.get(&business).copied().unwrap_or(0))
+    }
+
+    pub(crate) async fn is_erasure_key_used(&self, key: &str) -> Result<bool> {
+        let all = self.lock();
+        let mut names = all.known.keys();
+        Ok(names.any(|(_, name)| is_pseudonym_of(key, name)))
+    }
+
+    /// An erasure is one step.
+    pub(crate) async fn resume_erasures(&self, business: BusinessIx, _: i64) -> Result<u64> {
+        self.of(business).map(|_| 0)
+    }
+
+    pub(crate) async fn holding(
+        &self,
+        business: BusinessIx,
+        identifier: &Identifier,
+    ) -> Result<Option<Holding>> {
+        Ok(self.of(business)?.holding(business, identifier))
+    }
+
+    pub(crate) async fn held(
+        &self,
+        business: BusinessIx,
+        of: &Holding,
+        kind: HeldKind,
+        after: HeldAt,
+    ) -> Result<HeldPage> {
+        Ok(self.of(business)?.held(business, of, kind, after))
+    }
+
+    pub(crate) async fn prunable(
+        &self,
+        business: BusinessIx,
+        kind: PruneKind,
+        before_ms: i64,
+    ) -> Result<Vec<(i64, i64)>> {
+        Ok(self.of(business)?.prunable(business, kind, before_ms))
     }
 
     /// Whatever is not sealed waits to be.
@@ -298,6 +354,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<StoredEvent>> {
         Ok(self.of(business)?.export(business, after, limit))
+    }
+
+    pub(crate) async fn subscriptions(&self, business: BusinessIx) -> Result<Vec<Subscription>> {
+        Ok(self.of(business)?.subscriptions(business))
     }
 
     pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {

@@ -17,11 +17,14 @@ mod erase;
 mod examine;
 mod flights;
 mod hand;
+mod held;
+mod import;
 mod in_hand;
 mod load;
 mod migrate;
 pub(crate) mod moving;
 mod node;
+mod notice;
 mod people;
 mod pipeline;
 #[cfg(test)]
@@ -29,6 +32,7 @@ mod plans;
 #[cfg(debug_assertions)]
 mod plant;
 mod preference;
+mod prune;
 mod read;
 mod relay;
 mod rows;
@@ -177,6 +181,7 @@ impl Store {
             }
             Request::InboxPrune(before_ms) => self.inbox_prune(before_ms).await,
             Request::Erase(_) => Err(LedgerError::Bug("an erasure past its verb")),
+            Request::Prune(prune) => self.prune(&prune).await,
             Request::Seal(seal) => self.seal(&seal).await,
             Request::ForgetSalts(business, id, names) => {
                 self.forget_salts(business, id, &names).await
@@ -184,8 +189,13 @@ impl Store {
             Request::RevokeLinks(business, identifier, at_ms) => {
                 self.revoke_links(business, &identifier, at_ms).await
             }
+            Request::PutSubscription(one) => self.put_subscription(&one).await,
+            Request::RemoveSubscription(business, id) => {
+                self.remove_subscription(business, &id).await
+            }
+            Request::ReplayNotices(replay) => self.replay_notices(&replay).await,
             Request::RepliesDue(limit) => self.replies_due(limit).await,
-            Request::ReplyDone(id, decision) => self.reply_done(id, decision).await,
+            Request::ReplyDone(claim, end) => self.reply_done(claim, end).await,
             request => {
                 let (caller, answer) = Caller::here();
                 self.queue.push(Job { request, caller })?;

@@ -13,14 +13,21 @@ use tokio::sync::oneshot;
 
 use crate::erasure::{Erase, Erased};
 use crate::error::LedgerError;
+use crate::import::{ImportPiece, RowDone};
+use crate::prune::Prune;
 use crate::seal::{NewSeal, RecordId};
+use crate::subscription::{Replay, Replayed, Subscription};
 use crate::types::{
-    Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect,
-    Ingested, NewEvent, RelayDone, Spilled, Unrecorded,
+    Admitted, Appended, Ask, BusinessIx, DecisionRecord, Delivery, DueReply, Effect, Ingested,
+    NewEvent, RelayDone, ReplyClaim, ReplyEnd, Spilled, Unrecorded,
 };
 
 /// What only the writer can do.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most requests are sends, and a box would cost each an allocation"
+)]
 pub(crate) enum Request {
     /// Decide and record.
     Admit(Ask),
@@ -34,6 +41,8 @@ pub(crate) enum Request {
     Append(Box<NewEvent>),
     /// Append many.
     AppendAll(Vec<NewEvent>),
+    /// A piece of an import.
+    Import(Box<ImportPiece>),
     /// Take a delivery.
     Ingest(Box<Delivery>),
     /// Learn from traffic.
@@ -52,16 +61,34 @@ pub(crate) enum Request {
     Seal(Box<NewSeal>),
     /// Delete the salts of a record's fields.
     ForgetSalts(BusinessIx, RecordId, Box<[Box<str>]>),
+    /// Write a subscription.
+    PutSubscription(Box<Subscription>),
+    /// Take one away.
+    RemoveSubscription(BusinessIx, Box<str>),
+    /// Notices become due once more.
+    ReplayNotices(Box<Replay>),
+    /// Delete what is old.
+    Prune(Box<Prune>),
     /// Hand out own replies.
     RepliesDue(usize),
-    /// An own reply is over.
-    ReplyDone(i64, Option<DecisionId>),
+    /// An own reply is over, or did not go out.
+    ReplyDone(ReplyClaim, ReplyEnd),
 }
 
 impl Request {
     /// Whether it changes the store; what does not is answered even while the store takes nothing.
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self, Self::Preview(_) | Self::AdmitUnrecorded(..))
+        !matches!(self, Self::Preview(_) | Self::AdmitUnrecorded(..)) && !self.is_rehearsal()
+    }
+
+    /// Whether it changes decisions that are on record and may not be sealed yet.
+    pub(crate) fn rewrites(&self) -> bool {
+        matches!(self, Self::Erase(_))
+    }
+
+    /// Whether it is done and taken back, in a transaction of its own.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        matches!(self, Self::Import(piece) if piece.rehearsal)
     }
 }
 
@@ -78,6 +105,8 @@ pub(crate) enum Answer {
     Appended(Box<Appended>),
     /// To [`Request::AppendAll`].
     AppendedAll(Vec<Result<Appended, LedgerError>>),
+    /// To [`Request::Import`].
+    Imported(Vec<RowDone>),
     /// To [`Request::Ingest`].
     Ingested(Ingested),
     /// To [`Request::RepliesDue`].
@@ -88,6 +117,8 @@ pub(crate) enum Answer {
     Sealed(bool),
     /// To [`Request::Erase`].
     Erased(Box<Erased>),
+    /// To [`Request::ReplayNotices`].
+    Replayed(Replayed),
     /// Done.
     Done,
 }

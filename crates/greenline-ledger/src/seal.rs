@@ -10,15 +10,18 @@
 //! its salt leaves the commitment, and every proof, as it was.
 
 mod fields;
+mod parts;
 
 use greenline_proof::{Field, Hash, NodeAt, PublicKey, Salts, Seed, SignedHead};
 
+use crate::error::LedgerError;
 use crate::types::BusinessIx;
 
 pub(crate) use fields::{decision_fields, event_fields};
+pub(crate) use parts::{Cuts, Form, decision_parts, record_people, stored_parts, with_people};
 
 /// Leaves in one seal at most.
-pub const LEAVES_MAX: usize = 1_024;
+pub const LEAVES_MAX: usize = 2_048;
 
 /// What kind of record a leaf is of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,8 +83,30 @@ pub enum Recorded {
 pub struct Unsealed {
     /// Which.
     pub id: RecordId,
-    /// Its fields.
+    /// Its fields; none where it does not read.
     pub fields: Vec<Field>,
+}
+
+impl Unsealed {
+    /// One that was read, or that cannot be: then it has no fields, and keeps none of the others from being sealed.
+    pub(crate) fn of(
+        id: RecordId,
+        fields: Result<Vec<Field>, LedgerError>,
+    ) -> Result<Self, LedgerError> {
+        match fields {
+            Err(LedgerError::Corrupt(_)) => Ok(Self {
+                id,
+                fields: Vec::new(),
+            }),
+            fields => fields.map(|fields| Self { id, fields }),
+        }
+    }
+
+    /// Whether it cannot be read, and so not be sealed.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.fields.is_empty()
+    }
 }
 
 /// A leaf as it is kept.
@@ -115,6 +140,11 @@ pub struct NewSeal {
     pub business: BusinessIx,
     /// The size of the log they are made for.
     pub size: u64,
+    /// How many erasures the business had had before the records were read: one that came since may have changed
+    /// what a leaf is made of.
+    pub erasures: u64,
+    /// Records among the others that do not read: they wait apart until they do.
+    pub skipped: Vec<RecordId>,
     /// The leaves, [`LEAVES_MAX`] at most.
     pub leaves: Vec<NewLeaf>,
     /// Nodes they complete on levels that are kept above the leaves.

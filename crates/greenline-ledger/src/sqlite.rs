@@ -9,15 +9,20 @@ pub(crate) mod connect;
 pub(crate) mod effects;
 mod erase;
 pub mod fault;
+mod held;
+mod import;
 pub(crate) mod load;
 pub(crate) mod messages;
 pub(crate) mod moving;
+mod notice;
 pub(crate) mod pending;
 pub(crate) mod people;
 #[cfg(test)]
 mod plans;
 mod preference;
+mod prune;
 pub(crate) mod read;
+mod recent;
 pub(crate) mod rows;
 mod seal;
 pub(crate) mod spill;
@@ -40,6 +45,7 @@ use crate::types::{BusinessIx, DecisionId, Outcome};
 use checkpoint::Checkpointer;
 use fault::Faults;
 use read::Readers;
+use recent::Recent;
 use write::Writer;
 
 /// A store.
@@ -53,6 +59,8 @@ pub(crate) struct Store {
     ids: Vec<Box<str>>,
     /// What identifiers of those erased were hashed with.
     erasure: Keys,
+    /// What the writer wrote of late.
+    recent: Option<Arc<Recent>>,
     /// Nothing in a store opened for reading.
     writing: Option<Writing>,
 }
@@ -72,6 +80,7 @@ impl Store {
         let lock = connect::lock(path)?;
         let mut connection = connect::writer(path)?;
         connect::migrate(&mut connection)?;
+        connection.execute(sql::REPLIES_DUE_AGAIN, [])?;
         let mut state = load::state(&connection, &setup.businesses, true)?;
         state.messages.sizes = faults.sizes;
         let businesses = state
@@ -82,15 +91,18 @@ impl Store {
             .collect();
         faults.watch(&mut connection)?;
         let checkpointer = Checkpointer::start(path)?;
-        let queue = Arc::new(Queue::new(setup.queue_max, setup.batch_max));
+        let queue = Queue::new(setup.queue_max, setup.batch_max).gathering();
+        let queue = Arc::new(queue);
         let erasure = state.erasure.clone();
         let writer = Writer::new(connection, state, setup.decide, checkpointer.bell());
+        let recent = writer.recent();
         let handle = writer.start(Arc::clone(&queue))?;
         Ok(Self {
             readers: Readers::open(path)?,
             businesses,
             ids: ids(setup),
             erasure,
+            recent: Some(recent),
             writing: Some(Writing {
                 queue,
                 writer: Mutex::new(Some(handle)),
@@ -120,6 +132,7 @@ impl Store {
             businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(),
             ids: ids(setup),
             erasure: Keys::default(),
+            recent: None,
             writing: None,
         })
     }

@@ -64,7 +64,13 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     /// What identifiers of those erased were hashed with.
     pub(crate) erasure: Keys,
+    /// Decisions about people who were erased in the last hour: what becomes of a send under way may not name its
+    /// message. Some may turn out not to be erased; it is looked up.
+    pub(crate) lately: FxHashSet<u64>,
 }
+
+/// How long a send may be under way, and longer.
+const LATELY_MS: i64 = 60 * 60 * 1_000;
 
 impl State {
     /// The business at a place of the configuration.
@@ -94,6 +100,25 @@ impl State {
     pub(crate) fn next_event(&mut self) -> u64 {
         self.last_event += 1;
         self.last_event
+    }
+
+    /// A decision's person was erased.
+    pub(crate) fn erased_lately(&mut self, seq: u64, now_ms: i64) {
+        let floor = u64::try_from(now_ms.saturating_sub(LATELY_MS)).unwrap_or(0) << 20;
+        self.lately.retain(|seq| *seq >= floor);
+        if seq >= floor {
+            self.lately.insert(seq);
+        }
+    }
+
+    /// Whether there may be any.
+    pub(crate) fn has_erased_lately(&self) -> bool {
+        !self.lately.is_empty()
+    }
+
+    /// Whether a decision may be one of those.
+    pub(crate) fn was_erased_lately(&self, seq: u64) -> bool {
+        self.lately.contains(&seq)
     }
 
     /// The shard a decision about this person is kept in.

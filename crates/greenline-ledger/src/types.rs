@@ -93,6 +93,9 @@ pub struct Ask {
     pub dispatch_by: Instant,
     /// Greenline's own confirmation after a stop: goes past the closed thread it confirms.
     pub confirms: Option<EventId>,
+    /// The own reply that this is: decided about only while it is in this hand, and by the same commit no longer
+    /// to be handed out.
+    pub reply: Option<ReplyClaim>,
 }
 
 /// How long a send of unknown outcome makes the same body to the same person wait, in milliseconds.
@@ -195,6 +198,27 @@ pub enum Lane {
     Status,
     /// Account and template events.
     Account,
+    /// Notices to subscribers (see [`crate::notice`]).
+    Event,
+    /// Notices of what was imported.
+    Bulk,
+}
+
+impl Lane {
+    /// Every lane.
+    pub const ALL: [Self; 5] = [
+        Self::Inbound,
+        Self::Status,
+        Self::Account,
+        Self::Event,
+        Self::Bulk,
+    ];
+
+    /// Whether it leads to subscribers and not to apps.
+    #[must_use]
+    pub fn is_of_notices(self) -> bool {
+        matches!(self, Self::Event | Self::Bulk)
+    }
 }
 
 /// A webhook delivery, with what it teaches.
@@ -376,6 +400,13 @@ pub enum OwnReply {
         /// Language of the text.
         language: Box<str>,
     },
+    /// Asks with two buttons whether the person wants what they are said to have agreed to.
+    OptInQuestion {
+        /// Language of the text.
+        language: Box<str>,
+        /// The scopes asked about, with spaces between.
+        scopes: Box<str>,
+    },
     /// Confirms a START.
     StartConfirmed {
         /// Language of the text.
@@ -383,11 +414,30 @@ pub enum OwnReply {
     },
 }
 
+/// An own reply in hand: the reply, and the hand it is in. Another node may take it over when this one seems dead;
+/// then this claim is worth nothing, and a decision that names it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ReplyClaim {
+    /// The reply.
+    pub id: i64,
+    /// The hand; 0 where there is only one.
+    pub hand: i64,
+}
+
+/// How an own reply ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplyEnd {
+    /// It is over: sent, refused or given up; by which decision, if there was one.
+    Over(Option<DecisionId>),
+    /// What was decided certainly did not go out: whoever has it in hand tries again, or another does.
+    NotSent,
+}
+
 /// A reply that is due.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DueReply {
-    /// Names it when it is done.
-    pub id: i64,
+    /// Names it when it is decided about and when it is done.
+    pub claim: ReplyClaim,
     /// The business.
     pub business: BusinessIx,
     /// Whom to.

@@ -189,6 +189,16 @@ impl Known {
     }
 }
 
+impl Known {
+    /// Whether nobody has written and nobody took a way out yet, and none was found to be broken: so it is before
+    /// the first day of an installation.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        let untried = |track: &Track| track.used_ms.is_none() && !track.is_broken();
+        self.inbound_ms.is_none() && self.tracks.iter().all(untried)
+    }
+}
+
 /// Why an avenue is not open.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Missing {

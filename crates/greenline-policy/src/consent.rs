@@ -93,6 +93,8 @@ pub enum Strength {
     Claimed,
     /// Came by file or attestation: covers, but never reopens a no.
     Imported,
+    /// Was claimed, and a named person stands for it: covers, but never reopens a no.
+    Vouched,
     /// Evidence is complete.
     Evidenced,
 }
@@ -104,6 +106,7 @@ impl Strength {
         match self {
             Self::Claimed => "claimed",
             Self::Imported => "imported",
+            Self::Vouched => "vouched",
             Self::Evidenced => "evidenced",
         }
     }
@@ -111,9 +114,14 @@ impl Strength {
     /// Reads a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Claimed, Self::Imported, Self::Evidenced]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        [
+            Self::Claimed,
+            Self::Imported,
+            Self::Vouched,
+            Self::Evidenced,
+        ]
+        .into_iter()
+        .find(|s| s.as_str() == text)
     }
 }
 
@@ -356,14 +364,19 @@ impl<'a> Folding<'a> {
             };
         }
         let yes = |strength: fn(Strength) -> bool, confirmed: Option<bool>, live: Option<bool>| {
-            self.latest(self.on_path(scope).filter(|event| {
+            let fits = |event: &&Event| {
                 event.kind == EventKind::Granted
+                    && !self.is_taken_back(event)
                     && event.spelling == self.spelling
                     && strength(event.strength)
                     && self.is_ours(event)
                     && confirmed.is_none_or(|wanted| self.is_confirmed(event) == wanted)
                     && live.is_none_or(|wanted| self.is_live(event) == wanted)
-            }))
+            };
+            // The one that lasts longest: an older yes may have been renewed since.
+            self.on_path(scope)
+                .filter(fits)
+                .max_by_key(|event| (self.renewed_at(event), event.at_ms, event.version))
         };
         let proved = |strength| strength != Strength::Claimed;
         if let Some(yes) = yes(proved, Some(true), Some(true)) {
@@ -427,6 +440,7 @@ impl<'a> Folding<'a> {
         };
         self.history.events.iter().any(|renewal| {
             renewal.kind == EventKind::Reconfirmed
+                && !self.is_taken_back(renewal)
                 && renewal.scope == yes.scope
                 && renewal.at_ms > carried_ms
                 && self.side(renewal).carried_at_ms.is_none()
@@ -440,11 +454,26 @@ impl<'a> Folding<'a> {
         yes.side == no.side || self.is_confirmed(yes)
     }
 
+    /// Whether the import that brought this yes, claimed or not, was undone since. Nothing else can be
+    /// taken back: neither a no, nor what the person or someone who stands for it recorded.
+    fn is_taken_back(&self, yes: &Event) -> bool {
+        matches!(yes.strength, Strength::Claimed | Strength::Imported)
+            && self.history.events.iter().any(|end| {
+                takes_back(end)
+                    && end.version > yes.version
+                    && end.scope == yes.scope
+                    && end.at_ms == yes.at_ms
+                    && end.side == yes.side
+                    && end.spelling == yes.spelling
+            })
+    }
+
     /// Not run out: no expiry of that very scope at or after the yes and its renewals.
     fn is_live(&self, yes: &Event) -> bool {
         let renewed_ms = self.renewed_at(yes);
         !self.history.events.iter().any(|end| {
             end.kind == EventKind::Expired
+                && !takes_back(end)
                 && end.scope.covers(&yes.scope)
                 && end.at_ms >= renewed_ms
         })
@@ -458,6 +487,7 @@ impl<'a> Folding<'a> {
             .iter()
             .filter(|event| {
                 event.kind == EventKind::Reconfirmed
+                    && !self.is_taken_back(event)
                     && event.scope == yes.scope
                     && event.at_ms > yes.at_ms
             })
@@ -468,6 +498,7 @@ impl<'a> Folding<'a> {
         for renewal_ms in renewals {
             let ran_out = self.history.events.iter().any(|end| {
                 end.kind == EventKind::Expired
+                    && !takes_back(end)
                     && end.scope.covers(&yes.scope)
                     && (renewed_ms..=renewal_ms).contains(&end.at_ms)
             });
@@ -506,4 +537,10 @@ impl<'a> Folding<'a> {
         )
         .map(|event| (event.id, event.at_ms))
     }
+}
+
+/// An expiry that came of undoing an import: it ends the imported yes of that very scope, moment and
+/// identifier, and nothing else.
+fn takes_back(end: &Event) -> bool {
+    end.kind == EventKind::Expired && end.strength == Strength::Imported
 }

@@ -6,6 +6,7 @@
 
 use crate::avenue::OnlyNotifications;
 use crate::consent::{EventId, Head, Standing, Strength};
+use crate::lasting::YesLasts;
 use crate::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use crate::rule::{Rule, Severity};
 use crate::scope::{Category, Scope};
@@ -108,6 +109,8 @@ pub struct Rules {
     pub window_templates_are_replies: bool,
     /// What notifications are the only way out of; then no ask goes.
     pub only_notifications: OnlyNotifications,
+    /// How long a yes lasts (A17).
+    pub yes_lasts: YesLasts,
 }
 
 /// What may happen.
@@ -175,9 +178,9 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
                 reasons.add(Rule::WindowOpen);
                 judge_refusals(template, person, &mut reasons);
             }
-            Some(template) => judge_template(template, person, &mut reasons),
-            None if intent == Intent::Call => judge_call(person, now_ms, &mut reasons),
-            None => judge_free_form(person, intent, window_open, &mut reasons),
+            Some(template) => judge_template(template, person, rules, now_ms, &mut reasons),
+            None if intent == Intent::Call => judge_call(person, rules, now_ms, &mut reasons),
+            None => judge_free_form(person, intent, window_open, rules, now_ms, &mut reasons),
         }
         if let Some(until_ms) = person
             .unsettled_until_ms
@@ -299,8 +302,17 @@ fn scope_of(template: &TemplateFacts) -> Scope {
         .unwrap_or(Scope::Category(template.category))
 }
 
-fn judge_template(template: &TemplateFacts, person: &PersonFacts<'_>, reasons: &mut Reasons) {
-    let standing = person.head.standing(&scope_of(template));
+fn judge_template(
+    template: &TemplateFacts,
+    person: &PersonFacts<'_>,
+    rules: &Rules,
+    now_ms: i64,
+    reasons: &mut Reasons,
+) {
+    let scope = scope_of(template);
+    let standing = rules
+        .yes_lasts
+        .aged(person.head.standing(&scope), &scope, now_ms);
     judge_standing(standing, reasons);
     judge_native_stop(template, person, reasons);
     if template.is_ask
@@ -344,6 +356,11 @@ fn judge_standing(standing: Standing, reasons: &mut Reasons) {
             strength: Strength::Imported,
             ..
         } => reasons.add_event(Rule::CoveredByImport, event),
+        Standing::Covered {
+            event,
+            strength: Strength::Vouched,
+            ..
+        } => reasons.add_event(Rule::CoveredByVouching, event),
         Standing::Covered { event, .. } => reasons.add_event(Rule::Covered, event),
         Standing::Claimed { event } => reasons.add_event(Rule::ConsentClaimed, event),
         Standing::Unconfirmed { event } => reasons.add_event(Rule::ConsentUnconfirmed, event),
@@ -361,6 +378,8 @@ fn judge_free_form(
     person: &PersonFacts<'_>,
     intent: Intent,
     window_open: bool,
+    rules: &Rules,
+    now_ms: i64,
     reasons: &mut Reasons,
 ) {
     let closed = intent == Intent::FreeForm && thread_stopped(person);
@@ -372,16 +391,15 @@ fn judge_free_form(
         return;
     }
     reasons.add(Rule::WindowClosed);
-    if !person.head.covers_anything() {
+    if !rules.yes_lasts.covers_anything(person.head, now_ms) {
         reasons.add(Rule::ConsentMissing);
     }
 }
 
-fn judge_call(person: &PersonFacts<'_>, now_ms: i64, reasons: &mut Reasons) {
-    judge_standing(
-        person.head.standing(&Scope::Category(Category::Calls)),
-        reasons,
-    );
+fn judge_call(person: &PersonFacts<'_>, rules: &Rules, now_ms: i64, reasons: &mut Reasons) {
+    let scope = Scope::Category(Category::Calls);
+    let standing = person.head.standing(&scope);
+    judge_standing(rules.yes_lasts.aged(standing, &scope, now_ms), reasons);
     if person
         .call_permission_until_ms
         .is_none_or(|until_ms| until_ms <= now_ms)

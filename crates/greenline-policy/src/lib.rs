@@ -9,6 +9,7 @@ pub mod consent;
 pub mod decide;
 pub mod evidence;
 pub mod identity;
+pub mod lasting;
 pub mod number;
 pub mod rule;
 pub mod scope;

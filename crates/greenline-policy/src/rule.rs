@@ -158,6 +158,10 @@ rules! {
     CoveredByImport { "consent.covered_by_import", Note,
         "An imported opt-in covers this message; it was attested, not seen.", ["OPT-09"],
         "Renew imported opt-ins with evidence when people next act." }
+    /// Note: resting on a yes that a named person vouched for.
+    CoveredByVouching { "consent.covered_by_vouching", Note,
+        "An opt-in without complete evidence covers this message, because a named person vouched for it.", ["OPT-09"],
+        "Let the person confirm it when they next write." }
     /// Note: inside the window.
     WindowOpen { "window.open", Note,
         "The person wrote to this number within the last 24 hours.", ["SND-02", "SND-03"], "" }

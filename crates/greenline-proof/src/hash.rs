@@ -5,7 +5,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 /// What the hash of a leaf begins with, so that no node can pass for a leaf.
-const LEAF: u8 = 0;
+pub(crate) const LEAF: u8 = 0;
 /// What the hash of a node begins with.
 const NODE: u8 = 1;
 
@@ -38,6 +38,13 @@ impl Hash {
         for part in parts {
             hasher.update(part);
         }
+        Self(hasher.finalize().into())
+    }
+
+    /// The hash of bytes that come bit by bit.
+    pub(crate) fn by(feed: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Self {
+        let mut hasher = Sha256::new();
+        feed(&mut |bytes| hasher.update(bytes));
         Self(hasher.finalize().into())
     }
 

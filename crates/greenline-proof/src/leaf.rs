@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::hash::{Hash, hex, unhex};
+use crate::hash::{Hash, LEAF, hex, unhex};
 
 const SALT_TAG: &[u8] = b"greenline salt 1\n";
 const FIELD_TAG: &[u8] = b"greenline field 1\n";
@@ -18,6 +18,10 @@ const LEAF_TAG: &[u8] = b"greenline leaf 1\n";
 
 /// How the explicit list of salts begins where it is stored.
 const LIST_VERSION: u8 = 1;
+/// How it begins where nothing can be opened any more.
+const PRUNED_VERSION: u8 = 2;
+/// How the seed of a leaf in parts begins.
+const PARTS_VERSION: u8 = 3;
 const IS_SALT: u8 = 0;
 const IS_COMMITMENT: u8 = 1;
 
@@ -98,6 +102,9 @@ pub enum BadLeaf {
     /// Stored salts do not read.
     #[error("the salts do not read")]
     Unreadable,
+    /// The record's days were over, and its salts went with it.
+    #[error("it was pruned by retention")]
+    Pruned,
 }
 
 /// The salts of a leaf.
@@ -105,8 +112,12 @@ pub enum BadLeaf {
 pub enum Salts {
     /// All of them.
     Seed(Seed),
+    /// All of them too; the record was sealed in few parts instead of field by field.
+    Parts(Seed),
     /// One by one, in the leaf's order, since something was erased.
     Each(Vec<(Box<str>, Opening)>),
+    /// None: the record's days were over at this time, Unix milliseconds, and it was deleted. The leaf's hash stays.
+    Pruned(i64),
 }
 
 fn value_of<'f>(fields: &'f [Field], name: &str) -> Option<&'f str> {
@@ -140,7 +151,7 @@ impl Salts {
     /// When the record has other fields than the leaf.
     pub fn openings(&self, fields: &[Field]) -> Result<Vec<(Box<str>, Opening)>, BadLeaf> {
         let each = match self {
-            Self::Seed(seed) => {
+            Self::Seed(seed) | Self::Parts(seed) => {
                 let opened = fields.iter().map(|field| {
                     let salt = seed.salt(&field.name);
                     (field.name.clone(), Opening::Salt(salt))
@@ -148,6 +159,7 @@ impl Salts {
                 return Ok(opened.collect());
             }
             Self::Each(each) => each,
+            Self::Pruned(_) => return Err(BadLeaf::Pruned),
         };
         for (name, opening) in each {
             if matches!(opening, Opening::Salt(_)) && value_of(fields, name).is_none() {
@@ -183,12 +195,22 @@ impl Salts {
         Ok(Self::Each(each))
     }
 
-    /// As they are stored: the seed's 16 bytes, or the list.
+    /// As they are stored: the seed's 16 bytes, with a mark before it for parts, or the list, or when they went.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let each = match self {
             Self::Seed(seed) => return seed.0.to_vec(),
+            Self::Parts(seed) => {
+                let mut bytes = vec![PARTS_VERSION];
+                bytes.extend_from_slice(&seed.0);
+                return bytes;
+            }
             Self::Each(each) => each,
+            Self::Pruned(at_ms) => {
+                let mut bytes = vec![PRUNED_VERSION];
+                bytes.extend_from_slice(&at_ms.to_be_bytes());
+                return bytes;
+            }
         };
         let mut bytes = vec![LIST_VERSION];
         for (name, opening) in each {
@@ -210,6 +232,14 @@ impl Salts {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadLeaf> {
         if let Ok(seed) = bytes.try_into() {
             return Ok(Self::Seed(Seed(seed)));
+        }
+        if let Some((&PARTS_VERSION, seed)) = bytes.split_first() {
+            let seed = seed.try_into().map_err(|_| BadLeaf::Unreadable)?;
+            return Ok(Self::Parts(Seed(seed)));
+        }
+        if let Some((&PRUNED_VERSION, at_ms)) = bytes.split_first() {
+            let at_ms = at_ms.try_into().map_err(|_| BadLeaf::Unreadable)?;
+            return Ok(Self::Pruned(i64::from_be_bytes(at_ms)));
         }
         read_list(bytes).map(Self::Each).ok_or(BadLeaf::Unreadable)
     }
@@ -276,4 +306,21 @@ pub fn leaf_bytes(kind: &str, commitments: &[(Box<str>, Hash)]) -> Vec<u8> {
 #[must_use]
 pub fn leaf_hash(kind: &str, commitments: &[(Box<str>, Hash)]) -> Hash {
     Hash::leaf(&leaf_bytes(kind, commitments))
+}
+
+/// The hash of a leaf over these fields with salts from this seed: what [`leaf_hash`] gives for the commitments
+/// of [`Salts::Seed`], with nothing built in between.
+#[must_use]
+pub fn sealed_hash(kind: &str, seed: Seed, fields: &[Field]) -> Hash {
+    Hash::by(|feed| {
+        feed(&[LEAF]);
+        feed(LEAF_TAG);
+        feed(&length(kind.as_bytes()));
+        feed(kind.as_bytes());
+        for Field { name, value } in fields {
+            feed(&length(name.as_bytes()));
+            feed(name.as_bytes());
+            feed(&commit(seed.salt(name), name, value).0);
+        }
+    })
 }

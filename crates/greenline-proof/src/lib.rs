@@ -20,7 +20,9 @@ pub use bundle::{
 };
 pub use hash::{Hash, hex};
 pub use head::{BadKey, Head, KeyId, PublicKey, SignedHead, SigningKey};
-pub use leaf::{BadLeaf, Field, Opening, Salt, Salts, Seed, commit, leaf_bytes, leaf_hash};
+pub use leaf::{
+    BadLeaf, Field, Opening, Salt, Salts, Seed, commit, leaf_bytes, leaf_hash, sealed_hash,
+};
 pub use tree::{
     Frontier, Known, MissingNode, NodeAt, Nodes, Wanted, consistency_proof, inclusion_proof,
     is_consistent, is_included, kept_level, root_of,

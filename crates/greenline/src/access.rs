@@ -17,6 +17,7 @@ use greenline_gateway::router;
 use greenline_gateway::serve::{self, StartError};
 use greenline_gateway::upstream::{Bounds, CallError, Origin, Outgoing};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -70,6 +71,8 @@ pub(crate) struct Reply {
 pub(crate) struct Content {
     /// The body.
     pub(crate) body: Bytes,
+    /// A body that is too large to be held, in the place of the other.
+    pub(crate) stream: Option<Body>,
     /// Its type; JSON when not said.
     pub(crate) content_type: Option<&'static str>,
     /// Makes a repetition harmless.
@@ -173,18 +176,15 @@ impl Access {
         let answering = async {
             match &self.way {
                 Way::Remote(origin) => {
-                    remote_call(
-                        origin,
-                        request(method, target, headers, Outgoing::full(content.body))?,
-                    )
-                    .await
+                    let body = match content.stream {
+                        Some(stream) => Outgoing::Stream(stream),
+                        None => Outgoing::full(content.body),
+                    };
+                    remote_call(origin, request(method, target, headers, body)?).await
                 }
                 Way::Local { router, .. } => {
-                    local_call(
-                        router,
-                        request(method, target, headers, Body::from(content.body))?,
-                    )
-                    .await
+                    let body = content.stream.unwrap_or_else(|| Body::from(content.body));
+                    local_call(router, request(method, target, headers, body)?).await
                 }
             }
         };
@@ -193,10 +193,60 @@ impl Access {
             .map_err(|_| Failure::unavailable("the admin API did not answer in time"))?
     }
 
+    /// Reads an answer of any length, part by part, until it ends or `take` has had enough.
+    pub(crate) async fn download(
+        &self,
+        target: &str,
+        take: &mut (dyn FnMut(&[u8]) -> Result<bool, Failure> + Send),
+    ) -> Result<(), Failure> {
+        let headers = self.headers(&Content::default())?;
+        let (status, headers, mut body) = match &self.way {
+            Way::Remote(origin) => {
+                let request = request(Method::GET, target, headers, Outgoing::empty())?;
+                let answer = origin.call(request, None).await.map_err(|error| {
+                    Failure::unavailable("the server that holds the store did not answer")
+                        .because(error)
+                })?;
+                let (parts, body) = answer.into_parts();
+                (parts.status, parts.headers, Body::new(body))
+            }
+            Way::Local { router, .. } => {
+                let request = request(Method::GET, target, headers, Body::empty())?;
+                let answer = match router.clone().oneshot(request).await {
+                    Ok(answer) => answer,
+                    Err(never) => match never {},
+                };
+                let (parts, body) = answer.into_parts();
+                (parts.status, parts.headers, body)
+            }
+        };
+        if !status.is_success() {
+            let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX)
+                .await
+                .map_err(|error| Failure::unavailable("the answer broke off").because(error))?;
+            let reply = Reply {
+                status,
+                headers,
+                body,
+            };
+            return reply.check();
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame
+                .map_err(|error| Failure::unavailable("the answer broke off").because(error))?;
+            if let Some(part) = frame.data_ref()
+                && !take(part)?
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn headers(&self, content: &Content) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
-        if !content.body.is_empty() {
+        if !content.body.is_empty() || content.stream.is_some() {
             let kind = content.content_type.unwrap_or("application/json");
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
@@ -369,6 +419,22 @@ pub(crate) fn origin(address: &str, timeout: Duration) -> Result<Origin, String>
             idle_max: 4,
         },
     )
+}
+
+/// What a server that is ready asks a person to look at.
+pub(crate) async fn warnings(origin: &Origin) -> Vec<String> {
+    let Ok(request) = request(Method::GET, "/readyz", HeaderMap::new(), Outgoing::empty()) else {
+        return Vec::new();
+    };
+    let said = tokio::time::timeout(PROBE_TIMEOUT, remote_call(origin, request)).await;
+    let Ok(Ok(said)) = said else {
+        return Vec::new();
+    };
+    String::from_utf8_lossy(&said.body)
+        .lines()
+        .filter_map(|line| line.strip_prefix("warning: "))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether a server answers its health check in time.

@@ -75,6 +75,8 @@ fn rendered(audit: &Value) -> String {
     let mut shown = format!("{}: ", text(audit, "/business"));
     shown.push_str(if audit["notifications_only"] == false {
         "people can stop without a notification; asks may go.\n"
+    } else if audit["not_proved_yet"] == true {
+        "not proved yet: nobody has written and nothing was to be sent, as before the first day; until then every ask is refused.\n"
     } else {
         "notifications would be the only way out; every ask is refused.\n"
     });

@@ -12,11 +12,13 @@ use greenline_gateway::keyring::Keys;
 use greenline_gateway::serve;
 use greenline_gateway::upstream::Outgoing;
 use greenline_ledger::Ledger;
+use greenline_ledger::seal::LEAVES_MAX;
+use greenline_ledger::types::BusinessIx;
 use http::{Request, header};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::access::{is_healthy, origin};
+use crate::access::{is_healthy, origin, warnings};
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Taken};
 use crate::output::{self, Json, table};
@@ -141,8 +143,17 @@ async fn database_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
     };
     if answers {
         findings.push(server(&address).await);
+        warned(&address, findings).await;
     } else {
         listeners(config, findings);
+    }
+}
+
+/// What the server that runs warns of.
+async fn warned(address: &str, findings: &mut Vec<Finding>) {
+    if let Ok(origin) = origin(address, UPSTREAM_TIMEOUT) {
+        let warnings = warnings(&origin).await.into_iter();
+        findings.extend(warnings.map(|text| Finding::new("log", State::Look, text)));
     }
 }
 
@@ -161,6 +172,7 @@ async fn store_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
         Err(failure) => findings.push(Finding::new("store", State::Wrong, failure.text())),
         Ok(Taken::Ours(lock)) => {
             findings.push(store(config));
+            unread(config, findings).await;
             drop(lock);
         }
         Ok(Taken::Held(holder)) => {
@@ -179,6 +191,7 @@ async fn store_and_listeners(config: &Config, findings: &mut Vec<Finding>) {
             ));
             if let Some(address) = &holder.private {
                 findings.push(server(address).await);
+                warned(address, findings).await;
                 return;
             }
         }
@@ -219,6 +232,27 @@ fn store(config: &Config) -> Finding {
                 Failure::unavailable(format!("`{}` does not open", path.display())).because(error);
             Finding::new("store", State::Wrong, failure.text())
         }
+    }
+}
+
+/// Records of a store that nobody serves which cannot be sealed.
+async fn unread(config: &Config, findings: &mut Vec<Finding>) {
+    let path = config.store.url.sqlite_path().filter(|path| path.exists());
+    let Some(Ok(ledger)) = path.map(|path| Ledger::open_reader(path, serve::setup(config))) else {
+        return;
+    };
+    let mut count = 0;
+    for (business, _) in (0..).zip(&config.business) {
+        let found = ledger.unsealed(BusinessIx(business), LEAVES_MAX).await;
+        let found = found.unwrap_or_default();
+        count += found.iter().filter(|one| one.is_unreadable()).count();
+    }
+    if count > 0 {
+        findings.push(Finding::new(
+            "log",
+            State::Look,
+            format!("{count} records do not read and cannot be sealed; see `greenline verify`"),
+        ));
     }
 }
 

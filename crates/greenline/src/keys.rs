@@ -6,6 +6,7 @@ use greenline_gateway::keyring::{self, Key, KeysError, Purpose};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::access::{Access, path_of};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Json, table};
 use crate::settings::Settings;
@@ -71,7 +72,7 @@ impl Keys {
         }
     }
 
-    pub(crate) fn run(self, settings: &Settings) -> Result<Exit, Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
         let json = self.json();
         let keys = keyring::Keys::new(&settings.load()?);
         let now_ms = Clock::system().now_ms();
@@ -121,6 +122,8 @@ impl Keys {
                 )
             }
             Self::Retire { id, .. } => {
+                keys.check_retirable(&id).map_err(failure)?;
+                refuse_if_needed(settings, &id).await?;
                 keys.retire(&id).map_err(failure)?;
                 said(
                     json,
@@ -130,6 +133,25 @@ impl Keys {
             }
         }
     }
+}
+
+/// A key that an erasure hashed with is all that finds the noes it kept: without it, whoever was erased could be
+/// written to again. What is in the store says whether there are such.
+async fn refuse_if_needed(settings: &Settings, id: &str) -> Result<(), Failure> {
+    if !id.starts_with(Purpose::Erasure.as_str()) {
+        return Ok(());
+    }
+    let access = Access::open(settings, "keys retire").await?;
+    let reply = access.get(&path_of(&["v1", "keys", id], &[])).await;
+    access.close().await;
+    let key = reply?.done()?;
+    if key["needed_by_erasures"] == false {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "`{id}` is still needed: noes of people who were erased can be found only with it"
+    ))
+    .help("Keep it. `greenline keys rotate erasure` puts a new key in use for later erasures beside it."))
 }
 
 fn date(key: &Key) -> String {

@@ -119,7 +119,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Explain(command) => command.run(settings).await,
         Command::Consent(command) => command.run(settings).await,
         Command::Avenues(command) => command.run(settings).await,
-        Command::Keys(command) => command.run(settings),
+        Command::Keys(command) => command.run(settings).await,
         Command::Number(command) => command.run(settings).await,
         Command::Verify(command) => command.run(settings).await,
         Command::Migrate(command) => command.run(settings).await,

@@ -269,6 +269,12 @@ fn rendered(found: &Value) -> String {
         count("leaves"),
         count("heads")
     );
+    if count("pruned") > 0 {
+        page.push_str(&format!(
+            "Of those records, {} decisions were pruned by retention; the log keeps their hashes.\n",
+            count("pruned")
+        ));
+    }
     for difference in differences {
         page.push_str(&format!(
             "  {}: {}\n",

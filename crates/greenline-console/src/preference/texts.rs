@@ -200,9 +200,15 @@ pub fn of_language(tag: &str) -> Option<&'static Texts> {
 /// The language that an `Accept-Language` header likes best of those there are.
 #[must_use]
 pub fn negotiate(accepted: &str) -> Option<&'static Texts> {
+    best(accepted, of_language)
+}
+
+/// What an `Accept-Language` header likes best of what there is by a language's tag.
+#[must_use]
+pub fn best<T>(accepted: &str, of_language: impl Fn(&str) -> Option<T>) -> Option<T> {
     /// More are not looked at.
     const TAGS_MAX: usize = 32;
-    let mut best: Option<(f32, &'static Texts)> = None;
+    let mut best: Option<(f32, T)> = None;
     for range in accepted.split(',').take(TAGS_MAX) {
         let mut parts = range.split(';');
         let tag = parts.next().unwrap_or_default();
@@ -211,7 +217,7 @@ pub fn negotiate(accepted: &str) -> Option<&'static Texts> {
             .map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok())
             .filter(|weight| (0.0..=1.0).contains(weight))
             .unwrap_or(0.0);
-        let better = best.is_none_or(|(known, _)| weight > known);
+        let better = best.as_ref().is_none_or(|(known, _)| weight > *known);
         if weight > 0.0
             && better
             && let Some(texts) = of_language(tag)

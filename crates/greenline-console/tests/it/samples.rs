@@ -3,7 +3,7 @@
 use greenline_console::docs::{Answer, DocsPage, Endpoint, Field, Group, ProblemKind};
 use greenline_console::words::{number_status, rating};
 use greenline_console::{
-    Addressee, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow, MessagePage,
+    Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow, MessagePage,
     NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage, StopRow, When,
     WindowRow,
 };
@@ -96,6 +96,19 @@ pub(crate) fn status(observed: bool) -> StatusPage {
         frame: frame(),
         observed,
         shut: observed,
+        untried: false,
+        alarms: vec![
+            Alarm {
+                title: "A way out closed: stop word to a number.".to_owned(),
+                text: "Nobody has written to a number for 7 days.".to_owned(),
+                since: ago(90),
+            },
+            Alarm {
+                title: "crm gets no events.".to_owned(),
+                text: "The receiver answered 410 Gone. What happens meanwhile can be replayed once it is set going.".to_owned(),
+                since: ago(200),
+            },
+        ],
         counts: Counts {
             people: 12_408,
             allowed: 3_120,
@@ -160,6 +173,8 @@ pub(crate) fn empty_status() -> StatusPage {
         },
         observed: false,
         shut: false,
+        untried: false,
+        alarms: Vec::new(),
         counts: Counts::default(),
         numbers: Vec::new(),
         by_reason: Vec::new(),
@@ -321,6 +336,7 @@ pub(crate) fn people() -> PeoplePage {
     PeoplePage {
         frame: frame(),
         problem: Some("Nobody of this business is known by that number or id.".to_owned()),
+        may_export: true,
     }
 }
 

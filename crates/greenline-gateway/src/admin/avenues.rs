@@ -79,6 +79,8 @@ pub(crate) struct AuditShape {
     at: String,
     /// Notifications would be the only way out of some scope.
     notifications_only: bool,
+    /// Nobody has written and nothing was to be sent, as before the first day: nothing is broken.
+    not_proved_yet: bool,
     scopes: Vec<ScopeShape>,
 }
 
@@ -104,7 +106,7 @@ fn scopes(business: &Business) -> Vec<(Category, Scope)> {
         .collect()
 }
 
-fn shape(business: &Business, known: &Known, now_ms: i64) -> AuditShape {
+fn shape(business: &Business, known: &Known, is_new: bool, now_ms: i64) -> AuditShape {
     let findings = audit(known, now_ms);
     let only = only_notifications(known, now_ms);
     let scopes = scopes(business)
@@ -123,6 +125,7 @@ fn shape(business: &Business, known: &Known, now_ms: i64) -> AuditShape {
         business: business.config.id.clone(),
         at: time(now_ms),
         notifications_only: avenues::is_shut_in(known, now_ms),
+        not_proved_yet: is_new,
         scopes,
     }
 }
@@ -146,7 +149,8 @@ pub(crate) async fn show(
 ) -> Result<Json<AuditShape>, Problem> {
     let business = who.business(&app.directory, of.business.as_deref())?;
     let known = avenues::read(&app, &business).await?;
-    Ok(Json(shape(&business, &known, app.clock.now_ms())))
+    let is_new = avenues::is_new(&app, &business, &known).await?;
+    Ok(Json(shape(&business, &known, is_new, app.clock.now_ms())))
 }
 
 /// Walk every way out to its end now, and say how they stand.
@@ -175,7 +179,8 @@ pub(crate) async fn walk(
         ));
     }
     let known = avenues::read(&app, &business).await?;
-    Ok(Json(shape(&business, &known, app.clock.now_ms())))
+    let is_new = avenues::is_new(&app, &business, &known).await?;
+    Ok(Json(shape(&business, &known, is_new, app.clock.now_ms())))
 }
 
 /// Which business.
@@ -193,12 +198,13 @@ pub(crate) async fn page(
     pages::page(&app, &who, async {
         let business = pages::business(&app, &who, params.business.as_deref())?;
         let known = avenues::read(&app, &business).await?;
-        pages::answer(&drawn(&app, &who, &business, &known))
+        let is_new = avenues::is_new(&app, &business, &known).await?;
+        pages::answer(&drawn(&app, &who, &business, &known, is_new))
     })
     .await
 }
 
-fn drawn(app: &App, who: &Who, business: &Business, known: &Known) -> AvenuesPage {
+fn drawn(app: &App, who: &Who, business: &Business, known: &Known, is_new: bool) -> AvenuesPage {
     let now_ms = app.clock.now_ms();
     let findings = audit(known, now_ms);
     let only = only_notifications(known, now_ms);
@@ -210,10 +216,12 @@ fn drawn(app: &App, who: &Who, business: &Business, known: &Known) -> AvenuesPag
             .proved
             .map(|(at_ms, how)| (When::new(at_ms, now_ms), how.as_str())),
         missing: finding.missing.map(|missing| missing.text()),
+        untried: is_new,
     };
     AvenuesPage {
         frame: pages::frame(app, who, Some(business)),
         shut: avenues::is_shut_in(known, now_ms),
+        untried: is_new,
         scopes: scopes(business)
             .into_iter()
             .map(|(category, scope)| AvenueScope {
@@ -230,7 +238,7 @@ fn drawn(app: &App, who: &Who, business: &Business, known: &Known) -> AvenuesPag
 }
 
 /// What a page calls an avenue.
-fn word(avenue: Avenue) -> &'static str {
+pub(super) fn word(avenue: Avenue) -> &'static str {
     match avenue {
         Avenue::ReplyWord => "Stop word to a number",
         Avenue::PreferencePage => "Preference page",

@@ -3,8 +3,10 @@
 //! An answer is given only when the event is on disk and, for one that closes something, when every
 //! send allowed before it has left, failed or can no longer leave.
 
-mod form;
+pub(crate) mod form;
 mod import;
+mod lapse;
+mod vouch;
 
 use std::collections::BTreeSet;
 
@@ -34,6 +36,7 @@ use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::{HeadShape, time};
 pub(crate) use form::{ConsentsBody, Intake, Ready};
 pub(crate) use import::{__path_import_file, import_file};
+pub(crate) use vouch::{__path_vouch, vouch};
 
 /// Events in one bulk request at most.
 pub const BULK_ROWS_MAX: usize = 1_000;
@@ -50,7 +53,7 @@ pub(crate) struct RecordedShape {
     scope: String,
     /// The moment at which it is folded.
     folded_at: String,
-    /// For a yes: `claimed`, `imported` or `evidenced`.
+    /// For a yes: `claimed`, `imported`, `vouched` or `evidenced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     strength: Option<&'static str>,
     /// It is a yes whose evidence is incomplete: it covers nothing.
@@ -137,6 +140,9 @@ fn unopened(head: &Head, scope: &Scope, strength: Strength) -> Vec<String> {
             Strength::Imported => {
                 format!("the no {event} stays in force: an imported yes never reopens a no")
             }
+            Strength::Vouched => {
+                format!("the no {event} stays in force: a yes that someone vouches for never reopens a no")
+            }
             Strength::Claimed => format!(
                 "the no {event} stays in force: a yes without complete evidence opens nothing"
             ),
@@ -220,8 +226,10 @@ pub(crate) async fn record(
         Some(_) => Err(Problem::new(Kind::Malformed, "not a list").at("consents")),
         None => {
             let ready = read(&app, &who, row, key.as_deref(), false)?;
+            let late = lapse_before(&app, &ready).await?;
             let appended = append(&app, ready.event.clone()).await?;
-            let shape = RecordedShape::new(&ready, &appended);
+            let mut shape = RecordedShape::new(&ready, &appended);
+            shape.notes.extend(late);
             settled(appended.flights).await;
             taken(&app, [&ready]).await;
             Ok((StatusCode::CREATED, Json(shape)).into_response())
@@ -267,6 +275,19 @@ async fn taken<'a>(app: &App, recorded: impl IntoIterator<Item = &'a Ready>) {
             avenues::used(app, event.business, avenue).await;
         }
     }
+}
+
+/// Puts the end of a yes on record before a renewal that comes after it, and says so.
+async fn lapse_before(app: &App, ready: &Ready) -> Result<Option<String>, LedgerError> {
+    let business = app.directory.business(ready.event.business);
+    let Some(end) = lapse::before(app, business, &ready.event).await? else {
+        return Ok(None);
+    };
+    let ended = time(end.at_ms);
+    app.ledger.append(end).await?;
+    Ok(Some(format!(
+        "the yes had run out at {ended}; a renewal brings nothing back, only a new yes of the person does"
+    )))
 }
 
 async fn append(app: &App, event: NewEvent) -> Result<Appended, LedgerError> {
@@ -365,6 +386,9 @@ async fn append_read(
     app: &App,
     read: Vec<Result<Ready, Problem>>,
 ) -> Result<Vec<Result<RecordedShape, Problem>>, LedgerError> {
+    for ready in read.iter().flatten() {
+        lapse_before(app, ready).await?;
+    }
     let events = read
         .iter()
         .flatten()

@@ -18,6 +18,7 @@ use crate::app::{App, Shared};
 use crate::config::May;
 use crate::ids;
 use crate::keyring::{Keyring, KeysError, Purpose};
+use crate::spill;
 
 use super::auth::Who;
 use super::extract::{Params, Raw, Segments, typed_json};
@@ -119,6 +120,9 @@ pub(crate) async fn erase(
         )
     })?;
     app.ledger.use_erasure_keys(of_ring(&ring));
+    // What was decided while the store was down is recorded first, so that it is erased with the rest.
+    spill::read_in(&app).await?;
+    let holding = app.ledger.holding(business.ix, &identifier).await?;
     let event = NewEvent {
         business: business.ix,
         person: [identifier].into_iter().collect(),
@@ -144,6 +148,11 @@ pub(crate) async fn erase(
         error => error.into(),
     })?;
     let shape = ErasureShape::from(&erased);
+    if let Some(holding) = holding
+        && let Err(error) = app.spill.forget(&business.config.id, &holding)
+    {
+        tracing::error!(%error, "what the spill's folder holds of somebody erased could not be deleted; delete it by hand");
+    }
     for flight in erased.flights {
         flight.settled().await;
     }

@@ -14,7 +14,10 @@ use crate::app::Shared;
 use super::auth::{PageWho, Who};
 use super::pages;
 use super::problem::Kind;
-use super::{avenues, consents, decisions, erase, links, operate, people, proof, records};
+use super::{
+    access, avenues, consents, decisions, erase, imports, keys, links, operate, opt_in, people,
+    proof, records, subscriptions,
+};
 
 /// How deep members of members are listed.
 const DEPTH_MAX: usize = 3;
@@ -29,10 +32,11 @@ const DEPTH_MAX: usize = 3;
         (name = "operation", description = "Operation"),
     ),
     paths(
-        consents::record, consents::import_file, people::show, erase::erase, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk,
+        consents::record, consents::import_file, imports::begin, imports::list, imports::show, imports::results, imports::undo, people::show, access::export, erase::erase, consents::vouch, opt_in::ask, opt_in::list, opt_in::make, opt_in::picture, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk,
         decisions::preview, decisions::list, decisions::show,
         records::numbers, records::templates, records::timeline,
-        operate::relay, operate::replay, proof::head, operate::verify, operate::verify_against, operate::healthz, operate::readyz, operate::metrics,
+        subscriptions::make, subscriptions::list, subscriptions::show_one, subscriptions::change, subscriptions::remove, subscriptions::rotate, subscriptions::ping, subscriptions::replay,
+        keys::show, operate::relay, operate::replay, proof::head, operate::verify, operate::verify_against, operate::healthz, operate::readyz, operate::metrics,
     ),
     modifiers(&Tokens),
 )]

@@ -109,6 +109,8 @@ pub(crate) struct VerifyShape {
     decisions: u64,
     /// Records of the provable logs, each made again from what is stored.
     leaves: u64,
+    /// Of those, decisions whose days were over: deleted by retention, their hashes stay in the log.
+    pruned: u64,
     /// Signed heads that the logs were held against.
     heads: u64,
     differences: Vec<DifferenceShape>,
@@ -205,11 +207,12 @@ async fn verified(app: &Shared, who: &Who, kept: &[Head]) -> Result<Json<VerifyS
             what: difference.what,
         })
         .collect();
-    let (mut leaves, mut heads) = (0, 0);
+    let (mut leaves, mut heads, mut pruned) = (0, 0, 0);
     for business in app.directory.businesses() {
         let log = check(app, business.ix, kept).await?;
         leaves += log.leaves;
         heads += log.heads;
+        pruned += log.pruned;
         differences.extend(
             log.findings
                 .into_iter()
@@ -222,6 +225,7 @@ async fn verified(app: &Shared, who: &Who, kept: &[Head]) -> Result<Json<VerifyS
         events: found.events,
         decisions: found.decisions,
         leaves,
+        pruned,
         heads,
         differences,
     }))
@@ -235,18 +239,25 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 /// The store answers, to readers and from its writer.
+///
+/// A second line warns of what a person should look at although everything goes on.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "operation", security(()),
     responses(
         (status = 200, description = "Ready", body = String, content_type = "text/plain"),
         (status = 503, description = "The store does not answer", body = ProblemBody, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn readyz(State(app): State<Shared>) -> Result<&'static str, Problem> {
+pub(crate) async fn readyz(State(app): State<Shared>) -> Result<String, Problem> {
     app.ledger.decisions(None, None, 1).await?;
     if let Some(business) = app.directory.businesses().next() {
         // Nothing to learn: it only asks whether the writer still takes anything.
         app.ledger.learn(business.ix, Vec::new()).await?;
     }
-    Ok("ready\n")
+    Ok(match app.unread.count() {
+        0 => "ready\n".to_owned(),
+        count => format!(
+            "ready\nwarning: {count} records do not read and cannot be sealed; see `greenline verify`\n"
+        ),
+    })
 }
 
 /// Counters in the text format of Prometheus.
@@ -259,6 +270,9 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         )],
-        app.metrics.render() + &avenues::gauges(&app),
+        app.metrics.render()
+            + &avenues::gauges(&app)
+            + &app.retention.render()
+            + &app.unread.render(),
     )
 }

@@ -3,7 +3,7 @@
 //! Nothing here decides or writes consent. Numbers are masked unless someone who may record consents
 //! asks for them in full, and then the log says who did.
 
-mod views;
+pub(crate) mod views;
 
 use std::collections::BTreeMap;
 
@@ -171,13 +171,13 @@ async fn status_page(
     };
     let stops = app.ledger.stops(business.ix, STOPS_SHOWN).await?;
     let (by_reason, looked_at) = by_reason(&charted, now_ms);
+    let ways_out = crate::avenues::read(app, business).await?;
     Ok(StatusPage {
         frame: frame(app, who, Some(business)),
         observed: business.config.mode == Mode::Observe,
-        shut: {
-            let known = crate::avenues::read(app, business).await?;
-            crate::avenues::is_shut_in(&known, now_ms)
-        },
+        shut: crate::avenues::is_shut_in(&ways_out, now_ms),
+        untried: crate::avenues::is_new(app, business, &ways_out).await?,
+        alarms: super::alarms::alarms(app, business, now_ms).await?,
         counts: Counts {
             people: counts.people,
             allowed: counts.allowed,
@@ -273,6 +273,7 @@ pub(crate) async fn people(
         answer(&PeoplePage {
             frame: frame(&app, &who, Some(&business)),
             problem: None,
+            may_export: who.may(May::Manager),
         })
     })
     .await
@@ -299,6 +300,7 @@ pub(crate) async fn search(
             answer(&PeoplePage {
                 frame: frame(&app, &who, Some(&business)),
                 problem: Some(problem.to_owned()),
+                may_export: who.may(May::Manager),
             })
         };
         let Some(identifier) = Identifier::parse(&search.who) else {
@@ -380,9 +382,10 @@ async fn person(
     full: bool,
     reveal: views::Reveal,
 ) -> Result<Option<String>, Problem> {
-    let Some(view) = app.ledger.person(business.ix, identifier).await? else {
+    let Some(mut view) = app.ledger.person(business.ix, identifier).await? else {
         return Ok(None);
     };
+    view.head = business.aged(&view.head, app.clock.now_ms());
     let may = who.may(May::Agent);
     if full && may {
         tracing::info!(
@@ -402,6 +405,11 @@ async fn person(
         app.clock.now_ms(),
     );
     answer(&page).map(Some)
+}
+
+/// A page that says what is wrong.
+pub(crate) fn failed(app: &App, who: &Who, problem: Problem) -> Response {
+    Failed(Box::new(frame(app, who, None)), problem).into_response()
 }
 
 /// The form that puts parked deliveries back.

@@ -47,11 +47,12 @@ pub(crate) async fn show(
             "neither a phone number with its country code nor a user id",
         )
     })?;
-    let person = app
+    let mut person = app
         .ledger
         .person(business.ix, &identifier)
         .await?
         .ok_or_else(|| Problem::not_found("nobody of this business is known by this identifier"))?;
+    person.head = business.aged(&person.head, app.clock.now_ms());
     Ok(Json(PersonShape::new(
         &business.config.id,
         &person,

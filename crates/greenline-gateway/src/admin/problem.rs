@@ -73,6 +73,9 @@ kinds! {
     /// The settings lack something.
     NotReady { "not-ready", CONFLICT, "Not set up for that",
         "The configuration lacks something that this needs; `detail` names it." }
+    /// Possible, but not as things stand.
+    Conflict { "conflict", CONFLICT, "Not as things stand",
+        "The request is understood, but what is on record, or the moment, does not allow it; `detail` says what is in the way." }
     /// Known, but not through this door.
     NotSupported { "not-supported", UNPROCESSABLE_ENTITY, "Not possible here",
         "The event exists but cannot be recorded through this API: a native resume is the platform's word alone, and erasure is not part of this release." }

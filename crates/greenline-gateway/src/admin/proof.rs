@@ -227,7 +227,7 @@ async fn bundle(
             )
         })?);
     }
-    let records = app.ledger.log_records(business.ix, wanted).await?;
+    let records = app.ledger.log_records(business.ix, &leaves).await?;
     let mut sealed: Vec<(SealedLeaf, Recorded)> = leaves.into_iter().zip(records).collect();
     sealed.sort_by_key(|(leaf, _)| leaf.index);
     sealed.dedup_by_key(|(leaf, _)| leaf.index);

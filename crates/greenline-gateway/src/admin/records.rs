@@ -5,7 +5,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use greenline_ledger::types::NumberView;
+use greenline_ledger::types::{NumberView, StoredEvent};
+use greenline_policy::consent::Standing;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +26,8 @@ use super::shape::{EventShape, time};
 const PAGE_ROWS: usize = 100;
 /// Lines of an export when no limit is given.
 const EXPORT_ROWS: usize = 1_000;
+/// People looked up at once for an export.
+const PEOPLE_AT_ONCE: usize = 16;
 /// Where the next page of an export begins.
 const HEADER_NEXT: HeaderName = HeaderName::from_static("greenline-next");
 
@@ -333,6 +336,9 @@ pub(crate) struct ExportParams {
     after: Option<String>,
     /// Lines, at most `limits.page_rows_max`; 1,000 if left out.
     limit: Option<usize>,
+    /// Only events that what holds today rests on: what an import elsewhere needs. A page may then hold fewer lines.
+    #[serde(default)]
+    current: bool,
 }
 
 /// Consent events in the order of their arrival, one JSON object per line.
@@ -363,7 +369,19 @@ pub(crate) async fn export(
     let rows = limit(&app, params.limit, EXPORT_ROWS)?;
     let events = app.ledger.export(business.ix, after, rows).await?;
     let mut lines = Vec::with_capacity(events.len() * 512);
-    for event in &events {
+    let mut current = Vec::with_capacity(events.len());
+    for some in events.chunks(PEOPLE_AT_ONCE) {
+        if !params.current {
+            current.resize(events.len(), true);
+            break;
+        }
+        let mut asked = Vec::with_capacity(some.len());
+        for event in some {
+            asked.push(is_current(&app, &business, event));
+        }
+        current.extend(futures_util::future::try_join_all(asked).await?);
+    }
+    for (event, _) in events.iter().zip(current).filter(|(_, is)| *is) {
         if serde_json::to_writer(&mut lines, &EventShape::new(&business.config.id, event)).is_ok() {
             lines.push(b'\n');
         }
@@ -380,4 +398,23 @@ pub(crate) async fn export(
         response.headers_mut().insert(HEADER_NEXT, next);
     }
     Ok(response)
+}
+
+/// Whether something that holds today for the person rests on this event: a yes that covers or is claimed, a no in
+/// force, the native stop.
+async fn is_current(app: &App, business: &Business, stored: &StoredEvent) -> Result<bool, Problem> {
+    let person = app.ledger.person(business.ix, &stored.identifier).await?;
+    let Some(head) = person.map(|person| person.head) else {
+        return Ok(false);
+    };
+    let rests_on = |standing: &Standing| {
+        matches!(standing,
+            Standing::Refused { event, .. } | Standing::Covered { event, .. } | Standing::Claimed { event }
+                if *event == stored.id)
+    };
+    Ok(head.base.iter().any(rests_on)
+        || head.topics.iter().any(|(_, standing)| rests_on(standing))
+        || head
+            .native_stop
+            .is_some_and(|(event, _)| event == stored.id))
 }

@@ -39,7 +39,7 @@ pub(crate) struct StandingShape {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
-    /// How well a yes is proved: `evidenced` or `imported`.
+    /// How well a yes is proved: `evidenced`, `vouched` or `imported`.
     #[serde(skip_serializing_if = "Option::is_none")]
     strength: Option<&'static str>,
 }

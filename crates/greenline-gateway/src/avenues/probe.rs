@@ -17,7 +17,8 @@ use greenline_ledger::avenue::Walk;
 use greenline_policy::avenue::Avenue;
 use greenline_wire::build::message::{Content, Message, message};
 use greenline_wire::build::person::{Preference, preference};
-use greenline_wire::build::webhook::{Change, Contact, Entry, Metadata, envelope};
+use greenline_wire::build::status::{Status, StatusKind, message_status};
+use greenline_wire::build::webhook::{Change, Contact, Entry, Metadata, WebhookError, envelope};
 use greenline_wire::signature;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -27,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::app::{App, Shared};
 use crate::config::{AdminToken, May, RepliesWhenDown, Secret};
 use crate::directory::Business;
+use crate::pipeline::NATIVE_STOP;
 use crate::{keyring, router, serve};
 
 /// Country code 999 is given to nobody, so nobody can have this number.
@@ -59,12 +61,11 @@ pub async fn all(app: &Shared, business: &Business) -> bool {
 fn is_there(app: &App, business: &Business, avenue: Avenue) -> bool {
     let known = super::configured(app, business);
     match avenue {
-        Avenue::ReplyWord | Avenue::Button | Avenue::NativeSwitch => {
+        Avenue::ReplyWord | Avenue::Button | Avenue::NativeSwitch | Avenue::PlatformError => {
             known.has_number && known.hears
         }
         Avenue::PreferencePage | Avenue::OneClick => known.makes_links,
         Avenue::Api | Avenue::Staff => true,
-        Avenue::PlatformError => false,
     }
 }
 
@@ -145,7 +146,7 @@ impl Rehearsal {
                 self.write(business, button).await?;
             }
             Avenue::NativeSwitch => self.switch_off(business).await?,
-            Avenue::PlatformError => {}
+            Avenue::PlatformError => self.platform_says(business).await?,
         }
         self.is_obeyed(business, avenue).await
     }
@@ -158,7 +159,8 @@ impl Rehearsal {
             .expect(StatusCode::OK, "the question how the person stands")?
             .json();
         let head = &person["head"];
-        let obeyed = if avenue == Avenue::NativeSwitch {
+        let by_platform = matches!(avenue, Avenue::NativeSwitch | Avenue::PlatformError);
+        let obeyed = if by_platform {
             !head["native_stop"].is_null()
         } else {
             head["marketing"]["standing"] == "refused"
@@ -237,6 +239,27 @@ impl Rehearsal {
         let now_s = self.app.clock.now_ms() / 1_000;
         self.webhook(business, |metadata| {
             preference(metadata, &canary(), Preference::Stop, now_s)
+        })
+        .await
+    }
+
+    /// A message to the canary fails with 131050: the platform's word that they want no marketing.
+    async fn platform_says(&self, business: &Business) -> Result<(), String> {
+        let failed = Status {
+            id: "wamid.greenline-canary",
+            kind: StatusKind::Failed,
+            timestamp_s: self.app.clock.now_ms() / 1_000,
+            callback_data: None,
+            pricing: None,
+            error: Some(WebhookError {
+                code: NATIVE_STOP,
+                title: "User stopped marketing messages",
+                details: "The canary asked for no marketing messages.",
+                link: false,
+            }),
+        };
+        self.webhook(business, |metadata| {
+            message_status(metadata, &canary(), &failed)
         })
         .await
     }

@@ -1,11 +1,14 @@
 //! What a well-formed configuration can still get wrong.
 
+mod opt_in;
+
 use std::collections::BTreeSet;
 
 use greenline_console::preference::look::{Colour, LIGHT, Look};
 use greenline_ledger::address::{Postgres, Roots, Tls};
 
 use super::{Config, RepliesWhenDown, Store};
+use crate::events::subscriber::is_allowed;
 use crate::keyring::Keys;
 
 /// One thing to look at.
@@ -26,7 +29,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     if let Err(error) = keys {
         findings.fatal(error.to_string());
     }
-    if let Err(what) = crate::sealer::publish_target(&config.proof.publish) {
+    if let Err(what) = crate::sealer::publish_target(&config.proof) {
         findings.fatal(format!("proof.publish: {what}"));
     }
     if !(100..=3_600_000).contains(&config.proof.seal_every_ms) {
@@ -40,6 +43,12 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     if !config.upstream.url.starts_with("https://") && !is_loopback(&config.upstream.url) {
         findings.fatal("upstream.url: must be https, or http to this machine".to_owned());
+    }
+    if config.retention.decisions_days == 1 {
+        findings.fatal("retention.decisions_days: must be at least 2, or 0 for good".to_owned());
+    }
+    if (1..15).contains(&config.retention.replies_days) {
+        findings.fatal("retention.replies_days: must be at least 15, or 0 for good".to_owned());
     }
     if config.relay.retry_hours < 72 {
         findings.fatal("relay.retry_hours: must be at least 72".to_owned());
@@ -65,6 +74,9 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     check_businesses(config, &mut findings);
     check_meta_apps(config, &mut findings);
+    for text in crate::events::settings::wrong(config) {
+        findings.fatal(text);
+    }
     findings.0
 }
 
@@ -218,6 +230,7 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
         }
         check_page(business, findings);
         check_avenues(business, findings);
+        opt_in::check(business, findings);
         for word in &business.ambiguous_stop_words {
             if !greenline_policy::stop::is_unclear_word(word) {
                 findings.warn(format!(
@@ -327,12 +340,10 @@ fn check_app(
             "{place}: relay_secret must differ from the app_secret"
         ));
     }
-    let host = app.relay_url.split_once("://").map_or("", |(_, rest)| rest);
-    let allowed = config
-        .relay
-        .allow_hosts
-        .iter()
-        .any(|allowed| host.starts_with(allowed.as_str()));
+    let allowed = app
+        .relay_url
+        .parse()
+        .is_ok_and(|url| is_allowed(&config.relay.allow_hosts, &url));
     if !app.relay_url.starts_with("https://") && !allowed {
         findings.fatal(format!(
             "{place}: relay_url must be https, or its host listed in relay.allow_hosts"

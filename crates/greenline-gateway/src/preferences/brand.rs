@@ -157,7 +157,7 @@ impl Brands {
     }
 
     /// The policy of a business's page, or of one that is nobody's.
-    pub(super) fn policy(&self, business: Option<BusinessIx>) -> HeaderValue {
+    pub(crate) fn policy(&self, business: Option<BusinessIx>) -> HeaderValue {
         let own = business.and_then(|business| self.0.get(business.0 as usize));
         own.map(|(_, policy)| policy.clone())
             .or_else(|| HeaderValue::from_str(&policy(&Look::default(), "")).ok())

@@ -22,7 +22,7 @@ pub(super) fn person(business: BusinessIx, person: PersonId) -> (u64, u64) {
 }
 
 /// An address's key: a whole network of version 6 is one, since whoever has one address there has many.
-pub(super) fn address(ip: Option<IpAddr>) -> (u64, u64) {
+pub(crate) fn address(ip: Option<IpAddr>) -> (u64, u64) {
     match ip.map(|ip| ip.to_canonical()) {
         None => (0, 0),
         Some(IpAddr::V4(ip)) => (4, u64::from(u32::from(ip))),
@@ -32,7 +32,7 @@ pub(super) fn address(ip: Option<IpAddr>) -> (u64, u64) {
 
 impl Limiter {
     /// Counts one more, and says whether that is still within the limit of this window.
-    pub(super) fn may(
+    pub(crate) fn may(
         &self,
         what: &'static str,
         key: &(u64, u64),

@@ -20,7 +20,7 @@ pub(super) const NONCE_BYTES: usize = 8;
 const SEAL_BYTES: usize = 16;
 
 /// HMAC-SHA256 over parts, each with its length before it.
-pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // A key shorter than a block is padded with zeros, as the algorithm says; this form cannot fail.
     let mut block = [0; 64];
     for (to, from) in block.iter_mut().zip(key) {

@@ -13,8 +13,17 @@ use crate::app::App;
 use crate::directory::Business;
 use crate::ids;
 
+/// In which direction a language is written.
+pub(crate) fn direction(language: &str) -> &'static str {
+    let texts = greenline_console::preference::of_language(language);
+    match texts.map(|texts| texts.direction.as_str()) {
+        Some("rtl") => "rtl",
+        _ => "ltr",
+    }
+}
+
 /// What a scope is called on the page.
-pub(super) fn title(texts: &Texts, business: &Business, scope: &Scope) -> String {
+pub(crate) fn title(texts: &Texts, business: &Business, scope: &Scope) -> String {
     match scope {
         Scope::All => texts.everything.clone(),
         Scope::Category(category) => words(texts, *category).0.to_owned(),

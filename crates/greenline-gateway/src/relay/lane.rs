@@ -1,5 +1,6 @@
 //! One lane: takes what is due from the ledger, hands it to the apps' queues, runs the attempts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::pause;
 use super::queue::{End, Item, Queue};
 use super::target::{Attempt, Targets};
 use crate::app::Shared;
+use crate::events;
 
 /// Deliveries taken from the ledger at once.
 const BATCH: usize = 64;
@@ -105,6 +107,12 @@ impl Carrier {
             }
         };
         let full = due.len() == BATCH;
+        if self.lane.is_of_notices() {
+            let businesses: BTreeSet<BusinessIx> = due.iter().map(|relay| relay.business).collect();
+            for business in businesses {
+                self.app.events.refresh(&self.app, business).await;
+            }
+        }
         for relay in due {
             self.enqueue(relay, now_ms).await;
         }
@@ -112,9 +120,17 @@ impl Carrier {
     }
 
     async fn enqueue(&mut self, relay: Relay, now_ms: i64) {
-        if self.targets.get(relay.business, &relay.app).is_none() {
-            // The app, or its address, is gone from the configuration: kept until it is replayed.
-            self.note(&relay, RelayResult::Parked).await;
+        let receiver = self
+            .targets
+            .get(&self.app, self.lane, relay.business, &relay.app);
+        if receiver.is_none() {
+            let result = if self.lane.is_of_notices() {
+                events::without_receiver(&self.app, &relay, now_ms)
+            } else {
+                // The app, or its address, is gone from the configuration: kept until it is replayed.
+                RelayResult::Parked
+            };
+            self.note(&relay, result).await;
             return;
         }
         let queue = self
@@ -126,7 +142,11 @@ impl Carrier {
             self.note(&relay, RelayResult::RetryAt(again_ms)).await;
         } else if queue.has_room() {
             queue.push(Item {
-                keys: order::keys(&relay.body),
+                keys: if self.lane.is_of_notices() {
+                    events::keys(&relay.body)
+                } else {
+                    order::keys(&relay.body)
+                },
                 relay,
             });
         } else {
@@ -146,19 +166,26 @@ impl Carrier {
 
     /// Starts every attempt that may start.
     fn start(&mut self) {
-        let under_way_max = self.app.config.relay.concurrency_max;
         for ((business, name), queue) in &mut self.queues {
-            let Some(target) = self.targets.get(*business, name) else {
+            let receiver = self.targets.get(&self.app, self.lane, *business, name);
+            let Some(receiver) = receiver.map(Arc::new) else {
                 continue;
             };
-            while let Some(Item { relay, keys }) = queue.next(under_way_max) {
+            let under_way_max = receiver.under_way_max(&self.app, self.lane);
+            let mut allowance = receiver.allowance(&self.app, self.lane);
+            while allowance > 0 {
+                let Some(Item { relay, keys }) = queue.next(under_way_max) else {
+                    break;
+                };
                 if !self.app.ledger.has_in_hand(&relay) {
                     queue.forget(&keys);
                     continue;
                 }
-                let target = Arc::clone(target);
+                allowance -= 1;
+                receiver.started(self.lane);
+                let (receiver, app) = (Arc::clone(&receiver), Arc::clone(&self.app));
                 self.attempts.spawn(async move {
-                    let attempt = target.attempt(&relay).await;
+                    let attempt = receiver.attempt(&app, &relay).await;
                     Over {
                         relay,
                         keys,
@@ -193,6 +220,9 @@ impl Carrier {
     }
 
     fn result(&self, relay: &Relay, attempt: Attempt, now_ms: i64) -> RelayResult {
+        if self.lane.is_of_notices() {
+            return events::after(&self.app, relay, attempt.ended(), now_ms);
+        }
         if attempt.taken {
             self.app.metrics.relayed.add();
             return RelayResult::Delivered;
@@ -217,6 +247,9 @@ impl Carrier {
     }
 
     fn again_ms(&self, relay: &Relay, now_ms: i64) -> i64 {
+        if self.lane.is_of_notices() {
+            return events::again_ms(&self.app, relay, now_ms);
+        }
         let attempts = relay.attempts.saturating_add(1);
         now_ms.saturating_add(pause::after(
             &self.app.config.relay,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenline_ledger::types::{BusinessIx, Relay};
+use greenline_ledger::types::{BusinessIx, Lane, Relay};
 use greenline_wire::signature;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -13,6 +13,8 @@ use rustc_hash::FxHashMap;
 use super::queue::End;
 use crate::app::App;
 use crate::config::Secret;
+use crate::events::Found;
+use crate::events::subscriber::{Ended, Subscriber};
 use crate::upstream::{Bounds, Origin, Outgoing};
 
 /// Names the delivery, the same at every attempt.
@@ -42,6 +44,74 @@ pub(super) struct Attempt {
     pub(super) end: End,
     /// The status it answered, 0 for none.
     pub(super) status: u16,
+    /// It asks to be left alone for so long.
+    pub(super) wait_ms: i64,
+}
+
+impl Attempt {
+    /// As an event sees it.
+    pub(super) fn ended(self) -> Ended {
+        Ended {
+            taken: self.taken,
+            unreachable: self.end == End::Unreachable,
+            status: self.status,
+            wait_ms: self.wait_ms,
+        }
+    }
+}
+
+/// Who takes deliveries of a lane.
+#[derive(Debug)]
+pub(super) enum Receiver {
+    /// An app, which takes webhooks.
+    App(Arc<Target>),
+    /// A subscriber, who takes events.
+    Subscriber(Arc<Subscriber>),
+}
+
+impl Receiver {
+    /// How many attempts may be under way.
+    pub(super) fn under_way_max(&self, app: &App, lane: Lane) -> usize {
+        match self {
+            Self::App(_) => app.config.relay.concurrency_max,
+            Self::Subscriber(subscriber) => subscriber.under_way_max(lane),
+        }
+    }
+
+    /// How many may start now.
+    pub(super) fn allowance(&self, app: &App, lane: Lane) -> usize {
+        match self {
+            Self::App(_) => usize::MAX,
+            Self::Subscriber(subscriber) => subscriber.allowance(lane, app.clock.now_ms()),
+        }
+    }
+
+    /// An attempt that starts now.
+    pub(super) fn started(&self, lane: Lane) {
+        if let Self::Subscriber(subscriber) = self {
+            subscriber.started(lane);
+        }
+    }
+
+    /// Hands one delivery over.
+    pub(super) async fn attempt(&self, app: &App, relay: &Relay) -> Attempt {
+        match self {
+            Self::App(target) => target.attempt(relay).await,
+            Self::Subscriber(subscriber) => {
+                let ended = subscriber.attempt(app, relay).await;
+                Attempt {
+                    taken: ended.taken,
+                    end: if ended.unreachable {
+                        End::Unreachable
+                    } else {
+                        End::Answered
+                    },
+                    status: ended.status,
+                    wait_ms: ended.wait_ms,
+                }
+            }
+        }
+    }
 }
 
 impl Targets {
@@ -71,8 +141,21 @@ impl Targets {
         Self(targets)
     }
 
-    pub(super) fn get(&self, business: BusinessIx, app: &Arc<str>) -> Option<&Arc<Target>> {
-        self.0.get(&(business, Arc::clone(app)))
+    pub(super) fn get(
+        &self,
+        app: &App,
+        lane: Lane,
+        business: BusinessIx,
+        name: &Arc<str>,
+    ) -> Option<Receiver> {
+        if !lane.is_of_notices() {
+            let target = self.0.get(&(business, Arc::clone(name)))?;
+            return Some(Receiver::App(Arc::clone(target)));
+        }
+        match app.events.find(business, name) {
+            Found::Ready(subscriber) => Some(Receiver::Subscriber(subscriber)),
+            Found::Waits | Found::Nobody | Found::Unread => None,
+        }
     }
 }
 
@@ -108,6 +191,7 @@ impl Target {
             taken: false,
             end: End::Unreachable,
             status: 0,
+            wait_ms: 0,
         };
         let handed = tokio::time::timeout(self.timeout, async {
             let answer = self.origin.call(self.request(relay), None).await.ok()?;
@@ -127,6 +211,7 @@ impl Target {
                 End::Answered
             },
             status: status.as_u16(),
+            wait_ms: 0,
         }
     }
 

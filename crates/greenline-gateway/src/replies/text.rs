@@ -58,6 +58,8 @@ pub fn body(business: &config::Business, reply: &DueReply) -> Option<Bytes> {
             &fill(business, own(business, "start", language)?),
         ),
         OwnReply::StopQuestion { language } => question(&mut json, business, language),
+        // Its buttons are signed, see `opt_in::question`.
+        OwnReply::OptInQuestion { .. } => return None,
     }
     json.push('}');
     Some(json.into())
@@ -113,6 +115,7 @@ fn fill(business: &config::Business, text: &str) -> String {
 mod tests {
     use super::*;
     use greenline_ledger::types::BusinessIx;
+    use greenline_ledger::types::ReplyClaim;
     use greenline_policy::stop::{Meaning, Settings};
 
     fn business(extra: &str) -> config::Business {
@@ -125,7 +128,7 @@ mod tests {
 
     fn due(to: &str, reply: OwnReply) -> DueReply {
         DueReply {
-            id: 1,
+            claim: ReplyClaim { id: 1, hand: 0 },
             business: BusinessIx(0),
             to: Identifier::parse(to).unwrap(),
             number: "301500000000001".into(),

@@ -6,12 +6,14 @@
 //! and a history rewritten with the key is found where a head was kept.
 
 use greenline_ledger::LedgerError;
-use greenline_ledger::seal::{Recorded, SealedLeaf, StoredHead};
+use greenline_ledger::prune::AGE_MIN_MS;
+use greenline_ledger::seal::{LEAVES_MAX, Recorded, SealKind, SealedLeaf, StoredHead};
 use greenline_ledger::types::BusinessIx;
-use greenline_proof::{Frontier, Hash, Head, PublicKey, leaf_hash};
+use greenline_proof::{Frontier, Hash, Head, PublicKey, Salts, leaf_hash};
 
 use crate::app::App;
 
+use super::unread::named;
 use super::{SealError, keys};
 
 /// Leaves read at once.
@@ -26,6 +28,8 @@ const FINDINGS_MAX: usize = 1_000;
 pub struct Found {
     /// Leaves checked.
     pub leaves: u64,
+    /// Of those, how many are of records that retention deleted: their hash is all there is of them.
+    pub pruned: u64,
     /// Signed heads checked.
     pub heads: u64,
     /// What is not as it should be, in words; no personal data.
@@ -88,8 +92,7 @@ pub async fn check(app: &App, business: BusinessIx, kept: &[Head]) -> Result<Fou
             Err(LedgerError::Corrupt(_)) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let records = leaves.iter().map(|leaf| leaf.id).collect();
-        let records = app.ledger.log_records(business, records).await?;
+        let records = app.ledger.log_records(business, &leaves).await?;
         let before = frontier.size();
         for (leaf, record) in leaves
             .iter()
@@ -99,7 +102,11 @@ pub async fn check(app: &App, business: BusinessIx, kept: &[Head]) -> Result<Fou
             if leaf.index != frontier.size() {
                 break;
             }
-            if let Some(what) = differs(leaf, &record) {
+            if let (Recorded::Gone, Salts::Pruned(at_ms)) = (&record, &leaf.salts)
+                && was_old(leaf, *at_ms)
+            {
+                found.pruned += 1;
+            } else if let Some(what) = differs(leaf, &record) {
                 found.tell(format!("record {} of the log of `{id}` {what}", leaf.index));
             }
             let mut nodes = Vec::new();
@@ -136,6 +143,13 @@ pub async fn check(app: &App, business: BusinessIx, kept: &[Head]) -> Result<Fou
         }
     }
     found.leaves = frontier.size();
+    let waiting = app.ledger.unsealed(business, LEAVES_MAX).await?;
+    for record in waiting.iter().filter(|record| record.is_unreadable()) {
+        found.tell(format!(
+            "({}) of `{id}` does not read, and so is not in the log",
+            named(&record.id)
+        ));
+    }
     ends(app, business, &mut found, (size, id)).await?;
     for head in kept {
         found.tell(format!(
@@ -147,9 +161,23 @@ pub async fn check(app: &App, business: BusinessIx, kept: &[Head]) -> Result<Fou
     Ok(found)
 }
 
+/// Whether a record was old enough to be deleted when its leaf says that it was. Only decisions ever are, and a
+/// decision's number begins with its time.
+fn was_old(leaf: &SealedLeaf, pruned_ms: i64) -> bool {
+    let made_ms = i64::try_from(leaf.id.seq >> 20).unwrap_or(i64::MAX);
+    leaf.id.kind == SealKind::Decision && made_ms.saturating_add(AGE_MIN_MS) <= pruned_ms
+}
+
 fn differs(leaf: &SealedLeaf, record: &Recorded) -> Option<String> {
     let fields = match record {
         Recorded::Fields(fields) => fields,
+        Recorded::Gone if matches!(leaf.salts, Salts::Pruned(_)) => {
+            return Some(format!(
+                "({} {}) is said to be pruned by retention, which it was too young for",
+                leaf.id.kind.as_str(),
+                leaf.id.seq
+            ));
+        }
         Recorded::Gone => return Some(format!("({}) is not in the store", leaf.id.kind.as_str())),
         Recorded::Unreadable => {
             return Some(format!("({}) does not read", leaf.id.kind.as_str()));

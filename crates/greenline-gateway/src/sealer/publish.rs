@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::config::Proof;
+use crate::events::subscriber::is_allowed;
 use crate::upstream::{Bounds, Origin, Outgoing};
 
 /// Longest time for one post.
@@ -38,11 +39,12 @@ pub struct Publisher {
 }
 
 /// Reads `proof.publish`.
-pub(crate) fn target(publish: &str) -> Result<(), String> {
-    parse(publish).map(|_| ())
+pub(crate) fn target(config: &Proof) -> Result<(), String> {
+    parse(config).map(|_| ())
 }
 
-fn parse(publish: &str) -> Result<Target, String> {
+fn parse(config: &Proof) -> Result<Target, String> {
+    let publish = config.publish.as_str();
     if publish.is_empty() {
         return Ok(Target::Nowhere);
     }
@@ -57,6 +59,10 @@ fn parse(publish: &str) -> Result<Target, String> {
     let (Some("https" | "http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(wanted.to_owned());
     };
+    // A head that somebody on the way can change is worth nothing.
+    if uri.scheme_str() == Some("http") && !is_allowed(&config.allow_hosts, &uri) {
+        return Err("must be https, or its host listed in proof.allow_hosts".to_owned());
+    }
     let base = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
     let bounds = Bounds {
         connect_timeout: TIMEOUT,
@@ -76,7 +82,7 @@ impl Publisher {
     #[must_use]
     pub fn new(config: &Proof) -> Self {
         Self {
-            target: parse(&config.publish).unwrap_or(Target::Nowhere),
+            target: parse(config).unwrap_or(Target::Nowhere),
             every: Duration::from_secs(config.publish_every_s),
             last: HashMap::new(),
         }

@@ -18,6 +18,8 @@ use crate::ids;
 const NAME: &str = "decisions.jsonl";
 /// Where lines go that the store cannot take.
 const ASIDE: &str = "set-aside.jsonl";
+/// Where those that stay are written when some of them go.
+const FRESH: &str = "set-aside.new";
 
 /// What a line says.
 #[derive(Debug)]
@@ -185,6 +187,28 @@ impl SpillFile {
     pub(super) fn set_aside(&mut self, spilled: &Spilled) -> Result<()> {
         let line = line(&decision(spilled))?;
         self.set_line_aside(line.trim_ascii_end())
+    }
+
+    /// Deletes what was set aside of somebody; says how many lines that were.
+    pub(super) fn forget(&self, is_theirs: impl Fn(&[u8]) -> bool) -> Result<usize> {
+        let path = self.folder.join(ASIDE);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let (theirs, kept): (Vec<&[u8]>, Vec<&[u8]>) = lines.partition(|line| is_theirs(line));
+        if !theirs.is_empty() {
+            let fresh = self.folder.join(FRESH);
+            let mut file = private(&fresh)?;
+            file.set_len(0)?;
+            file.write_all(&kept.concat())?;
+            file.sync_data()?;
+            std::fs::rename(&fresh, &path)?;
+            File::open(&self.folder)?.sync_all()?;
+        }
+        Ok(theirs.len())
     }
 
     fn set_line_aside(&self, line: &[u8]) -> Result<()> {

@@ -5,16 +5,20 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use super::lines::{self, Lines};
 use super::{CallError, Origin, STALE_RETRIES_MAX, Stream, is_past};
 use crate::graph::Answered;
+use crate::patience::Clock;
 
 /// An answer's head is no longer than this.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -30,6 +34,8 @@ pub(super) struct Conn {
     read: BytesMut,
     /// Over TLS a write may begin and yet have to wait.
     secure: bool,
+    /// Runs on from one post to the next.
+    clock: Option<Clock>,
 }
 
 impl std::fmt::Debug for Conn {
@@ -62,7 +68,7 @@ enum Length {
 /// An answer's head.
 struct Head {
     status: StatusCode,
-    headers: HeaderMap,
+    lines: Lines,
     length: Length,
     stays_open: bool,
 }
@@ -87,19 +93,20 @@ impl Origin {
         for _ in 0..STALE_RETRIES_MAX {
             let mut conn = self.post_connection(dispatch_by).await?;
             // A server that takes nothing must not be waited for without end either.
-            let until = tokio::time::Instant::now() + self.bounds.timeout;
-            let writing = tokio::time::timeout_at(until, conn.write(&request, dispatch_by));
-            let Ok(written) = writing.await else {
+            let taken = conn.clock.take();
+            let mut clock = taken.unwrap_or_else(|| Clock::new(self.bounds.timeout));
+            clock.start();
+            let Some(written) = clock.first(conn.write(&request, dispatch_by)).await else {
                 return Err(CallError::Unknown("not taken in time".to_owned()));
             };
             match written {
                 Ok(()) => {
-                    let reading = tokio::time::timeout_at(until, conn.answer(bytes_max));
-                    return match reading.await {
-                        Err(_) => Err(CallError::Unknown("no answer in time".to_owned())),
-                        Ok(Err(error)) => Err(CallError::Unknown(error.to_string())),
-                        Ok(Ok((answered, stays_open))) => {
+                    return match clock.first(conn.answer(bytes_max)).await {
+                        None => Err(CallError::Unknown("no answer in time".to_owned())),
+                        Some(Err(error)) => Err(CallError::Unknown(error.to_string())),
+                        Some(Ok((answered, stays_open))) => {
                             if stays_open {
+                                conn.clock = Some(clock);
                                 self.posts.put(conn);
                             }
                             Ok(answered)
@@ -148,6 +155,7 @@ impl Origin {
             stream: self.open_in_time(dispatch_by).await?,
             read: BytesMut::new(),
             secure: self.tls.is_some(),
+            clock: None,
         })
     }
 }
@@ -232,7 +240,7 @@ impl Conn {
         let stays_open = head.stays_open && self.read.is_empty();
         let answered = Answered {
             status: head.status,
-            headers: head.headers,
+            headers: head.lines,
             body,
         };
         Ok((Some(answered), stays_open))
@@ -322,81 +330,92 @@ impl Conn {
 
 /// Takes an answer's head off the front of what was read, if all of it is there.
 fn take_head(read: &mut BytesMut) -> io::Result<Option<Head>> {
-    let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut answer = httparse::Response::new(&mut room);
+    let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut answer = httparse::Response::new(&mut []);
     let wrong = |_| io::Error::from(io::ErrorKind::InvalidData);
-    let length = match answer.parse(read).map_err(wrong)? {
+    let parser = httparse::ParserConfig::default();
+    let parsed = parser.parse_response_with_uninit_headers(&mut answer, read, &mut room);
+    let length = match parsed.map_err(wrong)? {
         httparse::Status::Complete(length) => length,
         httparse::Status::Partial if read.len() < HEAD_BYTES_MAX => return Ok(None),
         httparse::Status::Partial => return Err(io::ErrorKind::InvalidData.into()),
     };
     let status = StatusCode::from_u16(answer.code.unwrap_or_default())
         .map_err(|_| io::ErrorKind::InvalidData)?;
-    let stays_open = answer.version == Some(1);
-    let mut places = smallvec::SmallVec::<[(HeaderName, std::ops::Range<usize>); 24]>::new();
+    let mut framing = Framing::default();
+    let mut places = SmallVec::new();
     let start = read.as_ptr() as usize;
-    for found in answer.headers.iter() {
-        let name = HeaderName::from_bytes(found.name.as_bytes())
-            .map_err(|_| io::ErrorKind::InvalidData)?;
-        let from = found.value.as_ptr() as usize - start;
-        places.push((name, from..from + found.value.len()));
-    }
-    let bytes = read.split_to(length).freeze();
-    let mut head = Head {
-        status,
-        headers: HeaderMap::with_capacity(places.len() + 2),
-        length: Length::Open,
-        stays_open,
+    let place = |part: &[u8]| {
+        let from = part.as_ptr() as usize - start;
+        // Invariant: no head is longer than `HEAD_BYTES_MAX`, but for what came with its end.
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        (place(from), place(from + part.len()))
     };
-    for (name, place) in places {
-        let value = HeaderValue::from_maybe_shared(bytes.slice(place))
-            .map_err(|_| io::ErrorKind::InvalidData)?;
-        head.headers.append(name, value);
+    for found in answer.headers.iter() {
+        framing.look(found);
+        if !lines::is_left_out(found.name) {
+            places.push([place(found.name.as_bytes()), place(found.value)]);
+        }
     }
-    head.read_framing()?;
-    Ok(Some(head))
+    let length_of_body = framing.length(status)?;
+    let stays_open = answer.version == Some(1) && length_of_body != Length::Open && !framing.closes;
+    let head = read.split_to(length).freeze();
+    Ok(Some(Head {
+        status,
+        lines: lines::raw(head, places),
+        length: length_of_body,
+        stays_open,
+    }))
 }
 
-impl Head {
-    /// Where the body ends, and whether the connection goes on; strict, since a wrong end would hand one
-    /// send's answer to another.
-    fn read_framing(&mut self) -> io::Result<()> {
-        if self.status == StatusCode::NO_CONTENT
-            || self.status == StatusCode::NOT_MODIFIED
-            || self.status.is_informational()
-        {
-            self.length = Length::Known(0);
-        } else if let Some(coding) = self.headers.get(header::TRANSFER_ENCODING) {
-            let codings = self.headers.get_all(header::TRANSFER_ENCODING).iter();
-            if !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-                || codings.count() > 1
-                || self.headers.contains_key(header::CONTENT_LENGTH)
-            {
-                return Err(io::ErrorKind::InvalidData.into());
+/// What headers say of where the body ends, and whether the connection goes on; strict, since a wrong end would
+/// hand one send's answer to another.
+#[derive(Default)]
+struct Framing {
+    codings: usize,
+    /// The first coding is `chunked` and nothing else.
+    is_chunked: bool,
+    lengths: usize,
+    /// The first length, if it is one.
+    length: Option<usize>,
+    closes: bool,
+}
+
+impl Framing {
+    fn look(&mut self, found: &httparse::Header<'_>) {
+        let is = |name: &header::HeaderName| found.name.eq_ignore_ascii_case(name.as_str());
+        if is(&header::CONTENT_LENGTH) {
+            self.lengths += 1;
+            if self.lengths == 1 {
+                self.length = Some(found.value)
+                    .filter(|digits| digits.iter().all(u8::is_ascii_digit))
+                    .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             }
-            self.length = Length::Chunked;
-        } else {
-            let mut lengths = self.headers.get_all(header::CONTENT_LENGTH).iter();
-            if let Some(length) = lengths.next() {
-                let length = length
-                    .to_str()
-                    .ok()
-                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-                    .and_then(|text| text.parse().ok())
-                    .ok_or(io::ErrorKind::InvalidData)?;
-                self.length = Length::Known(length);
+        } else if is(&header::TRANSFER_ENCODING) {
+            self.codings += 1;
+            if self.codings == 1 {
+                self.is_chunked = found.value.eq_ignore_ascii_case(b"chunked");
             }
-            if lengths.next().is_some() {
-                return Err(io::ErrorKind::InvalidData.into());
-            }
+        } else if is(&header::CONNECTION) {
+            self.closes |= has_token(found.value, b"close");
         }
-        self.stays_open &= self.length != Length::Open
-            && !self
-                .headers
-                .get_all(header::CONNECTION)
-                .iter()
-                .any(|value| has_token(value.as_bytes(), b"close"));
-        Ok(())
+    }
+
+    fn length(&self, status: StatusCode) -> io::Result<Length> {
+        if status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+            || status.is_informational()
+        {
+            return Ok(Length::Known(0));
+        }
+        match (self.codings, self.lengths) {
+            (0, 0) => Ok(Length::Open),
+            (0, 1) => Ok(Length::Known(
+                self.length.ok_or(io::ErrorKind::InvalidData)?,
+            )),
+            (1, 0) if self.is_chunked => Ok(Length::Chunked),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Learned {
     pub fields: BTreeSet<Box<str>>,
     /// Words that ask for messages again; what they reopen only the ledger can tell.
     pub starts: Vec<Start>,
+    /// Answers to our own question whether someone wants messages; whether they are ours only the keys can tell.
+    pub answers: Vec<Answer>,
     /// Messages that were stops.
     pub stops: usize,
     /// Parts of accounts that do not belong to the business.
@@ -82,6 +84,29 @@ pub struct Start {
     pub stated_ms: i64,
 }
 
+/// A button of our own question that was pressed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Who pressed it.
+    pub person: SmallVec<[Identifier; 1]>,
+    /// The number asked from.
+    pub number: Box<str>,
+    /// The message that the press is.
+    pub message_id: Box<str>,
+    /// The question, as the platform names it.
+    pub question_id: Box<str>,
+    /// What hangs on the button.
+    pub payload: Box<str>,
+    /// What stands on it.
+    pub title: Box<str>,
+    /// When, start of the second.
+    pub at_ms: i64,
+    /// When, end of the second.
+    pub end_ms: i64,
+    /// When, as the platform said.
+    pub stated_ms: i64,
+}
+
 impl Learned {
     fn new(lane: Lane) -> Self {
         Self {
@@ -89,6 +114,7 @@ impl Learned {
             effects: Vec::new(),
             fields: BTreeSet::new(),
             starts: Vec::new(),
+            answers: Vec::new(),
             stops: 0,
             quarantined: 0,
             own: 0,

@@ -5,6 +5,7 @@ mod decisions;
 mod documents;
 mod guard;
 mod import;
+mod imports;
 mod pages;
 mod reads;
 
@@ -152,6 +153,7 @@ impl Desk {
         let mut config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
         let folder = TempDir::new().unwrap();
         config.keys.file = folder.path().join("own.keys").display().to_string();
+        config.imports.folder = folder.path().join("imports").display().to_string();
         let ledger =
             Ledger::open_sqlite(&folder.path().join("a.db"), serve::setup(&config)).unwrap();
         let app = serve::build(config, ledger, Clock::fixed(NOW_MS)).unwrap();
@@ -185,6 +187,7 @@ impl Desk {
             now_ms: self.app.clock.now_ms(),
             dispatch_by: self.app.clock.instant() + DISPATCH_WITHIN,
             confirms: None,
+            reply: None,
         };
         self.app.ledger.admit(ask).await.unwrap()
     }

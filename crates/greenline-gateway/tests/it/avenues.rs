@@ -289,6 +289,7 @@ async fn probes_walk_every_way_out_and_leave_nobody_behind() {
         "button",
         "one_click",
         "native_switch",
+        "platform_error",
     ] {
         let found = avenue(&audit, "marketing", name);
         assert_eq!(found["proved_by"], "probe", "{found}");
@@ -387,6 +388,16 @@ async fn who_may_look_sees_it_on_the_page_and_in_the_metrics_and_only_managers_p
         )
         .await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
+    // Before the first day nothing is broken, so nothing is told as if it were.
+    assert_eq!(house.audit().await["not_proved_yet"], true);
+    for path in ["/avenues?business=acme", "/?business=acme"] {
+        let calm = house.get(path).await.text;
+        assert!(calm.contains("proved yet"), "{calm}");
+        assert!(!calm.contains("note bad"), "{calm}");
+    }
+    // Somebody said no; how people reach staff is named nowhere.
+    house.record(BOB, "withdrawn", "staff").await;
+    assert_eq!(house.audit().await["not_proved_yet"], false);
     let page = house.get("/avenues?business=acme").await;
     assert!(
         page.text

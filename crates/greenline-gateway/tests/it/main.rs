@@ -2,7 +2,9 @@
 
 mod admin;
 mod avenues;
+mod events;
 mod express;
+mod opt_in;
 mod preferences;
 mod relay;
 mod spill;

@@ -71,6 +71,10 @@ enum ReplyCode<'a> {
     StopQuestion {
         language: Cow<'a, str>,
     },
+    OptInQuestion {
+        language: Cow<'a, str>,
+        scopes: Cow<'a, str>,
+    },
     StartConfirmed {
         language: Cow<'a, str>,
     },
@@ -81,6 +85,7 @@ pub(crate) fn reply_kind(reply: &OwnReply) -> &'static str {
     match reply {
         OwnReply::StopConfirmed { .. } => "stop_confirmed",
         OwnReply::StopQuestion { .. } => "stop_question",
+        OwnReply::OptInQuestion { .. } => "opt_in_question",
         OwnReply::StartConfirmed { .. } => "start_confirmed",
     }
 }
@@ -94,6 +99,10 @@ pub(crate) fn encode_reply(reply: &OwnReply) -> Result<String, LedgerError> {
         },
         OwnReply::StopQuestion { language } => ReplyCode::StopQuestion {
             language: Cow::Borrowed(language),
+        },
+        OwnReply::OptInQuestion { language, scopes } => ReplyCode::OptInQuestion {
+            language: Cow::Borrowed(language),
+            scopes: Cow::Borrowed(scopes),
         },
         OwnReply::StartConfirmed { language } => ReplyCode::StartConfirmed {
             language: Cow::Borrowed(language),
@@ -113,6 +122,10 @@ pub(crate) fn decode_reply(text: &str) -> Result<OwnReply, LedgerError> {
         },
         ReplyCode::StopQuestion { language } => OwnReply::StopQuestion {
             language: language.into(),
+        },
+        ReplyCode::OptInQuestion { language, scopes } => OwnReply::OptInQuestion {
+            language: language.into(),
+            scopes: scopes.into(),
         },
         ReplyCode::StartConfirmed { language } => OwnReply::StartConfirmed {
             language: language.into(),

@@ -169,6 +169,8 @@ struct FactsPart<'a> {
     #[serde(skip_serializing_if = "is_default")]
     only_notifications: u8,
     #[serde(skip_serializing_if = "is_default")]
+    yes_lasts: [u16; 4],
+    #[serde(skip_serializing_if = "is_default")]
     observed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirms: Option<u64>,
@@ -201,6 +203,7 @@ pub(crate) fn of(record: &DecisionRecord) -> Result<Sealed, LedgerError> {
             .then(|| NumberPart::of(&record.number_facts)),
         window_templates_are_replies: record.rules.window_templates_are_replies,
         only_notifications: record.rules.only_notifications.bits(),
+        yes_lasts: record.rules.yes_lasts.days(),
         observed: record.observed,
         confirms: record.confirms.map(|event| event.0),
         body_hash: greenline_proof::hex(&record.body_hash),

@@ -6,10 +6,13 @@
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
 use greenline_policy::decide::{NumberFacts, PersonFacts, Reason, TemplateFacts, TemplateStatus};
 use greenline_policy::identity::Identifier;
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::Ban;
 use greenline_policy::rule::PACK;
 
 use super::{VERSION, intent_name, is_default, restriction_name};
+use crate::erasure::is_pseudonym;
+use crate::seal::Cuts;
 use crate::state::facts::Judged;
 use crate::types::{Mode, PersonId};
 
@@ -231,9 +234,10 @@ impl Json<'_> {
         });
     }
 
-    /// A decision record.
-    pub(super) fn record(&mut self, judged: &Judged<'_>) {
+    /// A decision record; where the parts stand that can be erased.
+    pub(super) fn record(&mut self, judged: &Judged<'_>) -> Cuts {
         let ask = judged.ask;
+        let start = self.0.len();
         self.0.reserve(RECORD_BYTES);
         self.raw("{\"v\":");
         self.integer(VERSION);
@@ -261,28 +265,42 @@ impl Json<'_> {
             self.number(judged.number);
         }
         self.raw(",\"people\":");
+        let people_from = self.0.len() - start;
         let people = ask.to.iter().zip(judged.found).zip(judged.people);
         self.list(people, |json, ((identifier, addressee), facts)| {
             json.person(addressee.person, identifier, facts);
         });
+        let people = people_from..self.0.len() - start;
         if ask.rules.window_templates_are_replies {
             self.raw(",\"window_templates_are_replies\":true");
         }
         let only_notifications = ask.rules.only_notifications.bits();
         let shut = (only_notifications != 0).then_some(only_notifications);
         self.number_if_any(",\"only_notifications\":", shut);
+        if ask.rules.yes_lasts != YesLasts::FOR_EVER {
+            self.raw(",\"yes_lasts\":");
+            self.list(ask.rules.yes_lasts.days().into_iter(), Self::integer);
+        }
         if ask.mode == Mode::Observe {
             self.raw(",\"observed\":true");
         }
         self.number_if_any(",\"confirms\":", ask.confirms.map(|event| event.0));
-        self.raw(",\"body_hash\":\"");
+        self.raw(",\"body_hash\":");
+        let hash_from = self.0.len() - start;
+        self.raw("\"");
         self.hex(&ask.body_hash);
         self.raw("\"");
+        let body_hash = hash_from..self.0.len() - start;
         self.raw(",\"verdict\":");
         self.word(judged.decision.verdict.as_str());
         self.raw(",\"reasons\":");
         self.reasons(&judged.decision.reasons);
         self.raw("}");
+        Cuts {
+            people,
+            body_hash,
+            is_erased: ask.to.iter().any(is_pseudonym),
+        }
     }
 
     pub(super) fn hex(&mut self, bytes: &[u8; 16]) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use greenline_policy::identity::Identifier;
 
 use super::{All, Result};
-use crate::error::LedgerError;
+use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::request::Request;
 use crate::types::{BusinessIx, Effect, NewEvent};
 
@@ -51,6 +51,9 @@ impl All {
         match request {
             Request::Admit(ask) => {
                 self.business(ask.business)?;
+                if ask.reply.is_some_and(|reply| !self.is_in_hand(reply)) {
+                    return Err(LedgerError::Conflict(NOT_IN_HAND));
+                }
                 somebody(&ask.to)
             }
             Request::Preview(ask) | Request::AdmitUnrecorded(ask, _) => {
@@ -59,12 +62,21 @@ impl All {
             }
             Request::Append(one) => event(one),
             Request::AppendAll(events) => events.iter().try_for_each(event),
+            Request::Import(piece) => {
+                self.business(piece.business)?;
+                let rows = piece.rows.iter().map(|row| &row.event);
+                rows.chain(&piece.before).try_for_each(event)
+            }
             Request::Ingest(delivery) => self.business(delivery.business).map(|_| ()),
             Request::Learn(business, _)
             | Request::RelayReplay(business, ..)
             | Request::RevokeLinks(business, ..)
             | Request::ForgetSalts(business, ..) => self.business(*business).map(|_| ()),
             Request::Erase(erase) => event(&erase.event),
+            Request::Prune(prune) => self.business(prune.business).map(|_| ()),
+            Request::PutSubscription(one) => self.business(one.business).map(|_| ()),
+            Request::RemoveSubscription(business, _) => self.business(*business).map(|_| ()),
+            Request::ReplayNotices(replay) => self.business(replay.business).map(|_| ()),
             Request::Seal(seal) => self.business(seal.business).map(|_| ()),
             _ => Ok(()),
         }

@@ -4,7 +4,9 @@ use greenline_policy::identity::Identifier;
 
 use super::people::Name;
 use super::{All, Result};
-use crate::erasure::{DECISION_FIELDS, Erase, Erased, is_pseudonym, left_of, mentions, spellings};
+use crate::erasure::{
+    DECISION_FIELDS, Erase, Erased, Replacements, is_pseudonym, left_of, mentions, spellings,
+};
 use crate::error::LedgerError;
 use crate::seal::{RecordId, SealKind};
 use crate::types::BusinessIx;
@@ -40,7 +42,7 @@ impl All {
         }
     }
 
-    fn whole_person(&self, person: usize) -> Vec<usize> {
+    pub(super) fn whole_person(&self, person: usize) -> Vec<usize> {
         let mut found = self.group(person);
         while let Some(next) = self.moves.iter().find_map(|moved| {
             match (found.contains(&moved.from), found.contains(&moved.to)) {
@@ -64,6 +66,7 @@ impl All {
         if self.erasure.newest(&id, &canonical).is_none() {
             return Err(no_key);
         }
+        *self.erasures.entry(business).or_default() += 1;
         let event = self.append(&erase.event)?.id;
         let people = self.whole_person(person);
         let mut done = Erased {
@@ -78,8 +81,12 @@ impl All {
             .filter(|id| !is_pseudonym(id))
             .flat_map(spellings)
             .collect();
-        let keys = self.erasure.clone();
-        let kept = |canonical: &Identifier| keys.newest(&id, canonical);
+        let names = people.iter().flat_map(|one| &self.people[*one].names);
+        let names: Vec<_> = names
+            .map(|name| (name.id.clone(), name.linked_ms))
+            .collect();
+        let replaced = Replacements::of(&self.erasure, &id, &names);
+        let kept = |canonical: &Identifier| replaced.get(canonical);
         self.erase_decisions(business, &people, &texts, kept, &mut done)?;
         for one in people {
             self.erase_events(business, one, kept, &mut done)?;
@@ -126,6 +133,7 @@ impl All {
                 }
             }
             record.message_ids.clear();
+            record.body_hash = [0; 16];
             done.decisions += 1;
         }
         Ok(())
@@ -196,6 +204,7 @@ impl All {
         person.writings.clear();
         person.answers.clear();
         person.link_generation += 1;
+        person.links_revoked_ms = Some(at_ms);
     }
 
     fn erase_deliveries(&mut self, business: BusinessIx, texts: &[String], done: &mut Erased) {
@@ -204,7 +213,10 @@ impl All {
             if !mentions(body, texts) {
                 continue;
             }
-            inbox.waiting.retain(|waiting| !waiting.is_parked);
+            let is_notice = inbox.lane.is_of_notices();
+            inbox
+                .waiting
+                .retain(|waiting| !waiting.is_parked && !is_notice);
             if inbox.waiting.is_empty() {
                 inbox.body = None;
                 inbox.headers.clear();

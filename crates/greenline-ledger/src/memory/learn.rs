@@ -10,6 +10,7 @@ use super::sends::Status;
 use super::{All, Result};
 use crate::compose::reconfirmed;
 use crate::flight::Watch;
+use crate::notice::Cause;
 use crate::request::{Answer, Request};
 use crate::types::{
     Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, StoredEvent, TimelineEntry,
@@ -41,6 +42,7 @@ impl All {
             Request::AppendAll(events) => {
                 Answer::AppendedAll(events.iter().map(|event| self.append(event)).collect())
             }
+            Request::Import(piece) => Answer::Imported(self.import(&piece)?),
             Request::Ingest(delivery) => Answer::Ingested(self.ingest(&delivery)?),
             Request::Learn(business, effects) => {
                 self.learn(business, &effects)?;
@@ -58,13 +60,19 @@ impl All {
             Request::ForgetSalts(business, id, names) => {
                 Answer::Sealed(self.forget_salts(business, id, &names)?)
             }
+            Request::Prune(prune) => Answer::Count(self.prune(&prune)),
             Request::Erase(erase) => Answer::Erased(Box::new(self.erase(&erase)?)),
-            Request::RevokeLinks(business, identifier, _) => {
-                Answer::Count(self.revoke_links(business, &identifier))
+            Request::RevokeLinks(business, identifier, at_ms) => {
+                Answer::Count(self.revoke_links(business, &identifier, at_ms))
             }
+            Request::PutSubscription(one) => Answer::Sealed(self.put_subscription(*one)),
+            Request::RemoveSubscription(business, id) => {
+                Answer::Sealed(self.remove_subscription(business, &id))
+            }
+            Request::ReplayNotices(replay) => Answer::Replayed(self.replay_notices(&replay)),
             Request::RepliesDue(limit) => Answer::Replies(self.replies_due(limit)),
-            Request::ReplyDone(id, _) => {
-                self.reply_done(id)?;
+            Request::ReplyDone(claim, end) => {
+                self.reply_done(claim, end)?;
                 Answer::Done
             }
         })
@@ -74,9 +82,20 @@ impl All {
     pub(super) fn append(&mut self, event: &NewEvent) -> Result<Appended> {
         self.check_key(event)?;
         let business = event.business;
+        let key = event.dedup.as_ref();
+        let earlier = key.and_then(|key| self.keyed(business, key));
+        self.append_unless(event, earlier)
+    }
+
+    /// Appends an event, whatever its key.
+    pub(super) fn append_anew(&mut self, event: &NewEvent) -> Result<Appended> {
+        self.append_unless(event, None)
+    }
+
+    fn append_unless(&mut self, event: &NewEvent, earlier: Option<EventId>) -> Result<Appended> {
+        let business = event.business;
         let (first, spelling) = event.person[0].canonical();
         let key = event.dedup.clone().map(|key| (business, key));
-        let earlier = key.as_ref().and_then(|key| self.keys.get(key)).copied();
         let id = match earlier {
             Some(id) => id,
             None => {
@@ -90,6 +109,7 @@ impl All {
                     event: event.clone(),
                 });
                 self.keys.extend(key.map(|key| (key, id)));
+                self.tell_event(event, id, person)?;
                 id
             }
         };
@@ -121,13 +141,7 @@ impl All {
         let mut relay_to = delivery.relay_to.clone();
         relay_to.sort();
         relay_to.dedup();
-        let waiting = |app| Waiting {
-            app,
-            due_ms: delivery.received_ms,
-            attempts: 0,
-            is_parked: false,
-            claimed_until_ms: i64::MIN,
-        };
+        let waiting = |app| Waiting::of(app, delivery.received_ms);
         let seq = self.next_signed(delivery.received_ms);
         self.inbox.push(Inbox {
             seq,
@@ -185,7 +199,9 @@ impl All {
                 led.flights.extend(appended.flights);
             }
             Effect::Known { person, at_ms } => {
+                let before = self.heads_before(business, person);
                 self.meet(business, person, *at_ms);
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
             }
             Effect::Wrote {
                 person,
@@ -194,7 +210,9 @@ impl All {
                 message_id,
                 free_until_ms,
             } => {
+                let before = self.heads_before(business, person);
                 let writer = self.meet(business, person, *at_ms);
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
                 self.people[writer].writings.push(Writing {
                     number: number.clone(),
                     at_ms: *at_ms,
@@ -211,7 +229,9 @@ impl All {
                 at_ms,
                 until_ms,
             } => {
+                let before = self.heads_before(business, person);
                 let called = self.meet(business, person, *at_ms);
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
                 self.people[called].answers.push(CallAnswer {
                     number: number.clone(),
                     at_ms: *at_ms,
@@ -219,7 +239,12 @@ impl All {
                 });
             }
             Effect::Moved { from, to, at_ms } => {
+                let earlier =
+                    [from, to].map(|one| self.heads_before(business, std::slice::from_ref(one)));
                 self.moved(business, from, to, *at_ms);
+                for before in earlier {
+                    self.tell_change(business, before, Cause::Moved, *at_ms)?;
+                }
                 if let Some(person) = self.find(business, &from.canonical().0) {
                     led.flights.extend(self.flights(person));
                 }

@@ -7,7 +7,10 @@ use greenline_policy::consent::EventId;
 
 use super::{All, Result};
 use crate::error::LedgerError;
-use crate::types::{BusinessIx, DueReply, Effect, Lane, Relay, RelayDone, RelayResult};
+use crate::held::Held;
+use crate::types::{
+    BusinessIx, DueReply, Effect, Lane, Relay, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
+};
 
 /// How long a delivery that was handed out is not handed out again.
 const CLAIM_MS: i64 = 10 * 60 * 1_000;
@@ -38,11 +41,25 @@ pub(super) struct Waiting {
     pub(super) claimed_until_ms: i64,
 }
 
+impl Waiting {
+    /// One that waits since then.
+    pub(super) fn of(app: Arc<str>, due_ms: i64) -> Self {
+        Self {
+            app,
+            due_ms,
+            attempts: 0,
+            is_parked: false,
+            claimed_until_ms: i64::MIN,
+        }
+    }
+}
+
 /// A reply that Greenline owes, or owed.
 #[derive(Debug)]
 pub(super) struct Reply {
     due: DueReply,
     is_due: bool,
+    is_over: bool,
 }
 
 impl All {
@@ -101,7 +118,11 @@ impl All {
         now_ms: i64,
     ) -> u64 {
         let mut replayed = 0;
-        let inbox = self.inbox.iter_mut().filter(|i| i.business == business);
+        // Who gets no events is set going by name.
+        let inbox = self
+            .inbox
+            .iter_mut()
+            .filter(|i| i.business == business && (app.is_some() || !i.lane.is_of_notices()));
         for waiting in inbox.flat_map(|inbox| &mut inbox.waiting) {
             if waiting.is_parked && app.is_none_or(|app| app == &*waiting.app) {
                 (waiting.is_parked, waiting.due_ms, waiting.attempts) = (false, now_ms, 0);
@@ -114,6 +135,10 @@ impl All {
     pub(super) fn inbox_prune(&mut self, before_ms: i64) -> u64 {
         let mut emptied = 0;
         for inbox in &mut self.inbox {
+            if inbox.lane.is_of_notices() {
+                let is_kept = |one: &Waiting| !one.is_parked || one.due_ms >= before_ms;
+                inbox.waiting.retain(is_kept);
+            }
             let is_over = inbox.received_ms < before_ms && inbox.waiting.is_empty();
             if is_over && inbox.body.take().is_some() {
                 inbox.headers.clear();
@@ -125,6 +150,35 @@ impl All {
             .retain(|inbox| inbox.body.is_some() || inbox.received_ms >= hashes_before_ms);
         self.prune_strays(before_ms);
         emptied
+    }
+
+    pub(super) fn replies_to(&self, business: BusinessIx, texts: &[String]) -> Vec<Held> {
+        let replies = self.replies.iter().filter(|reply| {
+            reply.due.business == business && texts.contains(&reply.due.to.reveal())
+        });
+        let held = |reply: &Reply| Held::Reply {
+            number: reply.due.number.clone(),
+            reply: reply.due.reply.clone(),
+            at_ms: reply.due.at_ms,
+            is_over: reply.is_over,
+            decision: None,
+        };
+        replies.map(held).collect()
+    }
+
+    /// Replies that are over and from before then.
+    pub(super) fn old_replies(&self, business: BusinessIx, before_ms: i64) -> Vec<i64> {
+        let replies = self.replies.iter().filter(|reply| {
+            reply.due.business == business && reply.is_over && reply.due.at_ms < before_ms
+        });
+        replies.map(|reply| reply.due.claim.id).collect()
+    }
+
+    pub(super) fn forget_old_replies(&mut self, is_gone: impl Fn(i64) -> bool) -> u64 {
+        let before = self.replies.len();
+        self.replies
+            .retain(|reply| !(reply.is_over && is_gone(reply.due.claim.id)));
+        (before - self.replies.len()) as u64
     }
 
     /// Replies to these are owed no more, and never were.
@@ -160,7 +214,10 @@ impl All {
             return false;
         }
         let due = DueReply {
-            id: self.next_signed(*at_ms),
+            claim: ReplyClaim {
+                id: self.next_signed(*at_ms),
+                hand: 0,
+            },
             business,
             to: to.clone(),
             number: number.clone(),
@@ -169,7 +226,11 @@ impl All {
             message_id: message_id.clone(),
             at_ms: *at_ms,
         };
-        self.replies.push(Reply { due, is_due: true });
+        self.replies.push(Reply {
+            due,
+            is_due: true,
+            is_over: false,
+        });
         true
     }
 
@@ -182,9 +243,23 @@ impl All {
         due.take(limit).map(hand_out).collect()
     }
 
-    pub(super) fn reply_done(&mut self, id: i64) -> Result<()> {
-        let reply = self.replies.iter_mut().find(|reply| reply.due.id == id);
-        reply.ok_or(LedgerError::NotFound("the reply"))?.is_due = false;
+    /// Whether a reply is in somebody's hand.
+    pub(super) fn is_in_hand(&self, claim: ReplyClaim) -> bool {
+        let mut replies = self.replies.iter();
+        replies.any(|reply| reply.due.claim == claim && !reply.is_due && !reply.is_over)
+    }
+
+    pub(super) fn reply_done(&mut self, claim: ReplyClaim, end: ReplyEnd) -> Result<()> {
+        let mut replies = self.replies.iter_mut();
+        let reply = replies.find(|reply| reply.due.claim.id == claim.id);
+        let reply = reply.ok_or(LedgerError::NotFound("the reply"))?;
+        match end {
+            ReplyEnd::Over(_) => (reply.is_due, reply.is_over) = (false, true),
+            ReplyEnd::NotSent if reply.is_due || reply.is_over => {
+                return Err(LedgerError::NotFound("the reply"));
+            }
+            ReplyEnd::NotSent => {}
+        }
         Ok(())
     }
 }

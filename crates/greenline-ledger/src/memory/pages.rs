@@ -8,6 +8,7 @@ use greenline_policy::identity::Identifier;
 use greenline_policy::rule::PACK;
 
 use super::All;
+use super::outbox::Inbox;
 use super::sends::{Send, facts};
 use crate::DecideFn;
 use crate::types::{
@@ -118,7 +119,8 @@ impl All {
             .events_of(business)
             .into_iter()
             .filter(|stored| stored.event.kind.closes() && stored.event.arrival_ms >= since_ms);
-        let inbox = self.inbox.iter().filter(|i| i.business == business);
+        let for_apps = |i: &&Inbox| i.business == business && !i.lane.is_of_notices();
+        let inbox = self.inbox.iter().filter(for_apps);
         let (parked, waiting): (Vec<_>, Vec<_>) = inbox
             .flat_map(|inbox| &inbox.waiting)
             .partition(|waiting| waiting.is_parked);

@@ -8,7 +8,7 @@ use crate::flight::Watch;
 use crate::types::{BusinessIx, PersonId, StoredEvent};
 
 /// An identifier of a person, canonical.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) id: Identifier,
     /// Since when it is linked; `None` for the one the person was first known by.
@@ -20,7 +20,7 @@ pub(super) struct Name {
 }
 
 /// Something a person wrote to a number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Writing {
     pub(super) number: Box<str>,
     pub(super) at_ms: i64,
@@ -28,7 +28,7 @@ pub(super) struct Writing {
 }
 
 /// What a person answered when asked about calls.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CallAnswer {
     pub(super) number: Box<str>,
     pub(super) at_ms: i64,
@@ -36,7 +36,7 @@ pub(super) struct CallAnswer {
 }
 
 /// A person, with everything of theirs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Person {
     pub(super) id: PersonId,
     pub(super) business: BusinessIx,
@@ -48,10 +48,12 @@ pub(super) struct Person {
     pub(super) flights: Vec<Watch>,
     /// How often their preference links were revoked.
     pub(super) link_generation: u32,
+    /// When that was last.
+    pub(super) links_revoked_ms: Option<i64>,
 }
 
 /// Two people who are one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) one: usize,
     pub(super) other: usize,
@@ -143,6 +145,7 @@ impl All {
             answers: Vec::new(),
             flights: Vec::new(),
             link_generation: 0,
+            links_revoked_ms: None,
         });
         self.add_name(person, id, None);
         person

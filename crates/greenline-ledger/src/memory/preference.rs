@@ -37,13 +37,20 @@ impl All {
     }
 
     /// Raises the generation of a person and everyone who is the same; says of how many.
-    pub(super) fn revoke_links(&mut self, business: BusinessIx, identifier: &Identifier) -> u64 {
+    pub(super) fn revoke_links(
+        &mut self,
+        business: BusinessIx,
+        identifier: &Identifier,
+        at_ms: i64,
+    ) -> u64 {
         let Some(person) = self.find(business, &identifier.canonical().0) else {
             return 0;
         };
         let group = self.group(person);
         for member in &group {
-            self.people[*member].link_generation += 1;
+            let member = &mut self.people[*member];
+            member.link_generation += 1;
+            member.links_revoked_ms = Some(at_ms);
         }
         group.len() as u64
     }

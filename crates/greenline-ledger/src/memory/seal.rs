@@ -1,4 +1,5 @@
-//! The provable log: leaves as they were appended, looked through from the start each time.
+//! The provable log: leaves as they were appended, looked through from the start each time. Records are not kept as
+//! text here, so decisions are sealed field by field.
 
 use greenline_proof::{Known, NodeAt, Nodes as _};
 
@@ -37,6 +38,11 @@ impl All {
 
     fn log(&self, business: BusinessIx) -> Option<&Log> {
         self.logs.get(&business)
+    }
+
+    pub(super) fn leaves_mut(&mut self, business: BusinessIx) -> &mut [SealedLeaf] {
+        let log = self.logs.get_mut(&business);
+        log.map_or(&mut [], |log| &mut log.leaves)
     }
 
     fn leaves(&self, business: BusinessIx) -> &[SealedLeaf] {
@@ -128,6 +134,9 @@ impl All {
     }
 
     pub(super) fn seal(&mut self, seal: NewSeal) -> bool {
+        if self.erasures.get(&seal.business).copied().unwrap_or(0) != seal.erasures {
+            return false;
+        }
         let log = self.logs.entry(seal.business).or_default();
         let is_sealed = |id| log.leaves.iter().any(|leaf| leaf.id == id);
         if log.leaves.len() as u64 != seal.size || seal.leaves.iter().any(|leaf| is_sealed(leaf.id))

@@ -6,6 +6,7 @@ use greenline_policy::rule::PACK;
 
 use super::{All, Result};
 use crate::codec::{decode_record, encode_record};
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::flight::Flight;
 use crate::state::facts::{Addressee, Judged};
@@ -230,7 +231,10 @@ impl All {
                 business.ok_or(LedgerError::NotFound("the business of a spilled decision"))?;
             sends.push(Send {
                 business: BusinessIx(business),
-                record: decode_record(one.id, &one.business, one.at_ms, &one.record)?,
+                record: self.without_erased(
+                    BusinessIx(business),
+                    decode_record(one.id, &one.business, one.at_ms, &one.record)?,
+                ),
             });
         }
         for send in sends {
@@ -243,6 +247,26 @@ impl All {
         Ok(())
     }
 
+    /// A record without whoever was erased since it was made.
+    fn without_erased(&self, business: BusinessIx, mut record: DecisionRecord) -> DecisionRecord {
+        let (mut erased, id) = (false, &*record.business);
+        for person in &mut record.people {
+            let canonical = person.identifier.canonical().0;
+            let is_known = self.known.contains_key(&(business, canonical.clone()));
+            if !is_known
+                && self.kept(business, &canonical).is_some()
+                && let Some(kept) = self.erasure.newest(id, &canonical)
+            {
+                person.identifier = kept;
+                erased = true;
+            }
+        }
+        if erased {
+            record.body_hash = [0; 16];
+        }
+        record
+    }
+
     /// Notes what became of a send.
     pub(super) fn settle(&mut self, id: DecisionId, outcome: Outcome) {
         let of = |send: &&mut Send| send.record.id.seq == id.seq;
@@ -251,7 +275,10 @@ impl All {
         };
         let name = match outcome {
             Outcome::Accepted { message_ids } => {
-                if !message_ids.is_empty() {
+                // Whoever was erased meanwhile has no message ids.
+                let mut people = send.record.people.iter();
+                let erased = people.any(|person| is_pseudonym(&person.identifier));
+                if !message_ids.is_empty() && !erased {
                     send.record.message_ids = message_ids.into_vec();
                 }
                 "accepted"

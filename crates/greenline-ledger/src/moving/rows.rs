@@ -90,6 +90,8 @@ rows! {
     }
     /// Who they are still to be handed to.
     Relays { seq: i64, app: String, business: Box<str>, lane: i64, due_ms: i64, attempts: i64, parked: i64 }
+    /// Subscriptions.
+    Subscriptions { business: Box<str>, id: String, version: i64, active: i64, consents: i64, imports: i64, body: String }
     /// Records that the log does not hold yet: 1 event, 2 decision.
     Unsealed { shard: i64, kind: i64, seq: i64, business: Box<str> }
     /// Leaves of the log.

@@ -63,6 +63,7 @@ pub(super) const TABLES: &[(&str, Kept)] = &[
     ("accounts", Copied),
     ("restrictions", Copied),
     ("templates", Copied),
+    ("subscriptions", Copied),
     ("moves", Copied),
     ("nodes", Copied),
     ("migrations", Copied),

@@ -99,6 +99,11 @@ table!(
     }
 );
 
+table!(
+    /// Own replies that are decided about, each with the hand it must be in.
+    Decided { shard: i64, id: i64, claim: i64 }
+);
+
 impl Decisions {
     /// What marks them as not sealed.
     fn marks(&self) -> Vec<&(dyn ToSql + Sync)> {
@@ -184,6 +189,7 @@ pub(super) struct Draft {
     pub(super) inbox: Inbox,
     pub(super) relays: Relays,
     pub(super) replies: Replies,
+    pub(super) decided: Decided,
     pub(super) statuses: FxHashMap<Box<str>, StatusRow>,
     pub(super) news: Vec<News>,
     /// Flights to be known once all this is written.
@@ -194,6 +200,7 @@ pub(super) struct Draft {
 pub(super) const STATEMENTS: &[&str] = &[
     sql::NOTE_BATCH,
     sql::COMPARE_AND_SET,
+    sql::DECIDE_REPLIES,
     sql::INSERT_PEOPLE,
     sql::INSERT_NAMES,
     sql::INSERT_IDENTIFIERS,
@@ -246,6 +253,7 @@ impl Draft {
 
     async fn transaction(&self, link: &Link, batch: BatchId) -> Result<(), Trouble> {
         let touched = Touched::of(self);
+        let decided = i64::try_from(self.decided.id.len()).unwrap_or(i64::MAX);
         let made = self.made_rows();
         let heads = Heads::of(self);
         let windows = Windows::of(self);
@@ -264,6 +272,13 @@ impl Draft {
                 link.ask(sql::COMPARE_AND_SET, &[shards, ids, versions, seqs, count])
                     .await
                     .map(|_| ())
+            }));
+        }
+        if !self.decided.is_empty() {
+            let (mut columns, count) = (self.decided.columns(), &decided);
+            columns.push(count);
+            steps.push(Box::pin(async move {
+                link.ask(sql::DECIDE_REPLIES, &columns).await.map(|_| ())
             }));
         }
         let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 20] = [

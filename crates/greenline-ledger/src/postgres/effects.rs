@@ -17,6 +17,8 @@ use crate::codec::rows::{encode_evidence, encode_headers, encode_reply};
 use crate::compose::{EventRow, confirmable, reconfirmed};
 use crate::error::LedgerError;
 use crate::flight::Watch;
+use crate::import::is_kept_with_person;
+use crate::notice::Cause;
 use crate::state::people::Slot;
 use crate::types::{
     Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply, PersonId,
@@ -39,14 +41,26 @@ impl Hand<'_> {
         let Some(first) = event.person.first() else {
             return Err(LedgerError::Bug("an event of nobody"));
         };
+        let key = event.dedup.as_ref();
+        let repeated = key.and_then(|key| self.repeated(event.business, key));
+        self.append_unless(event, first, repeated)
+    }
+
+    /// Appends an event, whatever its key.
+    pub(super) fn append_anew(&mut self, event: &NewEvent) -> Result<Appended, LedgerError> {
+        let Some(first) = event.person.first() else {
+            return Err(LedgerError::Bug("an event of nobody"));
+        };
+        self.append_unless(event, first, None)
+    }
+
+    fn append_unless(
+        &mut self,
+        event: &NewEvent,
+        first: &Identifier,
+        repeated: Option<EventId>,
+    ) -> Result<Appended, LedgerError> {
         let (canonical, spelling) = first.canonical();
-        let key = event
-            .dedup
-            .as_ref()
-            .map(|key| (event.business, KeyKind::Event, key.clone()));
-        let repeated = key
-            .and_then(|key| self.snapshot.keys.get(&key))
-            .map(|id| EventId(super::rows::seq(*id)));
         let slot = match repeated {
             Some(_) => self.snapshot.state.find(event.business, &canonical)?,
             None => Some(self.link(event.business, &event.person, event.arrival_ms)?),
@@ -123,6 +137,8 @@ impl Hand<'_> {
             event.dedup.clone(),
         ));
         if let Some(key) = &event.dedup {
+            let arrivals = &mut self.snapshot.arrivals;
+            arrivals.insert(seq_column(id.0), event.arrival_ms);
             self.take_key(
                 event.business,
                 KeyKind::Event,
@@ -131,6 +147,7 @@ impl Hand<'_> {
             )?;
         }
         self.refold_from(&[slot])?;
+        self.tell_event(event, id, first, slot)?;
         Ok(id)
     }
 
@@ -151,20 +168,22 @@ impl Hand<'_> {
         key: Box<str>,
         taken_by: i64,
     ) -> Result<(), LedgerError> {
-        let name = self.business(business)?;
-        self.draft.keys.push((
-            shard_of_key(&name, kind, &key),
-            name,
-            kind.column(),
-            key.clone(),
-            taken_by,
-        ));
+        if kind != KeyKind::Event || !is_kept_with_person(&key) {
+            let name = self.business(business)?;
+            self.draft.keys.push((
+                shard_of_key(&name, kind, &key),
+                name,
+                kind.column(),
+                key.clone(),
+                taken_by,
+            ));
+        }
         self.snapshot.keys.insert((business, kind, key), taken_by);
         Ok(())
     }
 
     /// A number for what belongs to nobody.
-    fn next_other(&mut self) -> i64 {
+    pub(super) fn next_other(&mut self) -> i64 {
         let moment_ms = self.snapshot.now_ms;
         seq_column(self.counters.others.next(self.counters.node, moment_ms, 0))
     }
@@ -272,7 +291,9 @@ impl Hand<'_> {
                 led.flights.extend(appended.flights);
             }
             Effect::Known { person, at_ms } => {
+                let before = self.heads_before(business, person)?;
                 self.link(business, person, *at_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
             }
             Effect::Wrote {
                 person,
@@ -281,7 +302,9 @@ impl Hand<'_> {
                 message_id,
                 free_until_ms,
             } => {
+                let before = self.heads_before(business, person)?;
                 self.wrote(business, person, number, *at_ms, *free_until_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
                 self.confirm(business, person, *at_ms, message_id)?;
             }
             Effect::CallPermission {
@@ -289,9 +312,20 @@ impl Hand<'_> {
                 number,
                 at_ms,
                 until_ms,
-            } => self.call_permission(business, person, number, *at_ms, *until_ms)?,
+            } => {
+                let before = self.heads_before(business, person)?;
+                self.call_permission(business, person, number, *at_ms, *until_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
+            }
             Effect::Moved { from, to, at_ms } => {
+                let earlier = [
+                    self.heads_before(business, std::slice::from_ref(from))?,
+                    self.heads_before(business, std::slice::from_ref(to))?,
+                ];
                 self.moved(business, from, to, *at_ms)?;
+                for before in earlier {
+                    self.tell_change(business, before, Cause::Moved, *at_ms)?;
+                }
                 // What stood against the old number stands against the new one from here on.
                 if let Some(slot) = self.snapshot.state.find(business, &from.canonical().0)? {
                     self.touch(slot);

@@ -1,8 +1,8 @@
 //! Erasing a person, table by table, in one transaction that fails when anybody else touched the person.
 //!
 //! First the erasure is recorded, as any event, by the node's writer, which knows what is under way; then
-//! everything goes, that event's person too. Should the node die between the two, the erasure was never
-//! acknowledged and is asked for again.
+//! everything goes, that event's person too. Should the node die between the two, the event still names its
+//! person: by that any node finds the erasure and carries it to its end.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ use crate::codec::encode_head;
 use crate::codec::rows::{decode_list, encode_evidence};
 use crate::compose::IdentifierRow;
 use crate::erasure::{
-    DECISION_FIELDS, Erase, Erased, ErasureKey, Keys, is_pseudonym, left_of, mentions, spellings,
-    without_people,
+    DECISION_FIELDS, Erase, Erased, ErasureKey, Replacements, is_pseudonym, left_of, mentions,
+    prefix_of, spellings, without_people,
 };
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
@@ -34,6 +34,9 @@ use crate::types::{BusinessIx, PersonId};
 
 type Result<T, E = Trouble> = std::result::Result<T, E>;
 
+/// How old an unfinished erasure is before another node takes it for broken off.
+const RESUME_AFTER_MS: i64 = 10_000;
+
 /// A delivery's shard and number.
 type Delivery = (i64, i64);
 
@@ -41,7 +44,7 @@ type Delivery = (i64, i64);
 struct Whose<'e> {
     business: BusinessIx,
     id: &'e str,
-    keys: &'e Keys,
+    replaced: Replacements,
     at_ms: i64,
     people: People,
     texts: Vec<String>,
@@ -49,7 +52,7 @@ struct Whose<'e> {
 
 impl Whose<'_> {
     fn kept(&self, canonical: &Identifier) -> Result<Identifier> {
-        let kept = self.keys.newest(self.id, canonical);
+        let kept = self.replaced.get(canonical);
         kept.ok_or_else(|| LedgerError::NotFound("a key that a no could be kept under").into())
     }
 
@@ -91,14 +94,67 @@ impl Store {
         let Answer::Appended(appended) = self.ask(event).await? else {
             return Err(LedgerError::Bug("an answer to another request"));
         };
-        // Found before the transaction, a page at a time, since every delivery must be looked at.
-        let texts = retrying!(self.pool, link => self.texts(link, &erase).await)?;
-        let spoken_of = self.deliveries_with(id, &texts).await?;
-        let mut done: Erased =
-            retrying!(self.pool, link => self.transaction(link, &erase, &spoken_of).await)?;
+        let mut done = self.finish(&erase).await?;
         done.event = appended.id;
         done.flights = appended.flights;
         Ok(Answer::Erased(Box::new(done)))
+    }
+
+    /// Everything goes, once the erasure is recorded.
+    async fn finish(&self, erase: &Erase) -> Result<Erased, LedgerError> {
+        let id = self.business(erase.business)?;
+        // Found before the transaction, a page at a time, since every delivery must be looked at.
+        let texts = retrying!(self.pool, link => self.texts(link, erase).await)?;
+        let spoken_of = self.deliveries_with(id, &texts).await?;
+        retrying!(self.pool, link => self.transaction(link, erase, &spoken_of).await)
+    }
+
+    /// Erasures that were recorded and whose person is still named were broken off: their node died. They are
+    /// carried to their end by whoever finds them; two at once do no harm.
+    pub(crate) async fn resume_erasures(
+        &self,
+        business: BusinessIx,
+        now_ms: i64,
+    ) -> Result<u64, LedgerError> {
+        self.check_open()?;
+        let id = self.business(business)?;
+        let before_ms = now_ms.saturating_sub(RESUME_AFTER_MS);
+        let stored = retrying!(self.pool, link => {
+            let rows = link.rows(sql::UNFINISHED_ERASURES, &[&id, &before_ms]).await?;
+            let stored = rows.iter().map(|row| stored_event(row, business));
+            stored.collect::<Result<Vec<_>>>()
+        })?;
+        let mut resumed = 0;
+        for one in stored.iter().filter(|one| !is_pseudonym(&one.identifier)) {
+            self.finish(&Erase {
+                business,
+                identifier: one.identifier.clone(),
+                event: one.event.clone(),
+                found: Default::default(),
+            })
+            .await?;
+            resumed += 1;
+        }
+        Ok(resumed)
+    }
+
+    pub(crate) async fn is_erasure_key_used(&self, key: &str) -> Result<bool, LedgerError> {
+        let from = prefix_of(key);
+        // Behind every hexadecimal digit.
+        let (to, pattern) = (format!("{from}g"), format!("{from}%"));
+        let shards: Vec<i64> = (0..1 << 12).collect();
+        for business in self.businesses.iter() {
+            let found = retrying!(self.pool, link => {
+                let rows = link
+                    .rows(sql::KEPT_BY_KEY, &[&shards, &&**business, &from, &to, &pattern])
+                    .await?;
+                Ok(!rows.is_empty())
+            })?;
+            if found {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn transaction(
@@ -125,10 +181,20 @@ impl Store {
     /// Whom it is about.
     async fn whom(&self, link: &mut Link, erase: &Erase) -> Result<(Snapshot, BTreeSet<PersonId>)> {
         let canonical = erase.identifier.canonical().0;
+        self.everyone(link, erase.business, &canonical).await
+    }
+
+    /// Everyone who is the person with an identifier.
+    pub(super) async fn everyone(
+        &self,
+        link: &mut Link,
+        business: BusinessIx,
+        canonical: &Identifier,
+    ) -> Result<(Snapshot, BTreeSet<PersonId>)> {
         let mut wants = Wants::default();
-        wants.names.insert((erase.business, canonical.clone()));
+        wants.names.insert((business, canonical.clone()));
         let snapshot = self.snapshot(link, &wants, &[]).await?;
-        let Some(slot) = snapshot.state.find(erase.business, &canonical)? else {
+        let Some(slot) = snapshot.state.find(business, canonical)? else {
             return Err(LedgerError::NotFound("a person of that identifier").into());
         };
         let slots = snapshot.state.whole_person(slot);
@@ -176,13 +242,22 @@ impl Store {
 
     async fn wipe(&self, link: &mut Link, erase: &Erase, spoken_of: &[Delivery]) -> Result<Erased> {
         let id = self.business(erase.business).map_err(Trouble::from)?;
+        // First, and held to the end: whatever was read before to be sealed is not taken any more, and what is
+        // sealed already is found as such below.
+        let home = shard_of_text(id);
+        link.run(sql::INSERT_LOG, &[&home, &id]).await?;
+        link.run(sql::COUNT_ERASURE, &[&home, &id]).await?;
         let (snapshot, members) = self.whom(link, erase).await?;
         hold(link, &snapshot, &members).await?;
         let people = people_of(&snapshot, &members);
+        let names = people.iter().flat_map(|(_, rows)| rows);
+        let names: Vec<_> = names
+            .map(|row| (row.canonical.clone(), row.linked_at_ms))
+            .collect();
         let whose = Whose {
             business: erase.business,
             id,
-            keys: &self.erasure,
+            replaced: Replacements::of(&self.erasure, id, &names),
             at_ms: erase.event.at_ms,
             texts: texts(&people, erase),
             people,

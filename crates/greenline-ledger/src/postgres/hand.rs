@@ -8,11 +8,11 @@ use greenline_policy::decide::Verdict;
 use super::draft::Draft;
 use super::load::Snapshot;
 use super::node::Counter;
-use super::rows::{person_column, seq_column, shard};
+use super::rows::{person_column, seq_column, shard, shard_of_number};
 use crate::DecideFn;
 use crate::codec::rows::encode_list;
 use crate::codec::{decode_record, encode_record};
-use crate::error::LedgerError;
+use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
 use crate::ids::Ids;
 use crate::request::{Answer, Request};
@@ -66,6 +66,7 @@ impl Hand<'_> {
                     .collect::<Result<_, _>>()
                     .map(|appended| Ok(Answer::AppendedAll(appended)));
             }
+            Request::Import(piece) => self.import(piece).map(Answer::Imported),
             Request::Ingest(delivery) => self.ingest(delivery).map(Answer::Ingested),
             Request::Learn(business, effects) => self
                 .learn(*business, effects, &mut Default::default())
@@ -74,7 +75,10 @@ impl Hand<'_> {
         };
         match request {
             // Some of it may be drafted already: all of it is taken back.
-            Request::Ingest(_) | Request::Learn(..) | Request::RecordSpilled(_) => done.map(Ok),
+            Request::Ingest(_)
+            | Request::Import(_)
+            | Request::Learn(..)
+            | Request::RecordSpilled(_) => done.map(Ok),
             _ => apart(done),
         }
     }
@@ -106,6 +110,11 @@ impl Hand<'_> {
 
     /// Decides about a send, records it, and lets it take off.
     fn admit(&mut self, ask: &Ask) -> Result<Admitted, LedgerError> {
+        if let Some(reply) = &ask.reply
+            && self.snapshot.replies.get(&reply.id) != Some(&reply.hand)
+        {
+            return Err(LedgerError::Conflict(NOT_IN_HAND));
+        }
         self.snapshot.state.unsettled.sweep(ask.now_ms);
         let mut found = self.snapshot.state.addressees(ask)?;
         if ask.mode == Mode::Observe {
@@ -149,6 +158,10 @@ impl Hand<'_> {
             verdict,
             record,
         ));
+        if let Some(reply) = &ask.reply {
+            let shard = shard_of_number(reply.id);
+            self.draft.decided.push((shard, reply.id, reply.hand));
+        }
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
         if let Some(flight) = &flight {
             self.send(id, &people, ask.now_ms, &ask.body_hash)?;

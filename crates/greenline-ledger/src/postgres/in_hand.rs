@@ -70,7 +70,7 @@ struct Claim {
 struct Hands {
     relays: FxHashMap<(i64, Arc<str>), Claim>,
     /// Claims of relays that may have been made without our knowing, by lane; the last is of replies.
-    begun: [Begun; 4],
+    begun: [Begun; 6],
 }
 
 /// What is in hand.
@@ -92,7 +92,9 @@ impl Work {
             Self::Relays(Lane::Inbound) => 0,
             Self::Relays(Lane::Status) => 1,
             Self::Relays(Lane::Account) => 2,
-            Self::Replies => 3,
+            Self::Relays(Lane::Event) => 3,
+            Self::Relays(Lane::Bulk) => 4,
+            Self::Replies => 5,
         }
     }
 }

@@ -27,7 +27,7 @@ use tokio_postgres::Row;
 
 use super::connect::{Link, Params};
 use super::flights::Flights;
-use super::rows::{identifier_columns, person_column, shard, shard_of_text};
+use super::rows::{identifier_columns, person_column, shard, shard_of_number, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::{Key, KeyKind, Wants};
@@ -36,6 +36,7 @@ use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::state::{Business, State};
+use crate::subscription::Takes;
 use crate::types::{BusinessIx, PersonId, UNSETTLED_MS};
 pub(super) use names::NamesSeen;
 
@@ -131,6 +132,12 @@ pub(super) struct Snapshot {
     pub(super) owners: FxHashMap<Name, PersonId>,
     /// Keys that are taken.
     pub(super) keys: FxHashMap<Key, i64>,
+    /// When events with a key of their person's came.
+    pub(super) arrivals: FxHashMap<i64, i64>,
+    /// The hands that own replies are in.
+    pub(super) replies: FxHashMap<i64, i64>,
+    /// Who is told of what, of businesses about whose people something is told.
+    pub(super) subscribers: Vec<(BusinessIx, Box<str>, Takes)>,
     /// The database's clock, where something is numbered by it.
     pub(super) now_ms: i64,
     links: FxHashSet<LinkRow>,
@@ -168,6 +175,8 @@ impl Around<'_> {
 pub(super) const STATEMENTS: &[&str] = &[
     sql::DATABASE_MS,
     sql::FIND_KEYS,
+    sql::FIND_REPLIES,
+    sql::FIND_SUBSCRIBERS,
     sql::FIND_NAMES,
     sql::FIND_TEMPLATES,
     sql::FIND_NUMBERS,
@@ -364,6 +373,8 @@ async fn ask_if(
 struct Found {
     clock: Vec<Row>,
     keys: Vec<Row>,
+    replies: Vec<Row>,
+    subscribers: Vec<Row>,
     names: Vec<Row>,
     templates: Vec<Row>,
     numbers: Vec<Row>,
@@ -387,6 +398,10 @@ async fn first_round(
     let key_businesses: Vec<&str> = keys.iter().map(|(b, ..)| around.id(*b)).collect();
     let key_kinds: Vec<i64> = keys.iter().map(|(_, kind, _)| kind.column()).collect();
     let key_texts: Vec<&str> = keys.iter().map(|(.., key)| &**key).collect();
+
+    let reply_shards: Vec<i64> = wants.replies.iter().copied().map(shard_of_number).collect();
+
+    let told: Vec<&str> = wants.told.iter().map(|b| around.id(*b)).collect();
 
     let name_shards: Vec<i64> = names
         .iter()
@@ -413,13 +428,19 @@ async fn first_round(
         .unzip();
 
     let by_account: Params<'_> = &[&account_businesses, &accounts];
-    let asks: [(bool, &'static str, Params<'_>); 7] = [
+    let asks: [(bool, &'static str, Params<'_>); 9] = [
         (wants.clock, sql::DATABASE_MS, &[]),
         (
             !keys.is_empty(),
             sql::FIND_KEYS,
             &[&key_shards, &key_businesses, &key_kinds, &key_texts],
         ),
+        (
+            !reply_shards.is_empty(),
+            sql::FIND_REPLIES,
+            &[&reply_shards, &wants.replies],
+        ),
+        (!told.is_empty(), sql::FIND_SUBSCRIBERS, &[&told]),
         (
             !names.is_empty(),
             sql::FIND_NAMES,
@@ -444,6 +465,8 @@ async fn first_round(
     let [
         clock,
         keys,
+        replies,
+        subscribers,
         names,
         templates,
         numbers,
@@ -453,6 +476,8 @@ async fn first_round(
     Ok(Found {
         clock,
         keys,
+        replies,
+        subscribers,
         names,
         templates,
         numbers,

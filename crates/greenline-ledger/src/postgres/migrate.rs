@@ -98,6 +98,12 @@ migrations!(
     "0047_log_heads",
     "0048_moves",
     "0049_replies_by_recipient",
+    "0050_replies_held",
+    "0051_replies_held_until",
+    "0052_subscriptions",
+    "0053_logs_erasures",
+    "0054_replies_over",
+    "0055_consent_events_erased",
 );
 
 const TABLE: &str =

@@ -268,7 +268,7 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn identifiers_of(&self, slot: Slot) -> impl Iterator<Item = &Identifier> {
+    pub(super) fn identifiers_of(&self, slot: Slot) -> impl Iterator<Item = &Identifier> {
         let members = self.snapshot.state.group(slot).members.iter();
         members
             .filter_map(|member| self.snapshot.people.get(member))

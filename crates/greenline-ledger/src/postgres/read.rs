@@ -285,7 +285,7 @@ fn timeline_entry(row: &Row) -> Result<TimelineEntry, Trouble> {
 }
 
 /// Decisions with what became of them, and the latest status of each message.
-async fn records(link: &mut Link, rows: &[Row]) -> Result<Vec<DecisionRecord>, Trouble> {
+pub(super) async fn records(link: &mut Link, rows: &[Row]) -> Result<Vec<DecisionRecord>, Trouble> {
     let mut records = Vec::with_capacity(rows.len());
     for row in rows {
         records.push(record(row)?);

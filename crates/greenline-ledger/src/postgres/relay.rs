@@ -1,7 +1,9 @@
 //! Relays and own replies: handed out by claim, so that of many nodes one does each.
 //!
-//! A claim on a delivery holds while its node lives, and for a time at most; a claim on a reply holds for
-//! ever, so that no reply goes out twice. Each verb may be tried again: it finishes the claim it began.
+//! A claim holds while its node lives, and for a time at most. A reply is sent by a decision that names its claim,
+//! and that decision is recorded only while the claim stands, so a node that was taken for dead cannot send what
+//! another has taken over; from then on the reply is nobody's to take. Each verb may be tried again: it finishes the
+//! claim it began.
 
 use std::sync::Arc;
 
@@ -20,7 +22,9 @@ use crate::codec::rows::{decode_headers, decode_reply};
 use crate::error::LedgerError;
 use crate::ids::Ids;
 use crate::request::Answer;
-use crate::types::{BusinessIx, DecisionId, DueReply, Lane, Relay, RelayDone, RelayResult};
+use crate::types::{
+    BusinessIx, DueReply, Lane, Relay, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
+};
 use greenline_policy::consent::EventId;
 
 /// How long hashes of emptied deliveries stay, so that a late redelivery is still known.
@@ -179,6 +183,7 @@ impl Store {
     /// Empties deliveries whose days are over, and removes what has been of no use for long: a page at a time,
     /// so that it never holds much and can be broken off anywhere.
     pub(super) async fn inbox_prune(&self, before_ms: i64) -> Result<Answer, LedgerError> {
+        self.drop_notices(before_ms).await?;
         let (mut emptied, mut after) = (0, (i64::MIN, i64::MIN));
         for _ in 0..ROUNDS_MAX {
             let (count, next) =
@@ -208,23 +213,21 @@ impl Store {
         Ok(Answer::Count(emptied))
     }
 
-    /// Hands out own replies, marked as attempted before.
+    /// Hands out own replies that nobody has in hand who lives.
     pub(super) async fn replies_due(&self, limit: usize) -> Result<Answer, LedgerError> {
         let mut begun = self.in_hand.unfinished(Work::Replies);
         let businesses: Vec<&str> = self.businesses.iter().map(|id| &**id).collect();
         let due = retrying!(self.pool, link => {
-            if !begun.stands(0) {
-                begun = Begun::new(claim(), 0);
-                for row in link.rows(sql::REPLIES_DUE, &[&count_column(limit), &businesses]).await? {
-                    begun.shards.push(row.try_get::<_, i64>(0)?);
-                    begun.seqs.push(row.try_get::<_, i64>(1)?);
-                }
+            let lease = self.seat.hold(link).await?;
+            if !begun.stands(lease.token) {
+                begun = Begun::new(claim(), lease.token);
+                look_for_replies(link, &mut begun, limit, &businesses).await?;
             }
             if begun.seqs.is_empty() {
                 return Ok(Vec::new());
             }
-            let Begun { shards, seqs, claim, .. } = &begun;
-            link.run(sql::CLAIM_REPLIES, &[shards, seqs, claim]).await?;
+            let Begun { shards, seqs, claim, token, dead, .. } = &begun;
+            link.run(sql::CLAIM_REPLIES, &[shards, seqs, dead, token, &CLAIM_MS, claim]).await?;
             let rows = link.rows(sql::CLAIMED_REPLIES, &[shards, seqs, claim]).await?;
             let mut due = Vec::with_capacity(rows.len());
             for row in &rows {
@@ -233,7 +236,7 @@ impl Store {
                 };
                 let confirms: Option<i64> = row.try_get(5)?;
                 due.push(DueReply {
-                    id: row.try_get(0)?,
+                    claim: ReplyClaim { id: row.try_get(0)?, hand: *claim },
                     business,
                     to: identifier(row.try_get(2)?)?,
                     number: boxed(row, 3)?,
@@ -251,14 +254,23 @@ impl Store {
         Ok(Answer::Replies(due?))
     }
 
-    /// Notes that an own reply is over.
+    /// Notes that an own reply is over, or still to be sent.
     pub(super) async fn reply_done(
         &self,
-        id: i64,
-        decision: Option<DecisionId>,
+        claim: ReplyClaim,
+        end: ReplyEnd,
     ) -> Result<Answer, LedgerError> {
-        let decision = decision.map(|id| seq_column(id.seq));
-        let done = retrying!(self.pool, link => link.run(sql::FINISH_REPLY, &[&shard_of_number(id), &id, &decision]).await)?;
+        let ReplyClaim { id, hand } = claim;
+        let shard = shard_of_number(id);
+        let done = match end {
+            ReplyEnd::Over(decision) => {
+                let decision = decision.map(|id| seq_column(id.seq));
+                retrying!(self.pool, link => link.run(sql::FINISH_REPLY, &[&shard, &id, &decision, &hand]).await)?
+            }
+            ReplyEnd::NotSent => {
+                retrying!(self.pool, link => link.run(sql::REPLY_NOT_SENT, &[&shard, &id, &hand]).await)?
+            }
+        };
         match done {
             0 => Err(LedgerError::NotFound("the reply")),
             _ => Ok(Answer::Done),
@@ -289,14 +301,42 @@ async fn look_for_relays(
         begun.apps.push(row.try_get(2)?);
         holders.extend(row.try_get::<_, Option<i64>>(3)?);
     }
+    begun.dead = dead(link, holders).await?;
+    Ok(())
+}
+
+/// Replies that are due and nobody has in hand who lives.
+async fn look_for_replies(
+    link: &mut Link,
+    begun: &mut Begun,
+    limit: usize,
+    businesses: &[&str],
+) -> Result<(), Trouble> {
+    let live_before = live(link).await?;
+    let due = link
+        .rows(
+            sql::REPLIES_DUE,
+            &[&count_column(limit), &businesses, &live_before],
+        )
+        .await?;
+    let mut holders: Vec<i64> = Vec::new();
+    for row in &due {
+        begun.shards.push(row.try_get(0)?);
+        begun.seqs.push(row.try_get(1)?);
+        holders.extend(row.try_get::<_, Option<i64>>(2)?);
+    }
+    begun.dead = dead(link, holders).await?;
+    Ok(())
+}
+
+/// Which of these do not live. Asked for after they were seen to hold something: a node that has just started was
+/// not among the living before.
+async fn dead(link: &mut Link, mut holders: Vec<i64>) -> Result<Vec<i64>, Trouble> {
     if !holders.is_empty() {
-        // Asked for again, after they were seen to hold something: a node that has just started was not among the
-        // living before.
         let live = live(link).await?;
         holders.retain(|holder| !live.contains(holder));
-        begun.dead = holders;
     }
-    Ok(())
+    Ok(holders)
 }
 
 async fn claim_relays(link: &mut Link, begun: &Begun, now_ms: i64) -> Result<Vec<Row>, Trouble> {

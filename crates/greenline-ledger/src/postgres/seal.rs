@@ -18,13 +18,15 @@ use crate::codec::decode_record;
 use crate::error::LedgerError;
 use crate::request::Answer;
 use crate::seal::{
-    LEAVES_MAX, NewSeal, RecordId, Recorded, SealKind, SealedLeaf, StoredHead, Unsealed,
-    decision_fields, event_fields,
+    Form, LEAVES_MAX, NewSeal, RecordId, Recorded, SealKind, SealedLeaf, StoredHead, Unsealed,
+    decision_fields, event_fields, stored_parts,
 };
 use crate::types::{BusinessIx, DecisionId, PersonShard};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
+/// Records that do not read and keep no others from being sealed.
+const UNREADABLE_MAX: usize = 256;
 /// Shards there are.
 const SHARDS: i64 = 1 << 12;
 /// Shards looked through by one statement.
@@ -84,35 +86,41 @@ fn told(read: Result<Recorded, Trouble>) -> Result<Recorded, Trouble> {
     }
 }
 
-/// Records as they are stored, by name.
+/// Records as they are stored, by name, each in the form asked for.
 async fn recorded(
     link: &mut Link,
     (id, ix): (&str, BusinessIx),
-    ids: &[RecordId],
+    records: &[(RecordId, Form)],
 ) -> Result<FxHashMap<RecordId, Recorded>, Trouble> {
     let mut found = FxHashMap::default();
-    let events = numbers(ids, SealKind::Event);
+    let ids: Vec<RecordId> = records.iter().map(|(id, _)| *id).collect();
+    let forms: FxHashMap<RecordId, Form> = records.iter().copied().collect();
+    let events = numbers(&ids, SealKind::Event);
     for row in &link.rows(sql::EVENTS_IN, &[&id, &events]).await? {
         let read = || Ok(Recorded::Fields(event_fields(id, &stored_event(row, ix)?)?));
         let key = record_id(SealKind::Event.column(), row.try_get(0)?)?;
         found.insert(key, told(read())?);
     }
-    let decisions = numbers(ids, SealKind::Decision);
+    let decisions = numbers(&ids, SealKind::Decision);
     for row in &link.rows(sql::DECISIONS_IN, &[&id, &decisions]).await? {
         let key = record_id(SealKind::Decision.column(), row.try_get(0)?)?;
-        found.insert(key, told(decision(row, id))?);
+        let form = forms.get(&key).copied().unwrap_or(Form::Parts);
+        found.insert(key, told(decision(row, id, form))?);
     }
     Ok(found)
 }
 
-fn decision(row: &Row, business: &str) -> Result<Recorded, Trouble> {
+fn decision(row: &Row, business: &str, form: Form) -> Result<Recorded, Trouble> {
     let shard: i64 = row.try_get(1)?;
     let id = DecisionId {
         seq: seq(row.try_get(0)?),
         shard: PersonShard(u16::try_from(shard).map_err(|_| LedgerError::unreadable("a shard"))?),
     };
-    let record = decode_record(id, business, row.try_get(2)?, row.try_get(3)?)?;
-    Ok(Recorded::Fields(decision_fields(&record)?))
+    let (at_ms, text) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Recorded::Fields(match form {
+        Form::Parts => stored_parts(id, business, at_ms, text)?,
+        Form::Fields => decision_fields(&decode_record(id, business, at_ms, text)?)?,
+    }))
 }
 
 async fn leaves(
@@ -167,7 +175,7 @@ struct Leaves<'s> {
     numbers: Vec<i64>,
     places: Vec<i64>,
     hashes: Vec<&'s [u8]>,
-    salts: Vec<&'s [u8]>,
+    salts: Vec<Vec<u8>>,
 }
 
 /// Writes a seal; `false` when the log has grown or one of the records has been sealed.
@@ -175,8 +183,9 @@ async fn write(link: &mut Link, id: &str, seal: &NewSeal) -> Result<bool, Troubl
     let shard = shard_of_text(id);
     let size = seq_column(seal.size);
     let grown = seq_column(seal.head.signed.head.size);
+    let erasures = seq_column(seal.erasures);
     if link
-        .run(sql::GROW_LOG, &[&shard, &id, &size, &grown])
+        .run(sql::GROW_LOG, &[&shard, &id, &size, &grown, &erasures])
         .await?
         == 0
     {
@@ -205,7 +214,7 @@ async fn write(link: &mut Link, id: &str, seal: &NewSeal) -> Result<bool, Troubl
         rows.numbers.push(seq_column(leaf.id.seq));
         rows.places.push(at);
         rows.hashes.push(&leaf.hash.0);
-        rows.salts.push(&leaf.seed.0);
+        rows.salts.push(leaf.salts().to_bytes());
     }
     link.run(
         sql::INSERT_LEAVES,
@@ -270,6 +279,35 @@ async fn transaction(link: &mut Link, id: &str, seal: &NewSeal) -> Result<bool, 
     }
 }
 
+/// Records that are marked as not sealed: up to `limit` that read, and with them those that do not.
+async fn unsealed(
+    link: &mut Link,
+    (id, business): (&str, BusinessIx),
+    limit: usize,
+    more: usize,
+) -> Result<Vec<Unsealed>, Trouble> {
+    let asked = count_column(limit + more);
+    let mut ids = Vec::new();
+    for row in &link.rows(sql::UNSEALED, &[&id, &asked]).await? {
+        ids.push((record_id(row.try_get(0)?, row.try_get(1)?)?, Form::Parts));
+    }
+    let mut found = recorded(link, (id, business), &ids).await?;
+    let (mut unsealed, mut readable) = (Vec::with_capacity(ids.len()), 0);
+    for (id, _) in ids {
+        let fields = match found.remove(&id) {
+            Some(Recorded::Fields(fields)) => fields,
+            // Its mark stays, so that it is sealed once it reads.
+            _ => Vec::new(),
+        };
+        readable += usize::from(!fields.is_empty());
+        if readable > limit {
+            break;
+        }
+        unsealed.push(Unsealed { id, fields });
+    }
+    Ok(unsealed)
+}
+
 /// Deletes the salts of a record's fields; `false` when it is not sealed.
 pub(super) async fn forget(
     link: &mut Link,
@@ -280,7 +318,8 @@ pub(super) async fn forget(
     let Some(leaf) = place(link, id, record).await? else {
         return Ok(false);
     };
-    let mut found = recorded(link, (id, business), &[record]).await?;
+    let asked = [(record, Form::of(&leaf.salts))];
+    let mut found = recorded(link, (id, business), &asked).await?;
     let Some(Recorded::Fields(fields)) = found.remove(&record) else {
         return Err(LedgerError::unreadable("a record that is to be erased").into());
     };
@@ -324,21 +363,14 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Unsealed>> {
         let id = self.business(business)?;
-        let limit = count_column(limit.min(LEAVES_MAX));
+        let limit = limit.min(LEAVES_MAX);
         retrying!(self.pool, link => {
-            let mut ids = Vec::new();
-            for row in &link.rows(sql::UNSEALED, &[&id, &limit]).await? {
-                ids.push(record_id(row.try_get(0)?, row.try_get(1)?)?);
+            let found = unsealed(link, (id, business), limit, 0).await?;
+            if found.iter().any(Unsealed::is_unreadable) {
+                // What does not read comes first for ever: others must find room behind it.
+                return unsealed(link, (id, business), limit, UNREADABLE_MAX).await;
             }
-            let mut found = recorded(link, (id, business), &ids).await?;
-            let mut unsealed = Vec::with_capacity(ids.len());
-            for id in ids {
-                match found.remove(&id) {
-                    Some(Recorded::Fields(fields)) => unsealed.push(Unsealed { id, fields }),
-                    _ => return Err(LedgerError::unreadable("a record to be sealed").into()),
-                }
-            }
-            Ok(unsealed)
+            Ok(found)
         })
     }
 
@@ -385,13 +417,13 @@ impl Store {
     pub(crate) async fn log_records(
         &self,
         business: BusinessIx,
-        ids: Vec<RecordId>,
+        asked: Vec<(RecordId, Form)>,
     ) -> Result<Vec<Recorded>> {
         let id = self.business(business)?;
-        let mut found = retrying!(self.pool, link => recorded(link, (id, business), &ids).await)?;
-        let records = ids
+        let mut found = retrying!(self.pool, link => recorded(link, (id, business), &asked).await)?;
+        let records = asked
             .iter()
-            .map(|id| found.remove(id).unwrap_or(Recorded::Gone));
+            .map(|(id, _)| found.remove(id).unwrap_or(Recorded::Gone));
         Ok(records.collect())
     }
 
@@ -436,6 +468,16 @@ impl Store {
             }
         }
         Ok(unlogged)
+    }
+
+    pub(crate) async fn log_erasures(&self, business: BusinessIx) -> Result<u64> {
+        let id = self.business(business)?;
+        let shard = shard_of_text(id);
+        retrying!(self.pool, link => {
+            let rows = link.rows(sql::LOG_ERASURES, &[&shard, &id]).await?;
+            let count = rows.first().map(|row| row.try_get(0)).transpose()?;
+            Ok(seq(count.unwrap_or(0)))
+        })
     }
 
     pub(crate) async fn log_lease(&self, business: BusinessIx, for_ms: i64) -> Result<bool> {

@@ -13,7 +13,7 @@ use crate::error::LedgerError;
 use crate::types::{DecisionId, Outcome};
 
 /// Statements that this runs.
-pub(super) const STATEMENTS: &[&str] = &[sql::SETTLE, sql::PUT_MESSAGES];
+pub(super) const STATEMENTS: &[&str] = &[sql::SETTLE, sql::PUT_MESSAGES, sql::DELETE_MESSAGE];
 
 /// An outcome, of all that was said of one decision.
 #[derive(Debug)]
@@ -108,8 +108,12 @@ async fn write<'s>(
         Messages::default()
     };
     let mut others = Others::new();
+    let mut erased: Vec<i64> = Vec::new();
     let settle = async {
         for row in &link.ask(sql::SETTLE, &rows.columns()).await? {
+            if row.try_get::<_, bool>(2)? {
+                erased.push(row.try_get(0)?);
+            }
             if let Some(people) = row.try_get::<_, Option<String>>(1)? {
                 others.push((row.try_get(0)?, people));
             }
@@ -125,7 +129,24 @@ async fn write<'s>(
     if matches!(done, Err(Trouble::Again(_) | Trouble::Final(_))) {
         link.batch("ROLLBACK").await?;
     }
-    done.map(|()| others)
+    done?;
+    forget(link, &messages, &erased).await?;
+    Ok(others)
+}
+
+/// Messages to people who were erased while they were on their way are not to be known by their id.
+async fn forget(link: &Link, messages: &Messages<'_>, erased: &[i64]) -> Result<(), Trouble> {
+    if erased.is_empty() {
+        return Ok(());
+    }
+    for (at, seq) in messages.decision_seqs.iter().enumerate() {
+        if erased.contains(seq)
+            && let (Some(shard), Some(id)) = (messages.shards.get(at), messages.ids.get(at))
+        {
+            link.change(sql::DELETE_MESSAGE, &[shard, id]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Outcomes, column by column.

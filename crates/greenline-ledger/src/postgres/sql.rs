@@ -76,7 +76,7 @@ pub(super) const IDENTIFIERS_OF: &str = of_people!(
 );
 
 pub(super) const EVENTS_OF: &str = of_people!(
-    "t.person_id, t.event_seq, t.kind, t.scope, t.at_ms, t.strength, t.in_thread, t.identifiers, t.dedup",
+    "t.person_id, t.event_seq, t.kind, t.scope, t.at_ms, t.strength, t.in_thread, t.identifiers, t.dedup, t.arrival_ms",
     "consent_events",
     "ORDER BY t.event_seq"
 );
@@ -265,12 +265,14 @@ pub(super) const PUT_RESTRICTION: &str =
 
 // Outcomes.
 
+/// A send without the hash of its body is one to somebody who was erased: it names no message.
 pub(super) const SETTLE: &str = "UPDATE sends SET outcome = new.outcome, code = new.code,
-       message_id = coalesce(new.message_id, sends.message_id), more_ids = coalesce(new.more_ids, sends.more_ids)
+       message_id = CASE WHEN sends.body_hash <> '\\x00000000000000000000000000000000' THEN coalesce(new.message_id, sends.message_id) END,
+       more_ids = CASE WHEN sends.body_hash <> '\\x00000000000000000000000000000000' THEN coalesce(new.more_ids, sends.more_ids) END
      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
        AS new (shard, seq, outcome, code, message_id, more_ids)
      WHERE sends.person_shard = new.shard AND sends.seq = new.seq
-     RETURNING sends.seq, sends.others";
+     RETURNING sends.seq, sends.others, sends.body_hash = '\\x00000000000000000000000000000000'";
 
 pub(super) const PUT_MESSAGES: &str =
     "INSERT INTO messages (person_shard, message_id, decision_shard, decision_seq)
@@ -312,7 +314,31 @@ pub(super) const RELAYS_AGAIN: &str = "UPDATE relays SET due_ms = coalesce(done.
      WHERE relays.person_shard = done.shard AND relays.inbox_seq = done.seq AND relays.app = done.app AND relays.claim = done.claim";
 
 pub(super) const RELAY_REPLAY: &str = "UPDATE relays SET parked = 0, due_ms = $3, attempts = 0
-     WHERE business = $1 AND parked = 1 AND ($2::text IS NULL OR app = $2)";
+     WHERE business = $1 AND parked = 1 AND CASE WHEN $2::text IS NULL THEN lane NOT IN (4, 5) ELSE app = $2 END";
+
+pub(super) const FIND_SUBSCRIBERS: &str = "SELECT business, id, active, consents, imports FROM subscriptions WHERE business = ANY($1) ORDER BY business, id";
+
+pub(super) const SUBSCRIPTIONS: &str = "SELECT id, version, active, consents, imports, body
+     FROM subscriptions WHERE business = $1 ORDER BY id";
+
+pub(super) const INSERT_SUBSCRIPTION: &str =
+    "INSERT INTO subscriptions (business, id, version, active, consents, imports, body)
+     VALUES ($1, $2, CAST($3 AS BIGINT) + 1, $4, $5, $6, $7) ON CONFLICT (business, id) DO NOTHING";
+
+pub(super) const UPDATE_SUBSCRIPTION: &str =
+    "UPDATE subscriptions SET version = version + 1, active = $4, consents = $5, imports = $6, body = $7
+     WHERE business = $1 AND id = $2 AND version = $3";
+
+pub(super) const DELETE_SUBSCRIPTION: &str =
+    "DELETE FROM subscriptions WHERE business = $1 AND id = $2";
+
+/// Those that a subscription which gets none left waiting for too long.
+pub(super) const OLD_NOTICES: &str = "SELECT person_shard, inbox_seq, app FROM relays
+     WHERE business = $1 AND parked = 1 AND lane IN (4, 5) AND due_ms < $2 LIMIT 1000";
+
+pub(super) const NOTICES_AFTER: &str = "SELECT person_shard, seq, lane, received_ms FROM inbox
+     WHERE (received_ms, seq) > ($2, $3) AND business = $1 AND lane IN (4, 5) AND body IS NOT NULL
+     ORDER BY received_ms, seq LIMIT 1000";
 
 pub(super) const FULL_INBOX: &str = "SELECT person_shard, seq, received_ms FROM inbox
      WHERE received_ms < $1 AND body IS NOT NULL AND (received_ms, seq) > ($2, $3)
@@ -343,19 +369,46 @@ pub(super) const DELETE_STRAYS: &str =
      WHERE messages.person_shard = old.shard AND messages.message_id = old.message_id
        AND messages.decision_seq IS NULL AND messages.status_at_ms < $3";
 
-pub(super) const REPLIES_DUE: &str = "SELECT person_shard, reply_id FROM replies WHERE state = 0 AND business = ANY ($2::text[]) ORDER BY reply_id LIMIT $1";
+pub(super) const REPLIES_DUE: &str = concat!(
+    "SELECT person_shard, reply_id, held_by FROM replies
+     WHERE state = 0 AND business = ANY ($2::text[])
+       AND (held_by IS NULL OR held_until_ms <= ",
+    database_ms!(),
+    " OR NOT held_by = ANY ($3::bigint[]))
+     ORDER BY reply_id LIMIT $1"
+);
 
-pub(super) const CLAIM_REPLIES: &str = "UPDATE replies SET state = 1, claim = $3
+/// `$3` are tokens known to be dead.
+pub(super) const CLAIM_REPLIES: &str = concat!(
+    "UPDATE replies SET held_by = $4, held_until_ms = ",
+    database_ms!(),
+    " + $5::bigint, claim = $6
      FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
-     WHERE replies.person_shard = asked.shard AND replies.reply_id = asked.id AND replies.state = 0";
+     WHERE replies.person_shard = asked.shard AND replies.reply_id = asked.id AND replies.state = 0
+       AND (held_by IS NULL OR held_until_ms <= ",
+    database_ms!(),
+    " OR held_by = ANY ($3::bigint[]))"
+);
 
 pub(super) const CLAIMED_REPLIES: &str = "SELECT r.reply_id, r.business, r.recipient, r.number, r.reply, r.confirms, r.message_id, r.at_ms
      FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
      JOIN replies r ON r.person_shard = asked.shard AND r.reply_id = asked.id
      WHERE r.claim = $3 ORDER BY r.reply_id";
 
-pub(super) const FINISH_REPLY: &str =
-    "UPDATE replies SET state = 2, decision_seq = $3 WHERE person_shard = $1 AND reply_id = $2";
+pub(super) const FIND_REPLIES: &str = "SELECT r.reply_id, r.claim FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     JOIN replies r ON r.person_shard = asked.shard AND r.reply_id = asked.id WHERE r.state < 2 AND r.claim IS NOT NULL";
+
+/// Fails the transaction, by dividing by zero, where one of them is in that hand no more.
+pub(super) const DECIDE_REPLIES: &str = "WITH decided AS (
+       UPDATE replies SET state = 1
+       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS asked (shard, id, claim)
+       WHERE replies.person_shard = asked.shard AND replies.reply_id = asked.id AND replies.claim = asked.claim AND replies.state < 2
+       RETURNING replies.reply_id)
+     SELECT 1 / (CASE WHEN count(*) = $4::bigint THEN 1 ELSE 0 END) FROM decided";
+
+pub(super) const REPLY_NOT_SENT: &str = "UPDATE replies SET state = 0 WHERE person_shard = $1 AND reply_id = $2 AND claim = $3 AND state < 2";
+
+pub(super) const FINISH_REPLY: &str = "UPDATE replies SET state = 2, decision_seq = $3 WHERE person_shard = $1 AND reply_id = $2 AND claim = $4";
 
 // Reading: people.
 
@@ -381,6 +434,80 @@ pub(super) const NEWEST_NOES: &str = whole_event!(
 
 pub(super) const HEADS_OF: &str = of_people!("t.person_id, t.spelling, t.body", "heads", "");
 
+// Access.
+
+pub(super) const LINKS_REVOKED: &str = of_people!("t.generation, t.revoked_ms", "person_links", "");
+
+pub(super) const HELD_DECISIONS: &str = of_people!(
+    "t.seq",
+    "decisions",
+    "WHERE t.seq > $3 ORDER BY t.seq LIMIT $4"
+);
+
+pub(super) const HELD_SENDS: &str =
+    of_people!("t.seq", "sends", "WHERE t.seq > $3 ORDER BY t.seq LIMIT $4");
+
+/// About people who were not known; all of them are in one shard.
+pub(super) const HELD_BY_NOBODY: &str = "SELECT seq FROM decisions
+     WHERE person_shard = 0 AND person_id IS NULL AND business = $1 AND seq > $2 AND record LIKE ANY ($3::text[])
+     ORDER BY seq LIMIT $4";
+
+/// A page of deliveries, and which of them speak of somebody.
+pub(super) const HELD_INBOX: &str = "SELECT person_shard, seq,
+       business = $1 AND encode(body, 'escape') LIKE ANY ($2::text[])
+     FROM inbox WHERE (person_shard, seq) > ($3, $4) ORDER BY person_shard, seq LIMIT 1000";
+
+pub(super) const HELD_BODY: &str =
+    "SELECT received_ms, lane, body FROM inbox WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const HELD_REPLIES: &str = "SELECT reply_id, number, reply, at_ms, state, decision_seq FROM replies
+     WHERE business = $1 AND recipient = ANY ($2::text[]) AND reply_id > $3 ORDER BY reply_id LIMIT $4";
+
+pub(super) const HELD_TIMELINE: &str = "SELECT seq, subject, subject_id, origin, event, at_ms, body FROM timeline
+     WHERE business = $1 AND seq > $2 AND (subject_id = ANY ($3::text[]) OR body LIKE ANY ($4::text[])) ORDER BY seq LIMIT $5";
+
+// Retention.
+
+pub(super) const OLD_DECISIONS: &str = "SELECT d.person_shard, d.seq FROM decisions d
+     WHERE d.business = $1 AND d.seq < $2 AND NOT EXISTS (SELECT 1 FROM unsealed u
+       WHERE u.person_shard = d.person_shard AND u.kind = 2 AND u.seq = d.seq) ORDER BY d.seq LIMIT $3";
+
+/// Only what is sealed.
+pub(super) const PRUNE_DECISIONS: &str = "DELETE FROM decisions USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE decisions.person_shard = old.shard AND decisions.seq = old.seq AND decisions.business = $3
+       AND NOT EXISTS (SELECT 1 FROM unsealed u
+         WHERE u.person_shard = decisions.person_shard AND u.kind = 2 AND u.seq = decisions.seq)
+     RETURNING decisions.person_shard, decisions.seq";
+
+pub(super) const SENT_AS_MANY: &str = "SELECT s.seq, s.message_id, s.more_ids, s.others
+     FROM unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     JOIN sends s ON s.person_shard = old.shard AND s.seq = old.seq";
+
+pub(super) const PRUNE_MESSAGES: &str =
+    "DELETE FROM messages USING unnest($1::bigint[], $2::text[]) AS old (shard, message_id)
+     WHERE messages.person_shard = old.shard AND messages.message_id = old.message_id";
+
+pub(super) const PRUNE_SENDS: &str =
+    "DELETE FROM sends USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE sends.person_shard = old.shard AND sends.seq = old.seq";
+
+pub(super) const PRUNE_LEAVES: &str = "UPDATE log_leaves SET salts = $3 FROM unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE log_leaves.person_shard = old.shard AND log_leaves.kind = 2 AND log_leaves.seq = old.seq";
+
+pub(super) const OLD_REPLIES: &str = "SELECT person_shard, reply_id FROM replies
+     WHERE business = $1 AND state = 2 AND at_ms < $2 ORDER BY at_ms LIMIT $3";
+
+pub(super) const PRUNE_REPLIES: &str =
+    "DELETE FROM replies USING unnest($1::bigint[], $2::bigint[]) AS old (shard, id)
+     WHERE replies.person_shard = old.shard AND replies.reply_id = old.id AND replies.state = 2";
+
+pub(super) const OLD_TIMELINE: &str = "SELECT person_shard, seq, at_ms FROM timeline
+     WHERE business = $1 ORDER BY seq LIMIT $2";
+
+pub(super) const PRUNE_TIMELINE: &str =
+    "DELETE FROM timeline USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE timeline.person_shard = old.shard AND timeline.seq = old.seq";
+
 // Reading: decisions.
 
 /// The columns of a decision with what became of it; completed by the constants below.
@@ -403,6 +530,9 @@ pub(super) const DECISIONS: &str =
 
 pub(super) const DECISIONS_OF: &str =
     whole_decision!("WHERE d.business = $1 AND d.seq < $2 ORDER BY d.seq DESC LIMIT $3");
+
+pub(super) const HELD_RECORDS: &str =
+    whole_decision!("WHERE d.business = $1 AND d.seq = ANY ($2::bigint[]) ORDER BY d.seq");
 
 pub(super) const STATUSES: &str = "SELECT m.message_id, m.status FROM unnest($1::bigint[], $2::text[]) AS asked (shard, message_id)
      JOIN messages m ON m.person_shard = asked.shard AND m.message_id = asked.message_id WHERE m.status IS NOT NULL";
@@ -437,7 +567,7 @@ pub(super) const COUNT_NOES: &str = "SELECT count(*) FROM consent_events
 
 pub(super) const COUNT_RELAYS: &str =
     "SELECT count(*) FILTER (WHERE parked = 0), count(*) FILTER (WHERE parked = 1)
-     FROM relays WHERE business = $1";
+     FROM relays WHERE business = $1 AND lane NOT IN (4, 5)";
 
 // Verification: everything, a page at a time.
 
@@ -484,7 +614,20 @@ pub(super) const SENT_AS: &str =
     "SELECT message_id, more_ids FROM sends WHERE person_shard = $1 AND seq = $2";
 
 pub(super) const ERASE_SENDS: &str =
-    "UPDATE sends SET message_id = NULL, more_ids = NULL WHERE person_shard = $1 AND seq = $2";
+    "UPDATE sends SET message_id = NULL, more_ids = NULL, body_hash = '\\x00000000000000000000000000000000'
+     WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const COUNT_ERASURE: &str =
+    "UPDATE logs SET erasures = erasures + 1 WHERE person_shard = $1 AND business = $2";
+
+pub(super) const UNFINISHED_ERASURES: &str = whole_event!(
+    "WHERE business = $1 AND kind = 'erased' AND identifiers NOT LIKE '%ZZ.erased%' AND arrival_ms < $2 ORDER BY event_seq LIMIT 100"
+);
+
+/// By shard: the order of texts is the database's own, so the pattern has the last word.
+pub(super) const KEPT_BY_KEY: &str = "SELECT 1 FROM unnest($1::bigint[]) AS asked (shard)
+     JOIN names n ON n.person_shard = asked.shard
+     WHERE n.business = $2 AND n.kind = 2 AND n.value >= $3 AND n.value < $4 AND n.value LIKE $5 LIMIT 1";
 
 pub(super) const DELETE_MESSAGE: &str =
     "DELETE FROM messages WHERE person_shard = $1 AND message_id = $2";
@@ -526,8 +669,9 @@ pub(super) const INBOX_WITH: &str = "SELECT person_shard, seq,
        CASE WHEN business = $1 AND encode(body, 'escape') LIKE ANY ($2::text[]) THEN body END
      FROM inbox WHERE (person_shard, seq) > ($3, $4) ORDER BY person_shard, seq LIMIT 1000";
 
-pub(super) const DELETE_PARKED: &str =
-    "DELETE FROM relays WHERE person_shard = $1 AND inbox_seq = $2 AND parked = 1";
+/// What subscribers were still to be told of somebody goes too.
+pub(super) const DELETE_PARKED: &str = "DELETE FROM relays
+     WHERE person_shard = $1 AND inbox_seq = $2 AND (parked = 1 OR lane IN (4, 5))";
 
 pub(super) const ERASE_DELIVERY_LATER: &str =
     "UPDATE inbox SET received_ms = 0 WHERE person_shard = $1 AND seq = $2";
@@ -609,8 +753,10 @@ pub(super) const LEASE_LOG: &str = concat!(
     ")"
 );
 
-pub(super) const GROW_LOG: &str =
-    "UPDATE logs SET size = $4 WHERE person_shard = $1 AND business = $2 AND size = $3";
+pub(super) const GROW_LOG: &str = "UPDATE logs SET size = $4 WHERE person_shard = $1 AND business = $2 AND size = $3 AND erasures = $5";
+
+pub(super) const LOG_ERASURES: &str =
+    "SELECT erasures FROM logs WHERE person_shard = $1 AND business = $2";
 
 pub(super) const TAKE_UNSEALED: &str = "DELETE FROM unsealed
      WHERE business = $1 AND kind = $2 AND seq = ANY ($3::bigint[]) RETURNING person_shard, kind, seq";

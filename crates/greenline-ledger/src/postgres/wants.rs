@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::load::Depth;
 use crate::codec::rows::reply_kind;
+use crate::import::is_kept_with_person;
 use crate::request::Request;
 use crate::types::{Ask, BusinessIx, Delivery, Effect, NewEvent, OwnReply};
 
@@ -50,8 +51,12 @@ pub(super) struct Wants {
     pub(super) heads: FxHashSet<(BusinessIx, Identifier)>,
     /// The earliest moment that is decided for.
     pub(super) now_ms: Option<i64>,
+    /// Businesses about whose people something may be told.
+    pub(super) told: FxHashSet<BusinessIx>,
     /// The database's clock: something is numbered by it.
     pub(super) clock: bool,
+    /// Own replies that are to be sent.
+    pub(super) replies: Vec<i64>,
     /// Keys.
     pub(super) keys: FxHashSet<Key>,
     /// Account, name and language.
@@ -95,6 +100,11 @@ impl Wants {
             Request::Preview(ask) => self.ask(ask),
             Request::Append(event) => self.event(event),
             Request::AppendAll(events) => events.iter().for_each(|event| self.event(event)),
+            Request::Import(piece) => {
+                let rows = piece.rows.iter().map(|row| &row.event);
+                rows.chain(&piece.before)
+                    .for_each(|event| self.event(event));
+            }
             Request::Learn(business, effects) => self.effects(*business, effects),
             Request::Ingest(delivery) => {
                 self.clock = true;
@@ -128,6 +138,7 @@ impl Wants {
             .now_ms
             .map_or(ask.now_ms, |now_ms| now_ms.min(ask.now_ms));
         self.now_ms = Some(now_ms);
+        self.replies.extend(ask.reply.map(|reply| reply.id));
         self.numbers.insert((ask.business, (&*ask.number).into()));
         self.accounts.insert((ask.business, (&*ask.waba_id).into()));
         if let Some(asked) = &ask.template {
@@ -140,9 +151,18 @@ impl Wants {
         }
     }
 
+    /// Something happens to people of a business, of which subscribers are told.
+    fn tells(&mut self, business: BusinessIx) {
+        self.told.insert(business);
+        self.clock = true;
+    }
+
     fn event(&mut self, event: &NewEvent) {
+        self.tells(event.business);
         self.names(event.business, &event.person);
-        if let Some(key) = &event.dedup {
+        if let Some(key) = &event.dedup
+            && !is_kept_with_person(key)
+        {
             self.keys
                 .insert((event.business, KeyKind::Event, key.clone()));
         }
@@ -154,8 +174,12 @@ impl Wants {
                 Effect::Consent(event) => self.event(event),
                 Effect::Known { person, .. }
                 | Effect::Wrote { person, .. }
-                | Effect::CallPermission { person, .. } => self.names(business, person),
+                | Effect::CallPermission { person, .. } => {
+                    self.tells(business);
+                    self.names(business, person);
+                }
                 Effect::Moved { from, to, .. } => {
+                    self.tells(business);
                     self.names(business, std::slice::from_ref(from));
                     self.names(business, std::slice::from_ref(to));
                 }

@@ -122,6 +122,12 @@ impl Writer {
     }
 
     async fn serve(&mut self, batch: &mut Batch, queue: &Queue) {
+        if batch.jobs.iter().any(|job| job.request.is_rehearsal()) {
+            self.rehearse(batch).await;
+            if batch.jobs.is_empty() && batch.settles.is_empty() {
+                return;
+            }
+        }
         let jobs: Vec<&Request> = batch.jobs.iter().map(|job| &job.request).collect();
         let answers = match Settled::of(&batch.settles) {
             Ok(mut settled) => {
@@ -142,6 +148,19 @@ impl Writer {
         }
         let callers = batch.jobs.drain(..).map(|job| job.caller);
         answer_all(callers.zip(answers));
+    }
+
+    /// Does what is only to be tried, each by itself and writing nothing, and takes it out of the batch.
+    async fn rehearse(&mut self, batch: &mut Batch) {
+        let (tries, others): (Vec<_>, _) = std::mem::take(&mut batch.jobs)
+            .into_iter()
+            .partition(|job| job.request.is_rehearsal());
+        batch.jobs = others;
+        let mut answers = Answers::with_capacity(tries.len());
+        for job in &tries {
+            answers.extend(self.answer(&[&job.request], &mut Vec::new()).await);
+        }
+        answer_all(tries.into_iter().map(|job| job.caller).zip(answers));
     }
 
     /// Writes what became of sends, which leaves `settled` empty, and answers. What cannot be written as one is
@@ -240,7 +259,10 @@ impl Writer {
         for (person, watch) in draft.flights {
             self.flights.take_off(person, watch);
         }
-        self.names.extend(owners);
+        // Whom a rehearsal made up, nobody will find.
+        if !jobs.iter().any(|job| job.is_rehearsal()) {
+            self.names.extend(owners);
+        }
         Ok(answers)
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn event_fields(
     Ok(fields.0)
 }
 
-/// The fields of a decision.
+/// The fields of a decision in the form of earlier releases; today it is sealed in parts (`parts.rs`).
 pub(crate) fn decision_fields(record: &DecisionRecord) -> Result<Vec<Field>, LedgerError> {
     let sealed = sealed::of(record)?;
     let mut fields = Fields(Vec::with_capacity(10));
@@ -78,6 +78,9 @@ pub(crate) fn decision_fields(record: &DecisionRecord) -> Result<Vec<Field>, Led
     if !people.any(is_pseudonym) {
         fields.push("people", sealed.people);
     }
-    fields.push("facts", sealed.facts);
+    // The hash of the body stands among the facts, so they go together.
+    if record.body_hash != [0; 16] {
+        fields.push("facts", sealed.facts);
+    }
     Ok(fields.0)
 }

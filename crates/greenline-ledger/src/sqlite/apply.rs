@@ -10,7 +10,8 @@ use super::sql;
 use super::write::Hand;
 use crate::codec::rows::{decode_reply, encode_list};
 use crate::codec::{decode_record, encode_record};
-use crate::error::LedgerError;
+use crate::erasure::is_pseudonym;
+use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
 use crate::state::State;
 use crate::state::facts::Addressees;
@@ -18,11 +19,13 @@ use crate::state::journal::Change;
 use crate::state::messages::hash;
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
-    RelayResult, UNSETTLED_MS,
+    RelayResult, ReplyClaim, ReplyEnd, UNSETTLED_MS,
 };
 
 /// About what a decision takes beside its record.
 const ROW_BYTES: usize = 64;
+/// Deliveries emptied by one request.
+const INBOX_BATCH: i64 = crate::prune::BATCH_MAX as i64;
 /// About what an outcome takes.
 const OUTCOME_BYTES: usize = 256;
 
@@ -31,6 +34,12 @@ impl Hand<'_> {
     pub(crate) fn admit(&mut self, ask: &Ask) -> Result<Admitted, LedgerError> {
         self.state.unsettled.sweep(ask.now_ms);
         let mut found = self.state.addressees(ask)?;
+        if let Some(reply) = &ask.reply {
+            let mut decide = self.connection.prepare_cached(sql::DECIDE_REPLY)?;
+            if decide.execute([reply.id])? == 0 {
+                return Err(LedgerError::Conflict(NOT_IN_HAND));
+            }
+        }
         if ask.mode == Mode::Observe {
             // It goes whatever the answer is, so a stop must find it.
             self.make_known(ask, &mut found)?;
@@ -39,7 +48,7 @@ impl Hand<'_> {
         let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
             encode_record(judged, record)
         })?;
-        encoded?;
+        let cuts = encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
         if goes {
             self.make_known(ask, &mut found)?;
@@ -50,14 +59,15 @@ impl Hand<'_> {
             seq: self.state.next_seq(ask.now_ms),
         };
         self.written += ROW_BYTES;
-        self.pending.add(Row {
+        let row = Row {
             seq: seq_column(id.seq),
             business: self.state.business(ask.business)?.row,
             shard: id.shard.0,
             person: person.map(person_column),
             at_ms: ask.now_ms,
             verdict: verdict_column(decision.verdict, goes),
-        });
+        };
+        self.pending.add(row, cuts);
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
         if let Some(flight) = &flight {
             for slot in found.iter().filter_map(|addressee| addressee.slot) {
@@ -105,7 +115,12 @@ impl Hand<'_> {
     /// Notes what became of sends.
     pub(crate) fn settle(&mut self, settles: &[(DecisionId, Outcome)]) -> Result<(), LedgerError> {
         self.written += settles.len() * OUTCOME_BYTES;
+        let cut;
         let mut rest = settles;
+        if self.state.has_erased_lately() {
+            cut = self.without_erased(settles)?;
+            rest = &cut;
+        }
         while let Some((now, later)) = chunk(rest) {
             let mut statement = self.connection.prepare_cached(match now.len() {
                 16 => sql::UPSERT_16_SENDS,
@@ -122,6 +137,36 @@ impl Hand<'_> {
             rest = later;
         }
         Ok(())
+    }
+
+    /// Outcomes without the message ids of those who were erased while their message was on its way.
+    fn without_erased(
+        &self,
+        settles: &[(DecisionId, Outcome)],
+    ) -> Result<Vec<(DecisionId, Outcome)>, LedgerError> {
+        let mut cut = settles.to_vec();
+        for (id, outcome) in &mut cut {
+            if let Outcome::Accepted { message_ids } = outcome
+                && self.state.was_erased_lately(id.seq)
+                && self.is_erased(*id)?
+            {
+                message_ids.clear();
+            }
+        }
+        Ok(cut)
+    }
+
+    fn is_erased(&self, id: DecisionId) -> Result<bool, LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql::RECORD)?;
+        let found: Option<(i64, String)> = statement
+            .query_row([seq_column(id.seq)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((at_ms, text)) = found else {
+            return Ok(false);
+        };
+        let record = decode_record(id, "", at_ms, &text)?;
+        let mut people = record.people.iter();
+        Ok(people.any(|person| is_pseudonym(&person.identifier)))
     }
 
     /// What follows from an outcome that is written.
@@ -239,20 +284,22 @@ impl Hand<'_> {
         Ok(changed as u64)
     }
 
-    /// Empties deliveries whose days are over. Their hashes stay as long again, so that a late
+    /// Empties deliveries whose days are over, some at a time. Their hashes stay as long again, so that a late
     /// redelivery is still known.
     pub(crate) fn inbox_prune(&mut self, before_ms: i64) -> Result<u64, LedgerError> {
         const HASHES_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+        self.drop_notices(before_ms, INBOX_BATCH)?;
         let emptied = self
             .connection
             .prepare_cached(sql::EMPTY_INBOX)?
-            .execute([before_ms])?;
+            .execute([before_ms, INBOX_BATCH])?;
         self.connection
             .prepare_cached(sql::PRUNE_INBOX)?
-            .execute([before_ms.saturating_sub(HASHES_MS)])?;
+            .execute([before_ms.saturating_sub(HASHES_MS), 2 * INBOX_BATCH])?;
         let strays: Vec<Box<str>> = {
             let mut statement = self.connection.prepare_cached(sql::PRUNE_STRAYS)?;
-            let rows = statement.query_map([before_ms], |row| row.get(0))?;
+            let columns = [before_ms, 2 * INBOX_BATCH];
+            let rows = statement.query_map(columns, |row| row.get(0))?;
             rows.collect::<Result<_, _>>()?
         };
         for message_id in strays {
@@ -261,7 +308,7 @@ impl Hand<'_> {
         Ok(emptied as u64)
     }
 
-    /// Hands out own replies, marked as attempted by the same transaction.
+    /// Hands out own replies, marked as such by the same transaction.
     pub(crate) fn replies_due(&mut self, limit: usize) -> Result<Vec<DueReply>, LedgerError> {
         let mut due = Vec::new();
         let mut statement = self.connection.prepare_cached(sql::DUE_REPLIES)?;
@@ -278,7 +325,10 @@ impl Hand<'_> {
             };
             let confirms: Option<i64> = row.get(5)?;
             due.push(DueReply {
-                id: row.get(0)?,
+                claim: ReplyClaim {
+                    id: row.get(0)?,
+                    hand: 0,
+                },
                 business: BusinessIx(u32::try_from(at).unwrap_or(u32::MAX)),
                 to: identifier(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
                 number: row.get(3)?,
@@ -290,24 +340,30 @@ impl Hand<'_> {
         }
         for reply in &due {
             self.connection
-                .prepare_cached(sql::MARK_REPLY)?
-                .execute([reply.id])?;
+                .prepare_cached(sql::HAND_OUT_REPLY)?
+                .execute([reply.claim.id])?;
         }
         Ok(due)
     }
 
-    /// Notes that an own reply is over.
+    /// Notes that an own reply is over, or still to be sent.
     pub(crate) fn reply_done(
         &mut self,
-        id: i64,
-        decision: Option<DecisionId>,
+        claim: ReplyClaim,
+        end: ReplyEnd,
     ) -> Result<(), LedgerError> {
-        let decision = decision.map(|id| seq_column(id.seq));
-        match self
-            .connection
-            .prepare_cached(sql::FINISH_REPLY)?
-            .execute(params![id, decision])?
-        {
+        let changed = match end {
+            ReplyEnd::Over(decision) => {
+                let decision = decision.map(|id| seq_column(id.seq));
+                let mut finish = self.connection.prepare_cached(sql::FINISH_REPLY)?;
+                finish.execute(params![claim.id, decision])?
+            }
+            ReplyEnd::NotSent => {
+                let mut again = self.connection.prepare_cached(sql::REPLY_NOT_SENT)?;
+                again.execute([claim.id])?
+            }
+        };
+        match changed {
             0 => Err(LedgerError::NotFound("the reply")),
             _ => Ok(()),
         }

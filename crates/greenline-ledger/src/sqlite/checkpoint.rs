@@ -1,9 +1,14 @@
 //! Checkpoints: moving committed pages from the log into the database, off the writer's connection.
 //!
-//! The writer rings when the log has grown; a thread of its own does the moving. A log that readers
-//! keep from starting over is cut when it has grown far too long.
+//! The writer rings when the log has grown; a thread of its own does the moving. What is committed while that
+//! runs is little, and the writer moves it itself between two commits: then all is moved, and its next commit
+//! writes over the log's beginning. A log that never grows costs a sync much less, since the file system has
+//! nothing to write down but the pages. A log that readers keep from starting over is cut when it has grown far
+//! too long.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -13,7 +18,7 @@ use super::connect;
 use crate::error::LedgerError;
 
 /// The log is moved each time so many bytes were committed.
-const EVERY_BYTES: usize = 8 << 20;
+const EVERY_BYTES: usize = 16 << 20;
 /// Past so many pages the log is cut, for which the writer waits a moment.
 const CUT_PAGES: i64 = 64 << 10;
 
@@ -21,6 +26,7 @@ const CUT_PAGES: i64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     bell: Option<SyncSender<()>>,
+    rest: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -29,6 +35,8 @@ pub(crate) struct Checkpointer {
 pub(crate) struct Bell {
     to: SyncSender<()>,
     bytes: usize,
+    /// Most of the log is moved; the rest is the writer's to move.
+    rest: Arc<AtomicBool>,
 }
 
 impl Bell {
@@ -44,6 +52,14 @@ impl Bell {
             }
         }
     }
+
+    /// Moves the little that is left, if most of the log was moved just now. To be called by the writer, between
+    /// two commits; it waits for no reader.
+    pub(crate) fn move_rest(&self, connection: &Connection) {
+        if self.rest.load(Ordering::Relaxed) && self.rest.swap(false, Ordering::Acquire) {
+            checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        }
+    }
 }
 
 impl Checkpointer {
@@ -51,19 +67,26 @@ impl Checkpointer {
     pub(crate) fn start(path: &Path) -> Result<Self, LedgerError> {
         let connection = connect::checkpointer(path)?;
         let (bell, rung) = sync_channel(1);
+        let rest = Arc::new(AtomicBool::new(false));
+        let moved = Arc::clone(&rest);
         let thread = std::thread::Builder::new()
             .name("ledger-checkpoint".to_owned())
-            .spawn(move || run(&connection, &rung))
-            .map_err(|error| LedgerError::Unavailable(std::sync::Arc::new(error)))?;
+            .spawn(move || run(&connection, &rung, &moved))
+            .map_err(|error| LedgerError::Unavailable(Arc::new(error)))?;
         Ok(Self {
             bell: Some(bell),
+            rest,
             thread: Some(thread),
         })
     }
 
     /// The writer's end.
     pub(crate) fn bell(&self) -> Option<Bell> {
-        self.bell.clone().map(|to| Bell { to, bytes: 0 })
+        self.bell.clone().map(|to| Bell {
+            to,
+            bytes: 0,
+            rest: Arc::clone(&self.rest),
+        })
     }
 }
 
@@ -76,11 +99,13 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(connection: &Connection, rung: &Receiver<()>) {
+fn run(connection: &Connection, rung: &Receiver<()>, moved: &AtomicBool) {
     while rung.recv().is_ok() {
         let pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
         if pages.is_some_and(|pages| pages > CUT_PAGES) {
             checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        } else if pages.is_some() {
+            moved.store(true, Ordering::Release);
         }
     }
 }

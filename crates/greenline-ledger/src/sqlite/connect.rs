@@ -17,10 +17,13 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_person_links.sql"),
     include_str!("migrations/0003_log.sql"),
+    include_str!("migrations/0004_replies_in_hand.sql"),
+    include_str!("migrations/0005_subscriptions.sql"),
+    include_str!("migrations/0006_log_counts.sql"),
 ];
 
 impl From<rusqlite::Error> for LedgerError {

@@ -6,14 +6,16 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::people::history;
-use super::rows::{identifiers_column, lane_column, person_column, seq_column};
+use super::rows::{lane_column, person_column, seq_column};
 use super::sql;
 use super::write::Hand;
 use crate::codec::restriction_name;
-use crate::codec::rows::{encode_evidence, encode_headers, encode_reply, reply_kind};
+use crate::codec::rows::{encode_headers, encode_reply, reply_kind};
 use crate::compose::{confirmable, reconfirmed};
 use crate::error::LedgerError;
 use crate::flight::Watch;
+use crate::import::is_kept_with_person;
+use crate::notice::Cause;
 use crate::state::journal::Change;
 use crate::state::people::Slot;
 use crate::state::platform::{PlatformChange, newer, restrict};
@@ -36,11 +38,31 @@ impl Hand<'_> {
         let Some(first) = event.person.first() else {
             return Err(LedgerError::Bug("an event of nobody"));
         };
-        let spelling = spelling(first);
         let repeated = match &event.dedup {
+            Some(key) if is_kept_with_person(key) => {
+                self.repeated_with(event, first, key)?.map(|(id, _)| id)
+            }
             Some(key) => self.repeated(event.business, key)?,
             None => None,
         };
+        self.append_unless(event, first, repeated)
+    }
+
+    /// Appends an event, whatever its key.
+    pub(crate) fn append_anew(&mut self, event: &NewEvent) -> Result<Appended, LedgerError> {
+        let Some(first) = event.person.first() else {
+            return Err(LedgerError::Bug("an event of nobody"));
+        };
+        self.append_unless(event, first, None)
+    }
+
+    fn append_unless(
+        &mut self,
+        event: &NewEvent,
+        first: &Identifier,
+        repeated: Option<EventId>,
+    ) -> Result<Appended, LedgerError> {
+        let spelling = spelling(first);
         let slot = match repeated {
             Some(_) => self.state.find(event.business, &first.canonical().0)?,
             None => Some(self.link(event.business, &event.person, event.arrival_ms)?),
@@ -80,33 +102,16 @@ impl Hand<'_> {
             .connection
             .prepare_cached(sql::NEXT_VERSION)?
             .query_row(key, |row| row.get(0))?;
-        let id = EventId(self.state.next_event());
-        self.connection
-            .prepare_cached(sql::INSERT_EVENT)?
-            .execute(params![
-                seq_column(id.0),
-                row,
-                person.shard().0,
-                person_column(person),
-                version,
-                event.kind.as_str(),
-                event.scope.to_string(),
-                event.at_ms,
-                event.stated_ms,
-                event.arrival_ms,
-                event.strength.as_str(),
-                event.in_thread,
-                identifiers_column(&event.person)?,
-                encode_evidence(&event.evidence)?,
-                &*event.actor.0,
-                event.dedup.as_deref(),
-            ])?;
-        if let Some(key) = &event.dedup {
+        let id = self.write_event(event, person, version)?;
+        if let Some(key) = &event.dedup
+            && !is_kept_with_person(key)
+        {
             self.connection
                 .prepare_cached(sql::INSERT_DEDUP)?
                 .execute(params![row, &**key, seq_column(id.0)])?;
         }
         self.refold_from(&[slot])?;
+        self.tell_event(event, id, first, slot)?;
         Ok(id)
     }
 
@@ -203,7 +208,9 @@ impl Hand<'_> {
                 led.flights.extend(appended.flights);
             }
             Effect::Known { person, at_ms } => {
+                let before = self.heads_before(business, person)?;
                 self.link(business, person, *at_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
             }
             Effect::Wrote {
                 person,
@@ -212,7 +219,9 @@ impl Hand<'_> {
                 message_id,
                 free_until_ms,
             } => {
+                let before = self.heads_before(business, person)?;
                 self.wrote(business, person, number, *at_ms, *free_until_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
                 self.confirm(business, person, *at_ms, message_id)?;
             }
             Effect::CallPermission {
@@ -221,10 +230,19 @@ impl Hand<'_> {
                 at_ms,
                 until_ms,
             } => {
+                let before = self.heads_before(business, person)?;
                 self.call_permission(business, person, number, *at_ms, *until_ms)?;
+                self.tell_change(business, before, Cause::Linked, *at_ms)?;
             }
             Effect::Moved { from, to, at_ms } => {
+                let earlier = [
+                    self.heads_before(business, std::slice::from_ref(from))?,
+                    self.heads_before(business, std::slice::from_ref(to))?,
+                ];
                 self.moved(business, from, to, *at_ms)?;
+                for before in earlier {
+                    self.tell_change(business, before, Cause::Moved, *at_ms)?;
+                }
                 // What stood against the old number stands against the new one from here on.
                 if let Some(slot) = self.state.find(business, &from.canonical().0)? {
                     self.flights_from(slot, &mut led.flights);

@@ -19,8 +19,8 @@ use super::{Store, read, sql};
 use crate::codec::rows::encode_evidence;
 use crate::compose::IdentifierRow;
 use crate::erasure::{
-    DECISION_FIELDS, Erase, Erased, ErasureKey, Found, Keys, is_pseudonym, left_of, mentions,
-    spellings, without_people,
+    DECISION_FIELDS, Erase, Erased, ErasureKey, Found, Keys, Replacements, is_pseudonym, left_of,
+    mentions, spellings, without_people,
 };
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
@@ -56,7 +56,7 @@ pub(super) fn find(
     Ok(None)
 }
 
-fn identifiers(connection: &Connection, of: PersonId) -> Result<Vec<IdentifierRow>> {
+pub(super) fn identifiers(connection: &Connection, of: PersonId) -> Result<Vec<IdentifierRow>> {
     let mut statement = connection.prepare_cached(sql::IDENTIFIERS_OF)?;
     let mut rows = statement.query(params![of.shard().0, person_column(of)])?;
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn identifiers(connection: &Connection, of: PersonId) -> Result<Vec<IdentifierRo
 }
 
 /// A person, everyone linked to them, and whom they moved to or from.
-fn whole_person(connection: &Connection, first: PersonId) -> Result<Vec<PersonId>> {
+pub(super) fn whole_person(connection: &Connection, first: PersonId) -> Result<Vec<PersonId>> {
     let mut found = vec![first];
     let mut next = 0;
     while let Some(&at) = found.get(next) {
@@ -141,15 +141,14 @@ impl Store {
 struct Whose<'e> {
     business: BusinessIx,
     row: i64,
-    id: Box<str>,
     people: Vec<PersonId>,
-    keys: Keys,
+    replaced: Replacements,
     erase: &'e Erase,
 }
 
 impl Whose<'_> {
     fn kept(&self, canonical: &Identifier) -> Result<Identifier> {
-        let kept = self.keys.newest(&self.id, canonical);
+        let kept = self.replaced.get(canonical);
         kept.ok_or(LedgerError::NotFound("a key that a no could be kept under"))
     }
 }
@@ -216,17 +215,25 @@ impl Hand<'_> {
         }
         // What this batch recorded is looked at too.
         self.written += self.pending.write(self.connection)?;
+        self.connection
+            .prepare_cached(sql::COUNT_ERASURE)?
+            .execute([row])?;
         let event = self.append(&erase.event)?.id;
         let slots = self.state.whole_person(slot);
         let members = slots
             .iter()
             .flat_map(|slot| &self.state.group(*slot).members);
+        let people: Vec<PersonId> = members.copied().collect();
+        let mut names = Vec::new();
+        for one in &people {
+            let rows = identifiers(self.connection, *one)?.into_iter();
+            names.extend(rows.map(|name| (name.canonical, name.linked_at_ms)));
+        }
         let whose = Whose {
             business,
             row,
-            id,
-            people: members.copied().collect(),
-            keys,
+            people,
+            replaced: Replacements::of(&keys, &id, &names),
             erase,
         };
         let mut done = Erased {
@@ -332,6 +339,8 @@ impl Hand<'_> {
         self.connection
             .prepare_cached(sql::ERASE_SEND)?
             .execute([number])?;
+        self.state
+            .erased_lately(seq(number), whose.erase.event.arrival_ms);
         done.decisions += 1;
         Ok(())
     }

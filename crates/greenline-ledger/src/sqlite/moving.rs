@@ -102,6 +102,12 @@ static STEPS: &[Step] = &[
     step("logs", sql::LOGS, (1, 0), log::logs),
     step("log nodes", sql::LOG_NODES, (3, 0), log::nodes),
     step("log heads", sql::LOG_HEADS, (2, 0), log::heads),
+    step(
+        "subscriptions",
+        sql::SUBSCRIPTIONS,
+        (1, 1),
+        read::subscriptions,
+    ),
 ];
 
 /// Which step reads the heads.
@@ -248,6 +254,10 @@ mod tests {
         ("message_runs", "follow from the sends"),
         ("message_log", "follows from the sends"),
         ("log_late", "says which decisions have no leaf"),
+        (
+            "log_counts",
+            "is held against a seal under way, and against what leaves say",
+        ),
     ];
 
     #[test]

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::sql;
 use crate::error::LedgerError;
+use crate::seal::Cuts;
 
 /// How many rows the statements write at once, the longest first.
 pub(super) const AT_ONCE: [usize; 3] = [16, 4, 1];
@@ -35,8 +36,10 @@ pub(super) struct Row {
 pub(crate) struct Pending {
     /// Records, one after the other.
     records: Vec<u8>,
-    /// Each with where its record ends.
-    rows: Vec<(Row, usize)>,
+    /// Each with where its record can be cut, and where it ends.
+    rows: Vec<(Row, Cuts, usize)>,
+    /// How many of them are written.
+    written: usize,
 }
 
 /// The decisions of one business in one commit.
@@ -67,29 +70,42 @@ impl Pending {
     pub(super) fn clear(&mut self) {
         self.records.clear();
         self.rows.clear();
+        self.written = 0;
+    }
+
+    /// Takes everything, so that it can be sealed without being read again.
+    pub(super) fn take(&mut self) -> (Vec<u8>, Vec<(Row, Cuts, usize)>) {
+        self.written = 0;
+        let rows = Vec::with_capacity(self.rows.len());
+        let records = Vec::with_capacity(self.records.len());
+        (
+            std::mem::replace(&mut self.records, records),
+            std::mem::replace(&mut self.rows, rows),
+        )
     }
 
     /// Where the next decision's record is to be added.
     pub(super) fn record(&mut self) -> &mut Vec<u8> {
         // One that was begun and not added came to nothing.
         self.records
-            .truncate(self.rows.last().map_or(0, |(_, end)| *end));
+            .truncate(self.rows.last().map_or(0, |(.., end)| *end));
         &mut self.records
     }
 
     /// Adds the decision whose record was added last.
-    pub(super) fn add(&mut self, row: Row) {
-        self.rows.push((row, self.records.len()));
+    pub(super) fn add(&mut self, row: Row, cuts: Cuts) {
+        self.rows.push((row, cuts, self.records.len()));
     }
 
     /// Writes what waits, and answers how many bytes of records that was.
     pub(super) fn write(&mut self, connection: &Connection) -> Result<usize, LedgerError> {
         let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
-        let mut rest = &*self.rows;
-        let mut from = 0;
+        let (before, mut rest) = self.rows.split_at(self.written);
+        let start = before.last().map_or(0, |(.., end)| *end);
+        let mut from = start;
         while let Some((now, later)) = chunk(rest) {
             let mut statement = connection.prepare_cached(insert(now.len()))?;
-            for (n, (row, end)) in now.iter().enumerate() {
+            for (n, (row, _, end)) in now.iter().enumerate() {
                 let record = self.records.get(from..*end).map(std::str::from_utf8);
                 let Some(Ok(record)) = record else {
                     return Err(LedgerError::Bug("a record that is not text"));
@@ -104,8 +120,8 @@ impl Pending {
         for range in &ranges {
             insert_range(connection, range)?;
         }
-        self.clear();
-        Ok(from)
+        self.written = self.rows.len();
+        Ok(from - start)
     }
 }
 

@@ -191,7 +191,7 @@ impl Hand<'_> {
         }
     }
 
-    fn insert_identifier(
+    pub(super) fn insert_identifier(
         &self,
         business: BusinessIx,
         canonical: &Identifier,
@@ -317,7 +317,7 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn identifiers_of(&self, slot: Slot) -> Result<Vec<Identifier>, LedgerError> {
+    pub(super) fn identifiers_of(&self, slot: Slot) -> Result<Vec<Identifier>, LedgerError> {
         let mut found = Vec::new();
         for member in &self.state.group(slot).members {
             let mut statement = self.connection.prepare_cached(sql::IDENTIFIERS_OF)?;

@@ -328,21 +328,6 @@ pub(super) fn decision_of(
     Ok(found?.pop())
 }
 
-/// Decisions after a number, oldest first.
-pub(super) fn decisions_after(
-    connection: &Connection,
-    business: i64,
-    after: u64,
-    limit: usize,
-) -> Result<Vec<DecisionRecord>, LedgerError> {
-    list(
-        connection,
-        sql::DECISIONS_AFTER,
-        params![business, seq_column(after), count_column(limit)],
-        decision_row,
-    )
-}
-
 /// The newest noes.
 pub(super) fn stops(
     connection: &Connection,

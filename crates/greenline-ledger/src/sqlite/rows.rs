@@ -76,6 +76,8 @@ pub(super) fn lane_column(lane: Lane) -> i64 {
         Lane::Inbound => 1,
         Lane::Status => 2,
         Lane::Account => 3,
+        Lane::Event => 4,
+        Lane::Bulk => 5,
     }
 }
 

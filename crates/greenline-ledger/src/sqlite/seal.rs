@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use greenline_proof::{Hash, Head, KeyId, Known, NodeAt, PublicKey, Salts, SignedHead};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use rustc_hash::FxHashSet;
 
+use super::recent::Recent;
 use super::rows::{count_column, identifiers_column, seq, seq_column, stored_event};
 use super::verbs::reading;
 use super::write::Hand;
@@ -15,22 +17,22 @@ use super::{Store, read, sql};
 use crate::codec::rows::encode_evidence;
 use crate::error::LedgerError;
 use crate::seal::{
-    LEAVES_MAX, NewLeaf, NewSeal, RecordId, Recorded, SealKind, SealedLeaf, StoredHead, Unsealed,
-    decision_fields, event_fields,
+    Form, LEAVES_MAX, NewLeaf, NewSeal, RecordId, Recorded, SealKind, SealedLeaf, StoredHead,
+    Unsealed, decision_fields, event_fields, stored_parts,
 };
-use crate::types::{BusinessIx, DecisionRecord};
+use crate::types::{BusinessIx, DecisionId, PersonShard};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
 /// Seq numbers up to which everything is sealed.
 #[derive(Clone, Copy, Default)]
-struct Marks {
+pub(super) struct Marks {
     size: i64,
     event: i64,
-    decision: i64,
+    pub(super) decision: i64,
 }
 
-fn marks(connection: &Connection, business: i64) -> Result<Marks> {
+pub(super) fn marks(connection: &Connection, business: i64) -> Result<Marks> {
     let mut statement = connection.prepare_cached(sql::LOG_END)?;
     let found = statement.query_row([business], |row| {
         Ok(Marks {
@@ -42,7 +44,7 @@ fn marks(connection: &Connection, business: i64) -> Result<Marks> {
     Ok(found.optional()?.unwrap_or_default())
 }
 
-fn push_entry(into: &mut Vec<u8>, id: RecordId, hash: Hash, salts: &[u8]) {
+pub(super) fn push_entry(into: &mut Vec<u8>, id: RecordId, hash: Hash, salts: &[u8]) {
     into.push(id.kind.column() as u8);
     into.extend_from_slice(&id.seq.to_be_bytes());
     into.extend_from_slice(&hash.0);
@@ -139,63 +141,111 @@ fn head(row: &Row<'_>, business: &str) -> Result<StoredHead> {
     })
 }
 
-fn late(connection: &Connection, business: i64) -> Result<Vec<i64>> {
+pub(super) fn late(connection: &Connection, business: i64) -> Result<Vec<i64>> {
     let mut statement = connection.prepare_cached(sql::LOG_LATE)?;
     let rows = statement.query_map([business], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn is_late(connection: &Connection, business: i64, number: i64) -> Result<bool> {
-    let mut statement = connection.prepare_cached(sql::IS_LOG_LATE)?;
-    Ok(statement.exists(params![business, number])?)
-}
-
-fn sealable(record: &DecisionRecord) -> Result<Unsealed> {
+/// What is sealed of a decision; the row begins with its number, shard, time and record.
+fn parts(row: &Row<'_>, business: &str) -> Result<Unsealed> {
+    let id = DecisionId {
+        seq: seq(row.get(0)?),
+        shard: PersonShard(row.get(1)?),
+    };
+    let text = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
     Ok(Unsealed {
         id: RecordId {
             kind: SealKind::Decision,
-            seq: record.id.seq,
+            seq: id.seq,
         },
-        fields: decision_fields(record)?,
+        fields: stored_parts(id, business, row.get(2)?, text)?,
     })
 }
 
-/// Records that are not sealed: late decisions, then events, then decisions.
+/// Decisions after the mark, as they are stored.
+fn unsealed_decisions(
+    connection: &Connection,
+    (row, id): (i64, &str),
+    mut mark: i64,
+    limit: usize,
+) -> Result<Vec<Unsealed>> {
+    let mut statement = connection.prepare_cached(sql::LOG_LATE_AFTER)?;
+    let late = statement.query_map([row, mark], |row| row.get(0))?;
+    let late: FxHashSet<i64> = late.collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    let mut statement = connection.prepare_cached(sql::DECISIONS_AFTER)?;
+    // A page of decisions that were all sealed late tells of none, but not that there are no more.
+    while found.len() < limit {
+        let before = mark;
+        let mut rows = statement.query(params![row, mark, count_column(limit - found.len())])?;
+        while let Some(row) = rows.next()? {
+            mark = row.get(0)?;
+            if !late.contains(&mark) {
+                found.push(readable(mark, parts(row, id))?);
+            }
+        }
+        if mark == before {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// A decision, also one that does not read.
+fn readable(number: i64, read: Result<Unsealed>) -> Result<Unsealed> {
+    let id = RecordId {
+        kind: SealKind::Decision,
+        seq: seq(number),
+    };
+    Unsealed::of(id, read.map(|unsealed| unsealed.fields))
+}
+
+/// An event, also one that does not read; the row begins with its number.
+fn unsealed_event(row: &Row<'_>, id: &str, ix: BusinessIx) -> Result<Unsealed> {
+    let number = RecordId {
+        kind: SealKind::Event,
+        seq: seq(row.get(0)?),
+    };
+    let fields = stored_event(row, ix).and_then(|stored| event_fields(id, &stored));
+    Unsealed::of(number, fields)
+}
+
+/// Records that are not sealed: those that come late, then events, then decisions.
 fn unsealed(
     connection: &Connection,
     (row, id, ix): (i64, &str, BusinessIx),
+    recent: Option<&Recent>,
     limit: usize,
 ) -> Result<Vec<Unsealed>> {
     let marks = marks(connection, row)?;
     let mut found = Vec::new();
     for number in late(connection, row)?.into_iter().take(limit) {
-        if let Some(record) = read::decision_of(connection, seq(number))? {
-            found.push(sealable(&record)?);
+        let mut statement = connection.prepare_cached(sql::RECORD_OF)?;
+        let mut rows = statement.query([row, number])?;
+        if let Some(row) = rows.next()? {
+            found.push(readable(number, parts(row, id))?);
+            continue;
+        }
+        let mut statement = connection.prepare_cached(sql::EVENT_OF)?;
+        let mut rows = statement.query([row, number])?;
+        if let Some(row) = rows.next()? {
+            found.push(unsealed_event(row, id, ix)?);
         }
     }
-    let after = greenline_policy::consent::EventId(seq(marks.event));
     let room = limit.saturating_sub(found.len());
-    for stored in read::export(connection, row, ix, Some(after), room)? {
-        found.push(Unsealed {
-            id: RecordId {
-                kind: SealKind::Event,
-                seq: stored.id.0,
-            },
-            fields: event_fields(id, &stored)?,
-        });
+    let mut statement = connection.prepare_cached(sql::EXPORT)?;
+    let mut rows = statement.query(params![row, marks.event, count_column(room)])?;
+    while let Some(row) = rows.next()? {
+        found.push(unsealed_event(row, id, ix)?);
     }
-    let mut after = seq(marks.decision);
-    // A page of decisions that were all sealed late tells of none, but not that there are no more.
-    while found.len() < limit {
-        let page = read::decisions_after(connection, row, after, limit - found.len())?;
-        let Some(last) = page.last() else { break };
-        after = last.id.seq;
-        for record in &page {
-            if !is_late(connection, row, seq_column(record.id.seq))? {
-                found.push(sealable(record)?);
-            }
-        }
-    }
+    let room = limit.saturating_sub(found.len());
+    let of = (row, id);
+    let recent = recent.and_then(|recent| recent.unsealed(of, marks.decision, room));
+    found.extend(match recent {
+        Some(recent) => recent?,
+        None => unsealed_decisions(connection, of, marks.decision, room)?,
+    });
     Ok(found)
 }
 
@@ -222,6 +272,7 @@ fn recorded(
     connection: &Connection,
     (row, id, ix): (i64, &str, BusinessIx),
     record: RecordId,
+    form: Form,
 ) -> Result<Recorded> {
     let found = match record.kind {
         SealKind::Event => {
@@ -231,6 +282,12 @@ fn recorded(
                 Some(found) => recorded_event(found, id, ix),
                 None => Ok(Recorded::Gone),
             }
+        }
+        SealKind::Decision if form == Form::Parts => {
+            let mut statement = connection.prepare_cached(sql::RECORD_OF)?;
+            let mut rows = statement.query(params![row, seq_column(record.seq)])?;
+            let found = rows.next()?.map(|row| parts(row, id)).transpose();
+            found.map(|found| found.map_or(Recorded::Gone, |found| Recorded::Fields(found.fields)))
         }
         SealKind::Decision => match read::decision_of(connection, record.seq) {
             Ok(Some(found)) if *found.business == *id => {
@@ -246,18 +303,20 @@ fn recorded(
     }
 }
 
-fn place(connection: &Connection, business: i64, id: RecordId) -> Result<Option<SealedLeaf>> {
+pub(super) fn place(
+    connection: &Connection,
+    business: i64,
+    id: RecordId,
+) -> Result<Option<SealedLeaf>> {
     let number = seq_column(id.seq);
-    if id.kind == SealKind::Decision {
-        let mut statement = connection.prepare_cached(sql::LATE_PLACE)?;
-        let index: Option<Option<i64>> = statement
-            .query_row(params![business, number], |row| row.get(0))
-            .optional()?;
-        match index {
-            Some(Some(index)) => return Ok(leaves(connection, business, seq(index), 1)?.pop()),
-            Some(None) => return Ok(None),
-            None => {}
-        }
+    let mut statement = connection.prepare_cached(sql::LATE_PLACE)?;
+    let index: Option<Option<i64>> = statement
+        .query_row(params![business, number], |row| row.get(0))
+        .optional()?;
+    match index {
+        Some(Some(index)) => return Ok(leaves(connection, business, seq(index), 1)?.pop()),
+        Some(None) => return Ok(None),
+        None => {}
     }
     let mut statement = connection.prepare_cached(match id.kind {
         SealKind::Event => sql::BLOCK_OF_EVENT,
@@ -268,6 +327,13 @@ fn place(connection: &Connection, business: i64, id: RecordId) -> Result<Option<
         Some(row) => Ok(block(row)?.into_iter().find(|leaf| leaf.id == id)),
         None => Ok(None),
     }
+}
+
+/// How many people were erased, and how many sealed decisions were pruned.
+fn counts(connection: &Connection, business: i64) -> Result<(i64, i64)> {
+    let mut statement = connection.prepare_cached(sql::LOG_COUNTS)?;
+    let found = statement.query_row([business], |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(found.optional()?.unwrap_or_default())
 }
 
 /// Records below the marks that are not in the log.
@@ -281,9 +347,10 @@ fn unlogged(connection: &Connection, business: i64) -> Result<u64> {
     let (event, decision) = (marks.event, marks.decision);
     let there = count(sql::COUNT_EVENTS_TO, &[&business, &event])?
         + count(sql::COUNT_DECISIONS_TO, &[&business, &decision])?;
-    let waiting = count(sql::COUNT_LATE_WAITING, &[&business, &decision])?;
-    let ahead = count(sql::COUNT_LATE_AHEAD, &[&business, &decision])?;
-    Ok(seq(there - waiting - (marks.size - ahead)))
+    let waiting = count(sql::COUNT_LATE_WAITING, &[&business, &decision, &event])?;
+    let ahead = count(sql::COUNT_LATE_AHEAD, &[&business, &decision, &event])?;
+    let (_, pruned) = counts(connection, business)?;
+    Ok(seq(there + pruned - waiting - (marks.size - ahead)))
 }
 
 /// Reads with the business's row, id and place.
@@ -304,8 +371,9 @@ impl Store {
         business: BusinessIx,
         limit: usize,
     ) -> Result<Vec<Unsealed>> {
+        let recent = self.recent.clone();
         of_business!(self, business, |connection, of| {
-            unsealed(connection, of, limit.min(LEAVES_MAX))
+            unsealed(connection, of, recent.as_deref(), limit.min(LEAVES_MAX))
         })
     }
 
@@ -359,10 +427,13 @@ impl Store {
     pub(crate) async fn log_records(
         self: &Arc<Self>,
         business: BusinessIx,
-        ids: Vec<RecordId>,
+        records: Vec<(RecordId, Form)>,
     ) -> Result<Vec<Recorded>> {
         of_business!(self, business, |connection, of| {
-            ids.iter().map(|id| recorded(connection, of, *id)).collect()
+            let records = records.iter();
+            records
+                .map(|(id, form)| recorded(connection, of, *id, *form))
+                .collect()
         })
     }
 
@@ -400,6 +471,12 @@ impl Store {
         })
     }
 
+    pub(crate) async fn log_erasures(self: &Arc<Self>, business: BusinessIx) -> Result<u64> {
+        of_business!(self, business, |connection, of| {
+            Ok(seq(counts(connection, of.0)?.0))
+        })
+    }
+
     /// There is one process at a time.
     #[expect(clippy::unused_async, reason = "other stores wait here")]
     pub(crate) async fn log_lease(self: &Arc<Self>, _: BusinessIx, _: i64) -> Result<bool> {
@@ -412,7 +489,8 @@ impl Hand<'_> {
     pub(crate) fn seal(&mut self, seal: &NewSeal) -> Result<bool> {
         let row = self.state.business(seal.business)?.row;
         let mut marks = marks(self.connection, row)?;
-        if marks.size != seq_column(seal.size) {
+        let (erasures, _) = counts(self.connection, row)?;
+        if marks.size != seq_column(seal.size) || erasures != seq_column(seal.erasures) {
             return Ok(false);
         }
         if seal.leaves.len() > LEAVES_MAX {
@@ -422,7 +500,7 @@ impl Hand<'_> {
         let is_sealed = |leaf: &NewLeaf| {
             let number = seq_column(leaf.id.seq);
             match leaf.id.kind {
-                SealKind::Event => number <= marks.event,
+                SealKind::Event => number <= marks.event && !late.contains(&number),
                 SealKind::Decision => number <= marks.decision && !late.contains(&number),
             }
         };
@@ -432,13 +510,19 @@ impl Hand<'_> {
         let mut entries = Vec::with_capacity(seal.leaves.len() * 64);
         let (mut events, mut decisions) = (0_i64, 0_i64);
         for (index, leaf) in (marks.size..).zip(&seal.leaves) {
-            let NewLeaf { id, hash, seed } = leaf;
-            push_entry(&mut entries, *id, *hash, &seed.0);
+            let NewLeaf { id, hash, .. } = leaf;
+            push_entry(&mut entries, *id, *hash, &leaf.salts().to_bytes());
             let number = seq_column(id.seq);
             match id.kind {
                 SealKind::Event => {
                     events += 1;
-                    marks.event = marks.event.max(number);
+                    if late.contains(&number) {
+                        self.connection
+                            .prepare_cached(sql::SEAL_LATE)?
+                            .execute(params![row, number, index])?;
+                    } else {
+                        marks.event = marks.event.max(number);
+                    }
                 }
                 SealKind::Decision => {
                     decisions += 1;
@@ -450,6 +534,16 @@ impl Hand<'_> {
                         marks.decision = marks.decision.max(number);
                     }
                 }
+            }
+        }
+        // What does not read is passed over and waits apart, as what comes late.
+        for skipped in &seal.skipped {
+            let mark = match skipped.kind {
+                SealKind::Event => marks.event,
+                SealKind::Decision => marks.decision,
+            };
+            if seq_column(skipped.seq) <= mark {
+                self.note_late(row, skipped.seq)?;
             }
         }
         self.written += entries.len();
@@ -505,7 +599,8 @@ impl Hand<'_> {
         let Some(leaf) = place(self.connection, of.0, id)? else {
             return Ok(false);
         };
-        let Recorded::Fields(fields) = recorded(self.connection, of, id)? else {
+        let form = Form::of(&leaf.salts);
+        let Recorded::Fields(fields) = recorded(self.connection, of, id, form)? else {
             return Err(LedgerError::unreadable("a record that is to be erased"));
         };
         let forgotten = leaf

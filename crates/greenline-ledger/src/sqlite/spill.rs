@@ -12,10 +12,11 @@ use super::rows::{person_column, seq_column};
 use super::sql;
 use super::write::Hand;
 use crate::codec::{decode_record, encode_record};
+use crate::erasure::without_people;
 use crate::error::LedgerError;
 use crate::flight::Flight;
 use crate::state::State;
-use crate::types::{Admitted, Ask, DecisionId, Spilled, Unrecorded};
+use crate::types::{Admitted, Ask, BusinessIx, DecisionId, Spilled, Unrecorded};
 
 impl Hand<'_> {
     /// Decides about a send without recording it, and lets it take off. `None` when it may not go, or
@@ -89,7 +90,8 @@ impl Hand<'_> {
             if known {
                 continue;
             }
-            self.written += one.record.len() + 64;
+            let record = self.without_erased_people(row, one)?;
+            self.written += record.len() + 64;
             let decision = Row {
                 seq: seq_column(one.id.seq),
                 business: row,
@@ -98,10 +100,29 @@ impl Hand<'_> {
                 at_ms: one.at_ms,
                 verdict: 1,
             };
-            write_late(self.connection, &decision, &one.record)?;
+            write_late(self.connection, &decision, &record)?;
             self.note_late(row, one.id.seq)?;
             self.state.last_seq = self.state.last_seq.max(one.id.seq);
         }
         Ok(())
+    }
+
+    /// The record as it may be kept: whoever was erased since it was made is in it no more.
+    fn without_erased_people(&mut self, row: i64, one: &Spilled) -> Result<Box<str>, LedgerError> {
+        let mut businesses = (0..).zip(&self.state.businesses);
+        let at = businesses.find(|(_, business)| business.row == row);
+        let Some(business) = at.map(|(at, _)| BusinessIx(at)) else {
+            return Ok(one.record.clone());
+        };
+        let replace = |_: Option<u64>, canonical: &Identifier| {
+            let kept = self.state.kept_only(business, canonical).ok().flatten();
+            kept.map(|(kept, _)| kept)
+        };
+        let left = without_people(&one.record, replace)?;
+        if left.is_some() {
+            // What became of it may be told right after, and names no message either.
+            self.state.lately.insert(one.id.seq);
+        }
+        Ok(left.map_or_else(|| one.record.clone(), Into::into))
     }
 }

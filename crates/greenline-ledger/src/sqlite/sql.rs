@@ -81,7 +81,8 @@ pub(super) const PUT_STRAY: &str = "INSERT INTO stray_statuses (message_id, stat
 pub(super) const DELETE_STRAY: &str = "DELETE FROM stray_statuses WHERE message_id = ?1";
 
 pub(super) const PRUNE_STRAYS: &str =
-    "DELETE FROM stray_statuses WHERE at_ms < ?1 RETURNING message_id";
+    "DELETE FROM stray_statuses WHERE message_id IN
+     (SELECT message_id FROM stray_statuses WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2) RETURNING message_id";
 
 // Writing: people.
 
@@ -106,6 +107,13 @@ pub(super) const FIND_DEDUP: &str =
 
 pub(super) const INSERT_DEDUP: &str =
     "INSERT INTO dedup (business_id, key, event_seq) VALUES (?1, ?2, ?3)";
+
+/// Keys that are kept with the events of their person.
+pub(super) const KEYS_OF: &str = "SELECT event_seq, arrival_ms, dedup FROM consent_events
+     WHERE shard = ?1 AND person_id = ?2 AND dedup IS NOT NULL";
+
+pub(super) const RUN_TAKEN: &str =
+    "SELECT 1 FROM identifiers WHERE shard = ?1 AND person_id BETWEEN ?2 AND ?3 LIMIT 1";
 
 pub(super) const NEXT_VERSION: &str =
     "SELECT coalesce(max(version), 0) + 1 FROM consent_events WHERE shard = ?1 AND person_id = ?2";
@@ -173,13 +181,15 @@ pub(super) const RELAY_PARK: &str =
 
 pub(super) const RELAY_REPLAY: &str = "UPDATE relays SET parked = 0, due_ms = ?3, attempts = 0 WHERE business_id = ?1 AND parked = 1 AND app = ?2";
 
-pub(super) const RELAY_REPLAY_ALL: &str =
-    "UPDATE relays SET parked = 0, due_ms = ?2, attempts = 0 WHERE business_id = ?1 AND parked = 1";
+pub(super) const RELAY_REPLAY_ALL: &str = "UPDATE relays SET parked = 0, due_ms = ?2, attempts = 0
+     WHERE business_id = ?1 AND parked = 1 AND lane NOT IN (4, 5)";
 
-pub(super) const EMPTY_INBOX: &str = "UPDATE inbox SET body = NULL, headers = '[]'
-     WHERE received_ms < ?1 AND body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM relays WHERE inbox_seq = inbox.seq)";
+pub(super) const EMPTY_INBOX: &str = "UPDATE inbox SET body = NULL, headers = '[]' WHERE seq IN
+     (SELECT seq FROM inbox i WHERE received_ms < ?1 AND body IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM relays WHERE inbox_seq = i.seq) ORDER BY received_ms LIMIT ?2)";
 
-pub(super) const PRUNE_INBOX: &str = "DELETE FROM inbox WHERE received_ms < ?1 AND body IS NULL";
+pub(super) const PRUNE_INBOX: &str = "DELETE FROM inbox WHERE seq IN
+     (SELECT seq FROM inbox WHERE received_ms < ?1 AND body IS NULL ORDER BY received_ms LIMIT ?2)";
 
 pub(super) const INSERT_REPLY: &str =
     "INSERT OR IGNORE INTO replies (business_id, recipient, number, kind, reply, confirms, message_id, at_ms, state)
@@ -189,10 +199,46 @@ pub(super) const DUE_REPLIES: &str =
     "SELECT reply_id, business_id, recipient, number, reply, confirms, message_id, at_ms
      FROM replies WHERE state = 0 ORDER BY reply_id LIMIT ?1";
 
-pub(super) const MARK_REPLY: &str = "UPDATE replies SET state = 1 WHERE reply_id = ?1";
+pub(super) const HAND_OUT_REPLY: &str = "UPDATE replies SET state = 3 WHERE reply_id = ?1";
+
+/// Nothing is in anybody's hand once the process that had it is gone.
+pub(super) const REPLIES_DUE_AGAIN: &str = "UPDATE replies SET state = 0 WHERE state = 3";
+
+pub(super) const DECIDE_REPLY: &str =
+    "UPDATE replies SET state = 1 WHERE reply_id = ?1 AND state IN (1, 3)";
+
+pub(super) const REPLY_NOT_SENT: &str =
+    "UPDATE replies SET state = 3 WHERE reply_id = ?1 AND state IN (1, 3)";
 
 pub(super) const FINISH_REPLY: &str =
     "UPDATE replies SET state = 2, decision_seq = ?2 WHERE reply_id = ?1";
+
+// Subscriptions and what is told to them.
+
+pub(super) const SUBSCRIPTIONS: &str =
+    "SELECT id, version, active, consents, imports, body FROM subscriptions WHERE business_id = ?1";
+
+pub(super) const SUBSCRIBERS: &str =
+    "SELECT id, active, consents, imports FROM subscriptions WHERE business_id = ?1";
+
+pub(super) const INSERT_SUBSCRIPTION: &str =
+    "INSERT OR IGNORE INTO subscriptions (business_id, id, version, active, consents, imports, body)
+     VALUES (?1, ?2, ?3 + 1, ?4, ?5, ?6, ?7)";
+
+pub(super) const UPDATE_SUBSCRIPTION: &str =
+    "UPDATE subscriptions SET version = version + 1, active = ?4, consents = ?5, imports = ?6, body = ?7
+     WHERE business_id = ?1 AND id = ?2 AND version = ?3";
+
+pub(super) const DELETE_SUBSCRIPTION: &str =
+    "DELETE FROM subscriptions WHERE business_id = ?1 AND id = ?2";
+
+/// Those that a subscription which gets none left waiting for too long.
+pub(super) const DROP_NOTICES: &str = "DELETE FROM relays WHERE (inbox_seq, app) IN
+     (SELECT inbox_seq, app FROM relays WHERE business_id = ?1 AND parked = 1 AND lane IN (4, 5) AND due_ms < ?2 LIMIT ?3)";
+
+pub(super) const NOTICES_AFTER: &str = "SELECT received_ms, seq, lane FROM inbox
+     WHERE (received_ms, seq) > (?2, ?3) AND business_id = ?1 AND lane IN (4, 5) AND body IS NOT NULL
+     ORDER BY received_ms, seq LIMIT ?4";
 
 // Reading: people.
 
@@ -266,15 +312,18 @@ pub(super) const DECISIONS_OF: &str = whole_decision!(
        AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq DESC, seq DESC LIMIT ?3"
 );
 
+/// Of a business, by number: what is sealed of a decision.
+pub(super) const RECORD_OF: &str =
+    "SELECT seq, shard, at_ms, record FROM decisions WHERE seq = ?2 AND business_id = ?1";
+
 pub(super) const RECORD: &str = "SELECT at_ms, record FROM decisions WHERE seq = ?1";
 
 /// For sealing: everything after a number, in order.
-pub(super) const DECISIONS_AFTER: &str = whole_decision!(
-    "decision_ranges r CROSS JOIN",
-    "WHERE r.business_id = ?1 AND first_seq >= coalesce((SELECT max(first_seq) FROM decision_ranges
+pub(super) const DECISIONS_AFTER: &str = "SELECT seq, shard, at_ms, record
+     FROM decision_ranges r CROSS JOIN decisions d
+     WHERE r.business_id = ?1 AND first_seq >= coalesce((SELECT max(first_seq) FROM decision_ranges
          WHERE business_id = ?1 AND first_seq <= ?2), 0)
-       AND d.business_id = ?1 AND seq > ?2 AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq, seq LIMIT ?3"
-);
+       AND d.business_id = ?1 AND seq > ?2 AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq, seq LIMIT ?3";
 
 // The provable log.
 
@@ -330,7 +379,8 @@ pub(super) const INSERT_LOG_HEAD: &str =
 pub(super) const LOG_LATE: &str =
     "SELECT seq FROM log_late WHERE business_id = ?1 AND log_index IS NULL ORDER BY seq";
 
-pub(super) const IS_LOG_LATE: &str = "SELECT 1 FROM log_late WHERE business_id = ?1 AND seq = ?2";
+pub(super) const LOG_LATE_AFTER: &str =
+    "SELECT seq FROM log_late WHERE business_id = ?1 AND seq > ?2";
 
 pub(super) const LATE_PLACE: &str =
     "SELECT log_index FROM log_late WHERE business_id = ?1 AND seq = ?2";
@@ -353,10 +403,10 @@ pub(super) const COUNT_DECISIONS_TO: &str =
      FROM decision_ranges WHERE business_id = ?1 AND first_seq <= ?2";
 
 pub(super) const COUNT_LATE_WAITING: &str = "SELECT count(*) FROM log_late
-     WHERE business_id = ?1 AND log_index IS NULL AND seq <= ?2";
+     WHERE business_id = ?1 AND log_index IS NULL AND seq <= max(?2, ?3)";
 
 pub(super) const COUNT_LATE_AHEAD: &str = "SELECT count(*) FROM log_late
-     WHERE business_id = ?1 AND seq > ?2 AND log_index IS NOT NULL";
+     WHERE business_id = ?1 AND seq > max(?2, ?3) AND log_index IS NOT NULL";
 
 // Reading: pages.
 
@@ -404,7 +454,7 @@ pub(super) const COUNT_NOES: &str = "SELECT count(*) FROM consent_events
      WHERE business_id = ?1 AND kind IN ('refused', 'withdrawn', 'native_stopped') AND arrival_ms >= ?2";
 
 pub(super) const COUNT_RELAYS: &str =
-    "SELECT count(*) FROM relays WHERE business_id = ?1 AND parked = ?2";
+    "SELECT count(*) FROM relays WHERE business_id = ?1 AND parked = ?2 AND lane NOT IN (4, 5)";
 
 pub(super) const RELAYS_DUE: &str =
     "SELECT inbox_seq, app, relays.business_id, body, headers, attempts, received_ms
@@ -458,11 +508,15 @@ pub(super) const ALL_LINKED: &str = "SELECT other_id FROM links WHERE shard = ?1
 pub(super) const DECISIONS_FROM: &str =
     "SELECT seq, record FROM decisions WHERE seq > ?1 AND business_id = ?2 ORDER BY seq";
 
-pub(super) const INBOX_FROM: &str = "SELECT seq, body FROM inbox WHERE seq > ?1 AND business_id = ?2 AND body IS NOT NULL ORDER BY seq";
+pub(super) const INBOX_FROM: &str = "SELECT seq, body, received_ms, lane FROM inbox
+     WHERE seq > ?1 AND business_id = ?2 AND body IS NOT NULL ORDER BY seq";
 
-pub(super) const REPLIES_FROM: &str = "SELECT reply_id, recipient FROM replies WHERE reply_id > ?1 AND business_id = ?2 ORDER BY reply_id";
+pub(super) const REPLIES_FROM: &str =
+    "SELECT reply_id, recipient, number, reply, at_ms, state, decision_seq FROM replies
+     WHERE reply_id > ?1 AND business_id = ?2 ORDER BY reply_id";
 
-pub(super) const TIMELINE_FROM: &str = "SELECT seq, subject_id || ' ' || body FROM timeline WHERE seq > ?1 AND business_id = ?2 ORDER BY seq";
+pub(super) const TIMELINE_FROM: &str = "SELECT seq, subject_id || ' ' || body, subject, subject_id, origin, event, at_ms, body FROM timeline
+     WHERE seq > ?1 AND business_id = ?2 ORDER BY seq";
 
 pub(super) const SET_RECORD: &str = "UPDATE decisions SET record = ?2 WHERE seq = ?1";
 
@@ -486,7 +540,9 @@ pub(super) const ERASE_LEFT: &str = "UPDATE OR REPLACE links SET left_kind = ?4,
 
 pub(super) const DELETE_WINDOWS: &str = "DELETE FROM windows WHERE shard = ?1 AND person_id = ?2";
 
-pub(super) const DELETE_PARKED: &str = "DELETE FROM relays WHERE inbox_seq = ?1 AND parked = 1";
+/// What subscribers were still to be told of somebody goes too.
+pub(super) const DELETE_PARKED: &str =
+    "DELETE FROM relays WHERE inbox_seq = ?1 AND (parked = 1 OR lane IN (4, 5))";
 
 pub(super) const ERASE_DELIVERY: &str = "UPDATE inbox SET body = NULL, headers = '[]'
      WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM relays WHERE inbox_seq = inbox.seq)";
@@ -496,6 +552,62 @@ pub(super) const ERASE_DELIVERY_LATER: &str = "UPDATE inbox SET received_ms = 0 
 pub(super) const DELETE_REPLY: &str = "DELETE FROM replies WHERE reply_id = ?1";
 
 pub(super) const DELETE_TIMELINE: &str = "DELETE FROM timeline WHERE seq = ?1";
+
+pub(super) const COUNT_ERASURE: &str =
+    "INSERT INTO log_counts (business_id, erasures, pruned) VALUES (?1, 1, 0)
+     ON CONFLICT (business_id) DO UPDATE SET erasures = erasures + 1";
+
+pub(super) const LOG_COUNTS: &str =
+    "SELECT erasures, pruned FROM log_counts WHERE business_id = ?1";
+
+pub(super) const KEPT_BY_KEY: &str =
+    "SELECT 1 FROM businesses b WHERE EXISTS (SELECT 1 FROM identifiers i
+     WHERE i.business_id = b.business_id AND i.kind = 2 AND i.value >= ?1 AND i.value < ?2)";
+
+// Access.
+
+pub(super) const CALLS_OF: &str = "SELECT number, call_at_ms, call_until_ms FROM windows
+     WHERE shard = ?1 AND person_id = ?2 AND call_at_ms IS NOT NULL ORDER BY number";
+
+pub(super) const LINKS_REVOKED: &str =
+    "SELECT generation, revoked_ms FROM person_links WHERE shard = ?1 AND person_id = ?2";
+
+// Retention.
+
+pub(super) const OLD_DECISIONS: &str = "SELECT seq FROM decision_ranges r CROSS JOIN decisions d
+     WHERE r.business_id = ?1 AND first_seq < ?2 AND d.business_id = ?1 AND seq < ?2
+       AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq, seq LIMIT ?3";
+
+pub(super) const OLD_REPLIES: &str =
+    "SELECT reply_id, at_ms, state = 2 FROM replies WHERE business_id = ?1 ORDER BY reply_id";
+
+pub(super) const OLD_TIMELINE: &str =
+    "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 ORDER BY seq";
+
+pub(super) const VERDICT: &str =
+    "SELECT verdict FROM decisions WHERE seq = ?1 AND business_id = ?2";
+
+pub(super) const DELETE_DECISION: &str = "DELETE FROM decisions WHERE seq = ?1";
+
+pub(super) const DELETE_SEND: &str = "DELETE FROM sends WHERE decision_seq = ?1";
+
+pub(super) const DELETE_EMPTY_RANGE: &str = "DELETE FROM decision_ranges
+     WHERE business_id = ?1 AND first_seq = ?2 AND allowed + others = 0";
+
+pub(super) const COUNT_PRUNED: &str =
+    "INSERT INTO log_counts (business_id, erasures, pruned) VALUES (?1, 0, ?2)
+     ON CONFLICT (business_id) DO UPDATE SET pruned = pruned + excluded.pruned";
+
+pub(super) const FIRST_MESSAGE_RUN: &str = "SELECT min(run) FROM message_runs";
+
+pub(super) const YOUNG_IN_RUN: &str =
+    "SELECT 1 FROM message_runs WHERE run = ?1 AND decision_seq >= ?2 LIMIT 1";
+
+pub(super) const IDS_IN_RUN: &str =
+    "SELECT hash, decision_seq FROM message_runs WHERE run = ?1 ORDER BY hash LIMIT ?2";
+
+pub(super) const DELETE_IN_RUN: &str =
+    "DELETE FROM message_runs WHERE run = ?1 AND hash = ?2 AND decision_seq = ?3";
 
 // Verification.
 

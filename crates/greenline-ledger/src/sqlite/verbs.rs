@@ -20,7 +20,7 @@ use crate::types::{
 type Result<T> = std::result::Result<T, LedgerError>;
 
 /// Runs a blocking read where it blocks nobody.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     store: &Arc<Store>,
     read: impl FnOnce(&Store) -> Result<T> + Send + 'static,
 ) -> Result<T> {

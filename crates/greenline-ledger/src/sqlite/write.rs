@@ -12,6 +12,8 @@ use rusqlite::Connection;
 
 use super::checkpoint::Bell;
 use super::pending::Pending;
+use super::recent::Recent;
+use super::rows::seq_column;
 use super::{connect, messages};
 use crate::DecideFn;
 use crate::error::LedgerError;
@@ -35,6 +37,7 @@ pub(crate) struct Writer {
     ids: Ids,
     record: Vec<u8>,
     pending: Pending,
+    recent: Arc<Recent>,
     bell: Option<Bell>,
 }
 
@@ -68,7 +71,9 @@ impl Writer {
         decide: DecideFn,
         bell: Option<Bell>,
     ) -> Self {
+        let recent = Arc::new(Recent::after(seq_column(state.last_seq)));
         Self {
+            recent,
             connection,
             state,
             decide,
@@ -77,6 +82,11 @@ impl Writer {
             pending: Pending::default(),
             bell,
         }
+    }
+
+    /// What it wrote of late.
+    pub(super) fn recent(&self) -> Arc<Recent> {
+        Arc::clone(&self.recent)
     }
 
     /// Starts the thread. It ends when the queue is closed and empty.
@@ -101,6 +111,12 @@ impl Writer {
     }
 
     fn serve(&mut self, batch: &mut Batch, queue: &Queue) {
+        if batch.jobs.iter().any(|job| job.request.is_rehearsal()) {
+            self.rehearse(batch);
+            if batch.jobs.is_empty() && batch.settles.is_empty() {
+                return;
+            }
+        }
         let jobs: Vec<&Request> = batch.jobs.iter().map(|job| &job.request).collect();
         let answers = match self.commit(&batch.settles, &jobs) {
             Ok(answers) => {
@@ -122,6 +138,40 @@ impl Writer {
         };
         let callers = batch.jobs.drain(..).map(|job| job.caller);
         answer_all(callers.zip(answers));
+        if let Some(bell) = &self.bell {
+            bell.move_rest(&self.connection);
+        }
+    }
+
+    /// Does what is only to be tried, each in a transaction of its own that is taken back, and takes it out of the
+    /// batch.
+    fn rehearse(&mut self, batch: &mut Batch) {
+        let (tries, others) = std::mem::take(&mut batch.jobs)
+            .into_iter()
+            .partition(|job| job.request.is_rehearsal());
+        batch.jobs = others;
+        let tries: Vec<crate::request::Job> = tries;
+        let answers: Vec<_> = tries.iter().map(|job| self.tried(&job.request)).collect();
+        answer_all(tries.into_iter().map(|job| job.caller).zip(answers));
+    }
+
+    fn tried(&mut self, request: &Request) -> Result<Answer, LedgerError> {
+        self.state.begin();
+        let begun = self
+            .connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut begin| begin.execute([]));
+        let done = match begun {
+            Ok(_) => self.batch(&[], &[request], true),
+            Err(error) => Err(error.into()),
+        };
+        self.state.undo();
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        done?
+            .pop()
+            .unwrap_or(Err(LedgerError::Bug("a request without an answer")))
     }
 
     /// The store takes nothing: only what needs nothing of it is answered.
@@ -169,6 +219,10 @@ impl Writer {
         jobs: &[&Request],
     ) -> Result<Vec<Result<Answer, LedgerError>>, LedgerError> {
         let writes = !settles.is_empty() || jobs.iter().any(|job| job.writes());
+        let rewrites = jobs.iter().any(|job| job.rewrites());
+        if rewrites {
+            self.recent.close();
+        }
         self.state.begin();
         let done = if writes {
             self.transaction(settles, jobs)
@@ -178,6 +232,14 @@ impl Writer {
         match &done {
             Ok(_) => messages::committed(&mut self.state.messages),
             Err(_) => self.state.undo(),
+        }
+        if rewrites || (writes && done.is_err()) {
+            // After a failure too: whatever the store holds of it is to be read from there.
+            self.recent.close();
+            self.recent.start_over(seq_column(self.state.last_seq));
+        } else if writes {
+            let (records, rows) = self.pending.take();
+            self.recent.push(records, rows);
         }
         done
     }
@@ -265,6 +327,7 @@ impl Hand<'_> {
                     .collect::<Result<_, _>>()
                     .map(Answer::AppendedAll)
             }
+            Request::Import(piece) => self.import(piece).map(Answer::Imported),
             Request::Ingest(delivery) => self.ingest(delivery).map(Answer::Ingested),
             Request::Learn(_, effects) if effects.is_empty() => {
                 connect::touch(self.connection).map(|()| Answer::Done)
@@ -280,6 +343,7 @@ impl Hand<'_> {
             Request::Erase(erase) => self
                 .erase(erase)
                 .map(|erased| Answer::Erased(Box::new(erased))),
+            Request::Prune(prune) => self.prune(prune).map(Answer::Count),
             Request::Seal(seal) => self.seal(seal).map(Answer::Sealed),
             Request::ForgetSalts(business, id, names) => {
                 self.forget_salts(*business, *id, names).map(Answer::Sealed)
@@ -287,14 +351,20 @@ impl Hand<'_> {
             Request::RevokeLinks(business, identifier, at_ms) => self
                 .revoke_links(*business, identifier, *at_ms)
                 .map(Answer::Count),
-            Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
-            Request::ReplyDone(id, decision) => {
-                self.reply_done(*id, *decision).map(|()| Answer::Done)
+            Request::PutSubscription(one) => self.put_subscription(one).map(Answer::Sealed),
+            Request::RemoveSubscription(business, id) => {
+                self.remove_subscription(*business, id).map(Answer::Sealed)
             }
+            Request::ReplayNotices(replay) => self.replay_notices(replay).map(Answer::Replayed),
+            Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
+            Request::ReplyDone(claim, end) => self.reply_done(*claim, *end).map(|()| Answer::Done),
         };
         match request {
             // Some of it may be written already: all of it is taken back.
-            Request::Ingest(_) | Request::Learn(..) | Request::RecordSpilled(_) => done.map(Ok),
+            Request::Ingest(_)
+            | Request::Import(_)
+            | Request::Learn(..)
+            | Request::RecordSpilled(_) => done.map(Ok),
             _ => apart(done),
         }
     }

@@ -39,7 +39,7 @@ impl State {
             let flights = &mut self.groups[slot as usize].flights;
             flights.retain(|watch| !watch.is_over());
             if flights.is_empty() {
-                *flights = Vec::new();
+                flights.shrink_to_fit();
             }
         }
     }

@@ -107,7 +107,7 @@ pub(crate) struct Group {
     /// By number.
     pub(crate) windows: SmallVec<[Window; 1]>,
     /// Sends under way.
-    pub(crate) flights: Vec<Watch>,
+    pub(crate) flights: SmallVec<[Watch; 1]>,
     /// The batch that saved this group to the journal.
     pub(crate) saved_in: u32,
 }
@@ -121,7 +121,7 @@ impl Group {
             members: smallvec![person],
             heads: [None, None],
             windows: SmallVec::new(),
-            flights: Vec::new(),
+            flights: SmallVec::new(),
             saved_in: 0,
         }
     }

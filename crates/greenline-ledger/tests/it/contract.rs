@@ -6,6 +6,9 @@
 pub(crate) mod avenue;
 pub(crate) mod deliveries;
 pub(crate) mod erasure;
+pub(crate) mod import;
+pub(crate) mod keeping;
+pub(crate) mod notices;
 pub(crate) mod people;
 pub(crate) mod preference;
 pub(crate) mod refusals;
@@ -85,15 +88,42 @@ macro_rules! over {
         );
         crate::contract::tests!(
             $store,
+            keeping {
+                everything_held_about_a_person_is_found_and_nothing_of_others,
+                a_first_contact_that_was_refused_is_held_once_they_are_known,
+                a_seal_made_before_an_erasure_is_not_taken_after_it,
+                a_send_under_way_names_no_message_of_someone_erased,
+                a_decision_read_in_after_an_erasure_is_about_nobody,
+                an_erasure_that_was_broken_off_is_carried_to_its_end,
+                a_key_that_an_erasure_needs_is_known_as_such,
+                old_decisions_go_once_they_are_sealed_and_the_log_stays_whole,
+                nothing_of_the_last_day_is_pruned_whatever_is_asked,
+                old_replies_and_timeline_entries_go_and_what_is_owed_stays,
+            }
+        );
+        crate::contract::tests!(
+            $store,
             deliveries {
                 the_same_bytes_change_nothing_but_wait_for_the_same_sends,
                 a_reply_is_handed_out_once_whatever_happens,
+                a_reply_is_decided_about_only_in_the_hand_it_is_in,
                 a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken,
                 older_news_never_overwrites_newer,
                 the_timeline_is_paged_and_narrowed,
                 an_old_message_opens_no_window,
                 what_was_handed_out_comes_back_if_nobody_says_how_it_ended,
                 a_free_entry_point_lasts_as_long_as_the_longest,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            notices {
+                an_event_is_told_to_each_subscription_that_takes_it,
+                what_changes_without_an_event_is_told_too,
+                a_subscription_is_written_only_over_the_version_that_was_read,
+                notices_are_replayed_from_a_moment_a_page_at_a_time,
+                what_waits_for_nobody_is_dropped_when_its_days_are_over,
+                an_erasure_names_nobody_and_takes_back_what_was_not_told,
             }
         );
         crate::contract::tests!(
@@ -107,12 +137,26 @@ macro_rules! over {
             $store,
             seal {
                 every_record_is_sealed_once_and_stays,
+                what_is_to_be_sealed_is_the_same_after_a_restart,
                 each_business_has_a_log_of_its_own,
                 a_seal_for_another_size_is_not_taken,
                 sealers_at_once_lose_nothing_and_seal_nothing_twice,
                 proofs_come_from_what_is_kept_of_a_long_log,
                 forgotten_salts_leave_the_leaf_as_it_was,
                 a_decision_that_comes_late_is_sealed_too,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            import {
+                a_row_says_what_became_of_it_and_the_same_again_changes_nothing,
+                a_piece_done_twice_by_one_import_answers_the_same,
+                a_rehearsal_answers_as_the_import_does_and_leaves_nothing,
+                a_rehearsal_knows_earlier_rows_that_bear_on_its_people,
+                an_undated_no_is_said_anew_once_it_was_lifted,
+                what_is_undone_can_be_imported_again,
+                an_imported_no_waits_for_sends_under_way,
+                many_rows_of_new_people_are_one_piece,
             }
         );
         crate::contract::tests!(

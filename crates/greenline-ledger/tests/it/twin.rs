@@ -2,14 +2,20 @@
 //! and the other one must say the same, at each step, opened again, and when it verifies itself.
 
 mod histories;
+mod never;
 
 use greenline_ledger::flight::{Flight, Watch};
+use greenline_ledger::import::{ImportPiece, ROW_KEY, RowOutcome, undo_key};
+use greenline_ledger::notice::Notice;
+use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
     Appended, DecisionId, DecisionRecord, Delivery, Effect, Lane, Mode, NewEvent, Outcome,
-    PersonId, PersonShard, RelayDone, RelayResult,
+    PersonId, PersonShard, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
+use greenline_policy::consent::{EventKind, Standing, Strength};
 use greenline_policy::identity::Identifier;
+use greenline_policy::scope::Scope;
 use proptest::prelude::*;
 use smallvec::smallvec;
 
@@ -20,6 +26,10 @@ use histories::{NAMES, history};
 #[derive(Clone, Debug)]
 enum Step {
     Append(NewEvent),
+    /// A piece of an import, tried first.
+    Import(ImportPiece),
+    /// Some of what imports brought is taken back.
+    Undo(usize),
     Learn(Vec<Effect>),
     Deliver(Delivery),
     Send {
@@ -90,6 +100,17 @@ impl Side {
                 let answer = answer.map(|appended| self.appended(appended));
                 format!("{answer:?}")
             }
+            Step::Import(piece) => {
+                let rehearsal = ImportPiece {
+                    rehearsal: true,
+                    ..piece.clone()
+                };
+                let tried = self.imported(rehearsal).await;
+                let done = self.imported(piece).await;
+                assert_eq!(tried.0, done.0, "a rehearsal that says something else");
+                format!("{tried:?} {done:?}")
+            }
+            Step::Undo(at) => self.undo(at, now_ms).await,
             Step::Learn(effects) => format!("{:?}", said(self.ledger.learn(ACME, effects).await)),
             Step::Deliver(delivery) => {
                 let answer = said(self.ledger.ingest(delivery).await);
@@ -135,12 +156,72 @@ impl Side {
             Step::Replies => {
                 let mut due = self.ledger.replies_due(2).await.unwrap();
                 for reply in &mut due {
-                    self.ledger.reply_done(reply.id, None).await.unwrap();
-                    reply.id = 0;
+                    let over = ReplyEnd::Over(None);
+                    self.ledger.reply_done(reply.claim, over).await.unwrap();
+                    reply.claim = ReplyClaim { id: 0, hand: 0 };
                 }
                 format!("{due:?}")
             }
         }
+    }
+
+    /// What became of each row, and by what the people were known.
+    async fn imported(&mut self, piece: ImportPiece) -> (Vec<RowOutcome>, Vec<Vec<Identifier>>) {
+        let is_for_good = !piece.rehearsal;
+        let done = self.ledger.import(piece).await.unwrap();
+        let said = done
+            .iter()
+            .map(|row| (row.outcome, row.known_by.clone()))
+            .unzip();
+        if is_for_good {
+            let flights = done.into_iter().flat_map(|row| row.flights);
+            self.stops.push(flights.collect());
+        }
+        said
+    }
+
+    /// Takes one of the imported yeses back: no scope that was refused is anything else afterwards.
+    async fn undo(&self, at: usize, now_ms: i64) -> String {
+        let export = self.ledger.export(ACME, None, 1_000).await.unwrap();
+        let by_file = export.into_iter().filter(|stored| {
+            let key = stored.event.dedup.as_deref().unwrap_or_default();
+            key.starts_with(ROW_KEY) && stored.event.kind == EventKind::Granted
+        });
+        let by_file: Vec<_> = by_file.collect();
+        let Some(stored) = by_file.get(at % by_file.len().max(1)) else {
+            return String::new();
+        };
+        let refused = self.refused().await;
+        let back = NewEvent {
+            kind: EventKind::Expired,
+            strength: Strength::Imported,
+            arrival_ms: now_ms,
+            dedup: Some(undo_key(stored.id)),
+            ..stored.event.clone()
+        };
+        let answer = said(self.ledger.append(back).await).map(|done| done.repeated);
+        let still = self.refused().await;
+        assert!(
+            refused.iter().all(|one| still.contains(one)),
+            "a no is gone"
+        );
+        format!("{answer:?}")
+    }
+
+    /// Everyone's scopes in which a no is in force.
+    async fn refused(&self) -> Vec<(&'static str, Scope)> {
+        let mut refused = Vec::new();
+        for name in NAMES {
+            let Some(view) = self.ledger.person(ACME, &id(name)).await.unwrap() else {
+                continue;
+            };
+            for scope in ["all", "marketing", "utility", "marketing.offers", "calls"].map(scope) {
+                if matches!(view.head.standing(&scope), Standing::Refused { .. }) {
+                    refused.push((name, scope));
+                }
+            }
+        }
+        refused
     }
 
     async fn relay(&self, lane: Lane, result: RelayResult, now_ms: i64) -> String {
@@ -156,7 +237,7 @@ impl Side {
         });
         self.ledger.relay_done(done.collect()).await.unwrap();
         let relays = due.iter().map(|relay| {
-            let text = String::from_utf8_lossy(&relay.body);
+            let text = told(&relay.body);
             format!("{text} {} {}", relay.app, relay.attempts)
         });
         format!("{:?}", relays.collect::<Vec<_>>())
@@ -231,8 +312,25 @@ impl Side {
             for text in texts.iter_mut().filter(|text| text.contains(&name)) {
                 *text = text.replace(&name, &format!("EventId(no. {rank})"));
             }
+            // What undoes an event is named after it.
+            let undone = format!("{}\"", undo_key(stored.id));
+            for text in texts.iter_mut().filter(|text| text.contains(&undone)) {
+                *text = text.replace(&undone, &format!("undo: no. {rank}\""));
+            }
         }
         texts
+    }
+}
+
+/// A body in words that both stores would use.
+fn told(body: &[u8]) -> String {
+    match Notice::decode(body) {
+        Ok(Notice::Consent(mut changed)) => {
+            // Two stores name people and events differently.
+            changed.people.fill(PersonId(1));
+            format!("{changed:?}")
+        }
+        _ => String::from_utf8_lossy(body).into_owned(),
     }
 }
 
@@ -259,6 +357,18 @@ async fn live_through(store: Store, steps: Vec<Step>) {
     let mut side = Side::of(place.open().await);
     for either in [&twin, &side] {
         either.ledger.learn(ACME, listed(NOON)).await.unwrap();
+        let subscribed = either.ledger.put_subscription(Subscription {
+            business: ACME,
+            id: "sub_crm".into(),
+            version: 0,
+            takes: Takes {
+                active: true,
+                consents: true,
+                imports: true,
+            },
+            body: "{}".into(),
+        });
+        assert!(subscribed.await.unwrap());
     }
     let last_ms = moment(steps.len());
     for (n, step) in steps.into_iter().enumerate() {

@@ -203,3 +203,35 @@ fn names_and_bits_read_back() {
         }
     }
 }
+
+#[test]
+fn before_the_first_day_nothing_is_tried_and_nothing_is_broken() {
+    let fresh = Known {
+        has_number: true,
+        ..Known::default()
+    };
+    assert!(fresh.is_untried());
+    let with = |track: Track| {
+        let mut known = fresh.clone();
+        known.tracks[0] = track;
+        known.is_untried()
+    };
+    assert!(with(proved(NOW)), "a probe alone is no beginning");
+    assert!(!with(Track {
+        used_ms: Some(NOW),
+        ..Track::default()
+    }));
+    assert!(!with(Track {
+        failed_ms: Some(NOW),
+        ..Track::default()
+    }));
+    assert!(with(Track {
+        failed_ms: Some(NOW - 1),
+        ..proved(NOW)
+    }));
+    let written = Known {
+        inbound_ms: Some(NOW),
+        ..fresh
+    };
+    assert!(!written.is_untried());
+}

@@ -416,3 +416,42 @@ fn evidence_decides_how_strong_a_yes_is() {
         );
     }
 }
+
+#[test]
+fn an_undone_import_leaves_what_stood_before() {
+    // The second yes came by file and is taken back: the first one covers again.
+    check(
+        "1 granted marketing\n5 granted marketing imported\n5 expired marketing imported",
+        &[("marketing", "covered")],
+    );
+    check(
+        "5 granted marketing imported\n5 expired marketing imported",
+        &[("marketing", "unknown")],
+    );
+    check(
+        "5 granted marketing claimed\n5 expired marketing imported",
+        &[("marketing", "unknown")],
+    );
+    // What the person gave, a no, and a yes of another moment or scope stay.
+    check(
+        "5 granted marketing\n5 expired marketing imported",
+        &[("marketing", "covered")],
+    );
+    check(
+        "4 granted marketing imported\n5 expired marketing imported",
+        &[("marketing", "covered")],
+    );
+    check(
+        "5 granted all imported\n5 expired marketing imported",
+        &[("marketing", "covered")],
+    );
+    check(
+        "5 withdrawn marketing\n5 expired marketing imported",
+        &[("marketing", "refused")],
+    );
+    // The same file again, after it was undone.
+    check(
+        "5 granted marketing imported\n5 expired marketing imported\n5 granted marketing imported",
+        &[("marketing", "covered")],
+    );
+}

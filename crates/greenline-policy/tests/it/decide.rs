@@ -159,6 +159,16 @@ fn templates_need_cover() {
         ..Case::default()
     }
     .allowed_by(Rule::CoveredByImport);
+    let vouched = Standing::Covered {
+        event: EventId(1),
+        at_ms: 0,
+        strength: Strength::Vouched,
+    };
+    Case {
+        head: standing(Category::Marketing, vouched),
+        ..Case::default()
+    }
+    .allowed_by(Rule::CoveredByVouching);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod avenue;
 mod consent;
 mod decide;
 mod identity;
+mod lasting;
 mod spec;
 mod stop;
 mod twin;

@@ -58,11 +58,15 @@ pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told
     for event in events {
         match event.kind {
             EventKind::Refused | EventKind::Withdrawn => noes.push(event),
+            EventKind::Expired if is_undo(event) => {}
             EventKind::Expired => yeses.retain(|yes| !above(&event.scope, &yes.scope)),
             EventKind::Granted => {
                 let side = side(event);
                 let someone_else = side.carried_at_ms.is_some_and(|moved| event.at_ms > moved);
-                if event.spelling != spelling || event.strength == Strength::Claimed || someone_else
+                if event.spelling != spelling
+                    || event.strength == Strength::Claimed
+                    || someone_else
+                    || undone(history, event)
                 {
                     continue;
                 }
@@ -82,6 +86,25 @@ pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told
     } else {
         Told::Nothing
     }
+}
+
+/// An undone import says so with an expiry of its own kind.
+fn is_undo(event: &Event) -> bool {
+    event.kind == EventKind::Expired && event.strength == Strength::Imported
+}
+
+/// Came by an import that was undone afterwards.
+fn undone(history: &History, yes: &Event) -> bool {
+    let mut later = history
+        .events
+        .iter()
+        .filter(|event| is_undo(event) && event.version > yes.version);
+    let by_file = yes.strength == Strength::Imported || yes.strength == Strength::Claimed;
+    by_file
+        && later.any(|undo| {
+            (&undo.scope, undo.at_ms, undo.side, undo.spelling)
+                == (&yes.scope, yes.at_ms, yes.side, yes.spelling)
+        })
 }
 
 fn lifts(history: &History, yes: &Event, no: &Event, spelling: Spelling) -> bool {
@@ -108,6 +131,7 @@ fn confirmed(history: &History, yes: &Event, spelling: Spelling) -> bool {
     };
     history.events.iter().any(|event| {
         event.kind == EventKind::Reconfirmed
+            && !undone(history, event)
             && event.scope == yes.scope
             && event.at_ms > moved
             && side(event.side).carried_at_ms.is_none()
@@ -137,6 +161,21 @@ fn is_shut_in(template: &TemplateFacts, rules: &Rules) -> bool {
         shut |= concerned && rules.only_notifications.holds(category);
     }
     template.is_ask && shut
+}
+
+/// A yes, given or renewed not too many days ago.
+fn covers_still(person: &PersonFacts<'_>, scope: &Scope, rules: &Rules, now_ms: i64) -> bool {
+    use greenline_policy::consent::Standing;
+    let Standing::Covered { at_ms, .. } = person.head.standing(scope) else {
+        return false;
+    };
+    for (category, days) in Category::ALL.into_iter().zip(rules.yes_lasts.days()) {
+        let concerned = above(&Scope::Category(category), scope);
+        if concerned && days > 0 && now_ms - at_ms >= i64::from(days) * 86_400_000 {
+            return false;
+        }
+    }
+    true
 }
 
 fn in_window(person: &PersonFacts<'_>, now_ms: i64) -> bool {
@@ -190,11 +229,8 @@ fn person_allows(
         Intent::FreeForm => in_window(person, now_ms) && !silent_since_stop(person),
         Intent::Confirmation => in_window(person, now_ms),
         Intent::Call => {
-            let agreed = matches!(
-                person.head.standing(&Scope::Category(Category::Calls)),
-                Standing::Covered { .. }
-            );
-            agreed
+            let calls = Scope::Category(Category::Calls);
+            covers_still(person, &calls, rules, now_ms)
                 && person
                     .call_permission_until_ms
                     .is_some_and(|until| until > now_ms)
@@ -211,7 +247,7 @@ fn person_allows(
             }
             let native =
                 template.category == Category::Marketing && person.head.native_stop.is_some();
-            matches!(standing, Standing::Covered { .. }) && !native
+            covers_still(person, &scope, rules, now_ms) && !native
         }
     }
 }

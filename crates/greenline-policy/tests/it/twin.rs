@@ -1,5 +1,7 @@
 //! The core against its twin, over generated histories and facts.
 
+mod never;
+
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{
     Event, EventId, EventKind, History, Side, Standing, Strength, fold,
@@ -9,6 +11,7 @@ use greenline_policy::decide::{
     WINDOW_MS, decide,
 };
 use greenline_policy::identity::Spelling;
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use greenline_policy::scope::{Category, Scope};
 use proptest::prelude::*;
@@ -33,7 +36,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(EventKind::NativeStopped),
         1 => Just(EventKind::NativeResumed),
     ];
-    let strengths = prop_oneof![3 => Just(Strength::Evidenced), 1 => Just(Strength::Imported), 1 => Just(Strength::Claimed)];
+    let strengths = prop_oneof![3 => Just(Strength::Evidenced), 1 => Just(Strength::Imported), 1 => Just(Strength::Vouched), 1 => Just(Strength::Claimed)];
     let spelling = prop_oneof![4 => Just(Spelling::Mobile), 1 => Just(Spelling::MaybeLandline)];
     (
         kinds,
@@ -96,6 +99,26 @@ fn any_history() -> impl Strategy<Value = History> {
             sides.extend(more);
             History { events, sides }
         })
+}
+
+/// The same, after some of its yeses were taken back by undoing an import.
+fn undoing(mut history: History, which: &[bool]) -> History {
+    let back = |event: &Event| Event {
+        kind: EventKind::Expired,
+        strength: Strength::Imported,
+        in_thread: false,
+        ..event.clone()
+    };
+    let undone: Vec<Event> = history
+        .events
+        .iter()
+        .zip(which)
+        .filter(|(event, back)| **back && event.kind == EventKind::Granted)
+        .map(|(event, _)| back(event))
+        .collect();
+    history.events.extend(undone);
+    number_in_order(&mut history.events);
+    history
 }
 
 fn without_renewals(mut history: History) -> History {
@@ -225,12 +248,15 @@ proptest! {
     }
 
     #[test]
-    fn imports_and_claims_never_reopen(history in any_history(), scope in prop::sample::select(scopes()), claimed in any::<bool>()) {
+    fn imports_vouching_and_claims_never_reopen(
+        history in any_history(), scope in prop::sample::select(scopes()),
+        strength in prop::sample::select(vec![Strength::Claimed, Strength::Imported, Strength::Vouched]),
+    ) {
         let before = fold(&history, Spelling::Mobile);
         let mut more = history;
         more.events.push(Event {
             id: EventId(99), version: 99, kind: EventKind::Granted, scope, at_ms: 1_000,
-            strength: if claimed { Strength::Claimed } else { Strength::Imported },
+            strength,
             in_thread: false, side: 0, spelling: Spelling::Mobile,
         });
         let after = fold(&more, Spelling::Mobile);
@@ -239,6 +265,51 @@ proptest! {
             if matches!(before.standing(&scope), Standing::Refused { .. }) {
                 prop_assert_eq!(before.standing(&scope), after.standing(&scope));
             }
+        }
+    }
+
+    #[test]
+    fn undoing_an_import_never_reopens_and_leaves_what_stood_before(
+        history in any_history(), which in prop::collection::vec(any::<bool>(), 12),
+    ) {
+        let is_by_file = |event: &Event| matches!(event.strength, Strength::Imported | Strength::Claimed);
+        let undone = undoing(history.clone(), &which);
+        let (before, after) = (fold(&history, Spelling::Mobile), fold(&undone, Spelling::Mobile));
+        prop_assert_eq!(before.native_stop, after.native_stop);
+        prop_assert_eq!(before.freeform_closed, after.freeform_closed);
+        // As if what was taken back had never come.
+        let mut without = history.clone();
+        let back: Vec<bool> = history.events.iter().zip(&which).map(|(event, back)| {
+            // One marker takes back every imported yes of that scope, moment and identifier.
+            event.kind == EventKind::Granted && is_by_file(event) && history.events.iter().zip(&which).any(|(other, chosen)| {
+                *chosen && other.kind == EventKind::Granted
+                    && (&other.scope, other.at_ms, other.side, other.spelling) == (&event.scope, event.at_ms, event.side, event.spelling)
+            }) || (event.kind == EventKind::Granted && is_by_file(event) && *back)
+        }).collect();
+        let renewals_stay = history.events.iter().all(|event| event.kind != EventKind::Reconfirmed || !is_by_file(event));
+        let mut at = 0;
+        without.events.retain(|_| { at += 1; !back[at - 1] });
+        for scope in scopes() {
+            if matches!(before.standing(&scope), Standing::Refused { .. }) {
+                prop_assert!(matches!(after.standing(&scope), Standing::Refused { .. }), "{}", scope);
+            }
+            if renewals_stay {
+                prop_assert_eq!(after.standing(&scope), fold(&without, Spelling::Mobile).standing(&scope));
+            }
+        }
+    }
+
+    #[test]
+    fn the_twin_agrees_about_undone_imports(history in any_history(), which in prop::collection::vec(any::<bool>(), 12)) {
+        let history = undoing(without_renewals(history), &which);
+        let head = fold(&history, Spelling::Mobile);
+        for scope in scopes() {
+            let told = match head.standing(&scope) {
+                Standing::Refused { .. } => Told::No,
+                Standing::Covered { .. } => Told::Yes,
+                _ => Told::Nothing,
+            };
+            prop_assert_eq!(told, tell(&history, &scope, Spelling::Mobile), "{}", scope);
         }
     }
 
@@ -266,12 +337,14 @@ proptest! {
         unsettled in prop::option::weighted(0.1, NOW - 5..NOW + 5),
         replies in any::<bool>(),
         shut in prop_oneof![2 => Just(0_u8), 1 => 0_u8..16],
+        old_days in 0_i64..4,
+        days in prop::array::uniform4(prop_oneof![2 => Just(0_u16), 1 => 1_u16..4]),
     ) {
         let heads: Vec<_> = histories.iter().map(|(history, wrote)| {
             // Some stops fall inside the window, before or after what was written.
             let mut history = history.clone();
             for event in &mut history.events {
-                event.at_ms += NOW - WINDOW_MS / 2;
+                event.at_ms += NOW - WINDOW_MS / 2 - old_days * WINDOW_MS;
             }
             (fold(&history, Spelling::Mobile), *wrote)
         }).collect();
@@ -280,7 +353,8 @@ proptest! {
         }).collect();
         let facts = Facts { people: &people, template: template.as_ref(), number: &number };
         let only_notifications = OnlyNotifications::from_bits(shut);
-        let rules = Rules { window_templates_are_replies: replies, only_notifications };
+        let yes_lasts = YesLasts::from_days(days);
+        let rules = Rules { window_templates_are_replies: replies, only_notifications, yes_lasts };
         let decision = decide(intent, &facts, &rules, NOW);
         prop_assert_eq!(decision.verdict == Verdict::Allow, may_go(intent, &facts, &rules, NOW), "{:?}", &decision);
         prop_assert_eq!(&decision, &decide(intent, &facts, &rules, NOW));

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use greenline_gateway::config::{
-    Admin, AdminToken, App, Avenues, Business, Config, Keys, Limits, Listen, May, MetaApp, Mode,
-    Number, Page, Proof, Relay, RepliesWhenDown, Retention, Secret, StopCloses, Store, Template,
-    Upstream,
+    Admin, AdminToken, App, Avenues, Business, Config, Events, Imports, Keys, Limits, Listen, May,
+    MetaApp, Mode, Number, OptIn, OptInForm, Page, Proof, Relay, RepliesWhenDown, Retention,
+    Secret, StopCloses, Store, Subscription, Template, Upstream,
 };
 use toml::{Table, Value};
 
@@ -25,6 +25,8 @@ pub(super) fn table(config: &Config) -> Table {
         upstream,
         limits,
         relay,
+        events,
+        imports,
         retention,
         admin,
         meta_app,
@@ -43,6 +45,8 @@ pub(super) fn table(config: &Config) -> Table {
     all.put("upstream", self::upstream(upstream));
     all.put("limits", self::limits(limits));
     all.put("relay", self::relay(relay));
+    all.put("events", self::events(events));
+    all.put("imports", self::imports(imports));
     all.put("retention", self::retention(retention));
     all.put(
         "admin",
@@ -123,11 +127,13 @@ fn proof(proof: &Proof) -> Table {
         seal_every_ms,
         publish,
         publish_every_s,
+        allow_hosts,
     } = proof;
     let mut table = Table::new();
     table.put_count("seal_every_ms", *seal_every_ms);
     table.put("publish", publish.as_str());
     table.put_count("publish_every_s", *publish_every_s);
+    table.put("allow_hosts", allow_hosts.clone());
     table
 }
 
@@ -165,6 +171,9 @@ fn limits(limits: &Limits) -> Table {
         preference_views_per_minute_max,
         preference_undos_per_hour_max,
         preference_strays_per_minute_max,
+        opt_in_views_per_minute_max,
+        opt_in_forms_per_hour_max,
+        opt_in_forms_per_business_per_hour_max,
     } = limits;
     let mut table = Table::new();
     table.put_count("send_body_bytes_max", *send_body_bytes_max);
@@ -186,6 +195,12 @@ fn limits(limits: &Limits) -> Table {
     table.put_count(
         "preference_strays_per_minute_max",
         *preference_strays_per_minute_max,
+    );
+    table.put_count("opt_in_views_per_minute_max", *opt_in_views_per_minute_max);
+    table.put_count("opt_in_forms_per_hour_max", *opt_in_forms_per_hour_max);
+    table.put_count(
+        "opt_in_forms_per_business_per_hour_max",
+        *opt_in_forms_per_business_per_hour_max,
     );
     table
 }
@@ -209,10 +224,52 @@ fn relay(relay: &Relay) -> Table {
     table
 }
 
+fn events(events: &Events) -> Table {
+    let Events {
+        retry_after_s,
+        pause_after_days,
+        timeout_ms,
+        concurrency_max,
+        imports_per_second_max,
+        allow_hosts,
+    } = events;
+    let count = |seconds: &u64| Value::Integer(i64::try_from(*seconds).unwrap_or(i64::MAX));
+    let pauses: Vec<Value> = retry_after_s.iter().map(count).collect();
+    let mut table = Table::new();
+    table.put("retry_after_s", pauses);
+    table.put_count("pause_after_days", *pause_after_days);
+    table.put_count("timeout_ms", *timeout_ms);
+    table.put_count("concurrency_max", *concurrency_max);
+    table.put_count("imports_per_second_max", *imports_per_second_max);
+    table.put("allow_hosts", allow_hosts.clone());
+    table
+}
+
+fn imports(imports: &Imports) -> Table {
+    let Imports {
+        folder,
+        bytes_max,
+        rows_max,
+    } = imports;
+    let mut table = Table::new();
+    table.put("folder", folder.as_str());
+    table.put_count("bytes_max", *bytes_max);
+    table.put_count("rows_max", *rows_max);
+    table
+}
+
 fn retention(retention: &Retention) -> Table {
-    let Retention { bodies_days } = retention;
+    let Retention {
+        bodies_days,
+        decisions_days,
+        replies_days,
+        timeline_days,
+    } = retention;
     let mut table = Table::new();
     table.put_count("bodies_days", *bodies_days);
+    table.put_count("decisions_days", *decisions_days);
+    table.put_count("replies_days", *replies_days);
+    table.put_count("timeline_days", *timeline_days);
     table
 }
 
@@ -273,12 +330,15 @@ fn business(business: &Business) -> Table {
         topics,
         window_templates_are_replies,
         biz_opaque_callback_data,
+        yes_lasts_days,
+        opt_in,
         texts,
         page,
         avenues,
         template,
         number,
         app,
+        subscription,
     } = business;
     let mut table = Table::new();
     table.put("id", id.as_str());
@@ -311,12 +371,17 @@ fn business(business: &Business) -> Table {
         *window_templates_are_replies,
     );
     table.put("biz_opaque_callback_data", *biz_opaque_callback_data);
+    let lasts = yes_lasts_days.iter();
+    let lasts = lasts.map(|(scope, days)| (scope.clone(), Value::Integer(i64::from(*days))));
+    table.put("yes_lasts_days", lasts.collect::<Table>());
+    table.put("opt_in", self::opt_in(opt_in));
     table.put("texts", worded(texts));
     table.put("page", self::page(page));
     table.put("avenues", self::avenues(avenues));
     table.put("template", many(template, self::template));
     table.put("number", many(number, self::number));
     table.put("app", many(app, self::app));
+    table.put("subscription", many(subscription, self::subscription));
     table
 }
 
@@ -331,6 +396,44 @@ fn worded(texts: &BTreeMap<String, BTreeMap<String, String>>) -> Table {
             (of.clone(), Value::Table(by_language.collect()))
         })
         .collect()
+}
+
+fn opt_in(opt_in: &OptIn) -> Table {
+    let OptIn {
+        keep_ip,
+        embed,
+        form,
+    } = opt_in;
+    let mut table = Table::new();
+    table.put("keep_ip", *keep_ip);
+    table.put("embed", embed.clone());
+    table.put("form", many(form, opt_in_form));
+    table
+}
+
+fn opt_in_form(form: &OptInForm) -> Table {
+    let OptInForm {
+        id,
+        scopes,
+        wording,
+        text,
+        number,
+        retired,
+    } = form;
+    let by_language = |texts: &BTreeMap<String, String>| -> Table {
+        let texts = texts.iter();
+        texts
+            .map(|(language, text)| (language.clone(), Value::from(text.as_str())))
+            .collect()
+    };
+    let mut table = Table::new();
+    table.put("id", id.as_str());
+    table.put("scopes", scopes.clone());
+    table.put("wording", by_language(wording));
+    table.put("text", by_language(text));
+    table.put("number", number.as_str());
+    table.put("retired", *retired);
+    table
 }
 
 fn avenues(avenues: &Avenues) -> Table {
@@ -387,6 +490,25 @@ fn number(number: &Number) -> Table {
     table.put("phone_number_id", phone_number_id.as_str());
     table.put("waba_id", waba_id.as_str());
     table.put("display_number", display_number.as_str());
+    table
+}
+
+fn subscription(subscription: &Subscription) -> Table {
+    let Subscription {
+        name,
+        url,
+        secret,
+        secret_previous,
+        types,
+        imports,
+    } = subscription;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put("url", url.as_str());
+    table.put_secret("secret", secret);
+    table.put_secret("secret_previous", secret_previous);
+    table.put("types", types.clone());
+    table.put("imports", *imports);
     table
 }
 

@@ -43,6 +43,9 @@ pub(crate) struct Export {
     /// Events recorded after this one.
     #[arg(long, value_name = "EVENT ID")]
     after: Option<String>,
+    /// Only what holds today, as an import elsewhere needs it: yeses and noes in force, with their evidence.
+    #[arg(long)]
+    current: bool,
     /// Writes to this file; an existing one is replaced [default: standard output].
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Export {
             let query = [
                 ("business", self.business.as_deref()),
                 ("after", after.as_deref()),
+                ("current", self.current.then_some("true")),
             ];
             let page = access
                 .get(&path_of(&["v1", "export", "consents"], &query))

@@ -2,13 +2,44 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::access::{Access, path_of};
+use crate::access::{Access, Reply, path_of};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Json, list, table, text};
 use crate::settings::Settings;
+
+/// The form of an export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Form {
+    /// For systems.
+    Json,
+    /// A page to read, print and hand over.
+    Html,
+}
+
+impl Form {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// Writes a file that only its owner reads: there is a person in it.
+fn write_for_owner(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(bytes)
+}
 
 /// Shows a person.
 #[derive(Args)]
@@ -22,8 +53,14 @@ pub(crate) struct Show {
     /// Gives a bundle that proves, offline, that the history was recorded so and not changed; see `verify --bundle`.
     #[arg(long, conflicts_with = "receipts")]
     proof: bool,
-    /// Where the bundle goes [default: standard output].
-    #[arg(long, value_name = "FILE", requires = "proof")]
+    /// Gives everything held about the person, to be handed to them; that it was given, and by whom, is recorded.
+    #[arg(long, conflicts_with_all = ["proof", "receipts"])]
+    export: bool,
+    /// The form of the export [default: html for a file that ends so, else json].
+    #[arg(long, value_name = "FORM", requires = "export")]
+    format: Option<Form>,
+    /// Where the bundle or the export goes [default: standard output].
+    #[arg(long, value_name = "FILE", conflicts_with = "receipts")]
     output: Option<PathBuf>,
     /// Size of a head kept earlier: the bundle then shows that the log continues it; may be given again.
     #[arg(long, value_name = "SIZE", requires = "proof")]
@@ -42,6 +79,14 @@ impl Show {
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
         if self.proof {
             return self.prove(settings).await;
+        }
+        if self.export {
+            return self.export(settings).await;
+        }
+        if self.output.is_some() {
+            return Err(Failure::input(
+                "`--output` is for `--export` and `--proof`; it says where their file goes",
+            ));
         }
         if self.receipts {
             return self.receipts(settings).await;
@@ -77,15 +122,37 @@ impl Show {
         let access = Access::open(settings, "consent show").await?;
         let reply = access.get(&target).await;
         access.close().await;
-        let reply = reply?;
+        self.put(&reply?)
+    }
+
+    async fn export(&self, settings: &Settings) -> Result<Exit, Failure> {
+        let by_name = self.output.as_deref().and_then(std::path::Path::extension);
+        let form = self.format.unwrap_or(match by_name {
+            Some(end) if end.eq_ignore_ascii_case("html") => Form::Html,
+            _ => Form::Json,
+        });
+        let target = path_of(
+            &["v1", "people", &self.person, "export"],
+            &[
+                ("business", self.business.as_deref()),
+                ("format", Some(form.as_str())),
+            ],
+        );
+        let access = Access::open(settings, "consent show").await?;
+        let reply = access.get(&target).await;
+        access.close().await;
+        self.put(&reply?)
+    }
+
+    /// Byte for byte as it was made: what a bundle proves, it proves of these bytes.
+    fn put(&self, reply: &Reply) -> Result<Exit, Failure> {
         reply.check()?;
-        // Byte for byte as it was made: what it proves, it proves of these bytes.
         match &self.output {
             None => {
                 let text = String::from_utf8_lossy(&reply.body);
                 output::print(&format!("{text}\n"))?;
             }
-            Some(path) => std::fs::write(path, &reply.body).map_err(|error| {
+            Some(path) => write_for_owner(path, &reply.body).map_err(|error| {
                 let what = format!("`{}` cannot be written", path.display());
                 Failure::unavailable(what).because(error)
             })?,

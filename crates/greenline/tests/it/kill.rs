@@ -29,10 +29,12 @@ use crate::support::command::run_with;
 use crate::support::gateway::Gateway;
 use crate::support::settings::Settings;
 use crate::support::store::{Store, on_each_store};
+use crate::support::stuck::StuckPlatform;
 use crate::support::{SOON, platform, soon};
 
 on_each_store! {
     the_laws_hold_over_kills_at_random_moments,
+    a_confirmation_that_was_in_hand_goes_out_after_the_next_start,
 }
 
 /// How often the gateway is killed. A database keeps what it has committed whichever of its clients dies,
@@ -180,4 +182,33 @@ async fn verify(folder: &Path, seed: u64) {
 fn zero_ms(sim: &Sim) -> i64 {
     let elapsed_ms = i64::try_from(sim.elapsed_ns() / 1_000_000).expect("a short run");
     sim.now_ms() - elapsed_ms
+}
+
+async fn a_confirmation_that_was_in_hand_goes_out_after_the_next_start(store: Store) {
+    let home = store.home();
+    let (talking, stopping) = ("15553000001", "15553000002");
+    let platform = StuckPlatform::start(talking, stopping).await;
+    let mut gateway = Gateway::start(&home, &platform.url(), |settings| {
+        settings.with(&["upstream", "concurrency_per_number_max"], 1)
+    })
+    .await;
+    // The number's one place is taken, so the confirmation waits in hand.
+    assert_eq!(gateway.person_writes(talking, "Hello").await.status, 200);
+    tokio::select! {
+        answer = gateway.send_text(talking, "How can we help?") => panic!("{answer:?}"),
+        () = platform.is_stuck() => {}
+    }
+    assert_eq!(gateway.person_writes(stopping, "STOP").await.status, 200);
+    // Long enough to be taken in hand; were it not, there would only be less to see.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(platform.taken(), 0);
+    gateway.kill().await;
+    gateway.run_again().await;
+    platform.has_taken(SOON).await;
+    // What was decided and sent is not owed again.
+    gateway.kill().await;
+    gateway.run_again().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(platform.taken(), 1);
+    assert!(gateway.stop().await.success(), "{}", gateway.log_text());
 }

@@ -16,6 +16,7 @@ pub(crate) mod server;
 pub(crate) mod settings;
 pub(crate) mod slow_line;
 pub(crate) mod store;
+pub(crate) mod stuck;
 pub(crate) mod trace;
 pub(crate) mod webhook;
 

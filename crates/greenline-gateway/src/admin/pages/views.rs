@@ -29,7 +29,7 @@ pub(super) struct Reveal {
 }
 
 /// A number as people know it, or its id.
-fn number_name(business: &Business, id: &str) -> String {
+pub(crate) fn number_name(business: &Business, id: &str) -> String {
     business
         .config
         .number
@@ -142,7 +142,7 @@ fn event_of(standing: &Standing) -> Option<EventId> {
 }
 
 /// One row per category and named topic; `all` only where some event names it.
-fn standings(head: &Head, now_ms: i64) -> Vec<StandingRow> {
+pub(crate) fn standings(head: &Head, now_ms: i64) -> Vec<StandingRow> {
     let all = (head.standing(&Scope::All) != Standing::Unknown).then_some(Scope::All);
     let topics = head.topics.iter().map(|(topic, _)| topic.clone());
     all.into_iter()
@@ -166,7 +166,7 @@ fn standings(head: &Head, now_ms: i64) -> Vec<StandingRow> {
         .collect()
 }
 
-fn when(moment: Option<(EventId, i64)>, now_ms: i64) -> Option<When> {
+pub(crate) fn when(moment: Option<(EventId, i64)>, now_ms: i64) -> Option<When> {
     moment.map(|(_, at_ms)| When::new(at_ms, now_ms))
 }
 
@@ -219,7 +219,7 @@ fn number_known(facts: &NumberFacts) -> String {
     text
 }
 
-fn outcome(record: &DecisionRecord) -> String {
+pub(crate) fn outcome(record: &DecisionRecord) -> String {
     let went = record.decision.verdict == Verdict::Allow || record.observed;
     let first = match record.outcome.as_deref() {
         None if went => "On its way, or not settled yet.",
@@ -284,7 +284,7 @@ pub(super) fn decision_page(
     }
 }
 
-fn history_row(stored: &StoredEvent, full: bool, now_ms: i64) -> HistoryRow {
+pub(crate) fn history_row(stored: &StoredEvent, full: bool, now_ms: i64) -> HistoryRow {
     let event = &stored.event;
     let mut members = shape::evidence(&event.evidence);
     let known = shape::EVIDENCE
@@ -314,7 +314,7 @@ fn history_row(stored: &StoredEvent, full: bool, now_ms: i64) -> HistoryRow {
 }
 
 /// A person's identifier, masked unless wanted in full.
-fn name(identifier: &Identifier, full: bool) -> String {
+pub(crate) fn name(identifier: &Identifier, full: bool) -> String {
     match (identifier, full) {
         (identifier, false) => identifier.to_string(),
         (Identifier::Phone(phone), true) => format!("+{}", phone.reveal()),

@@ -68,6 +68,7 @@ async fn came_of(words: &str, at_once: usize) -> Came {
         }),
         read: BytesMut::new(),
         secure: false,
+        clock: None,
     };
     match conn.answer(BYTES_MAX).await {
         Ok((Some(answered), stays_open)) => Came::All(
@@ -286,6 +287,7 @@ async fn a_write_over_tls_that_failed_may_have_left() {
             stream: Box::new(near),
             read: BytesMut::new(),
             secure,
+            clock: None,
         }
     };
     let plain = conn(false).write(HEAD, None).await;

@@ -14,7 +14,8 @@ use greenline_wire::webhook::{Inbound, InboundKind, Messages};
 use smallvec::{SmallVec, smallvec};
 
 use super::time::Moment;
-use super::{Part, Person, Start, person};
+use super::{Answer, Part, Person, Start, person};
+use crate::opt_in;
 
 /// How long a free entry point lasts (SND-05).
 const FREE_ENTRY_MS: i64 = 72 * 60 * 60 * 1_000;
@@ -80,10 +81,14 @@ impl Part<'_, '_> {
         if let InboundKind::CallPermissionReply { .. } = &message.kind {
             self.call_permission(message, &person, number, moment);
         }
+        let answers = alone && !standby && !message.id.is_empty() && !number.is_empty();
+        if alone && moment.is_stated() && !message.id.is_empty() {
+            self.answer(message, &person, number, moment);
+            self.codes(message, &person, number, moment, answers);
+        }
         let Some(said) = self.said(message) else {
             return;
         };
-        let answers = alone && !standby && !message.id.is_empty() && !number.is_empty();
         match said.found.meaning {
             Meaning::Stop(reach) => {
                 let answers = answers && self.reading.business.config.confirm_stops;
@@ -112,6 +117,86 @@ impl Part<'_, '_> {
             }
             Meaning::Ask | Meaning::Start | Meaning::Keep => {}
         }
+    }
+
+    /// A press of a button of our own question. Whether it is ours is seen later, with the keys.
+    fn answer(&mut self, message: &Inbound<'_>, person: &Person, number: &str, moment: Moment) {
+        let InboundKind::ButtonReply {
+            id: Some(id),
+            title,
+        } = &message.kind
+        else {
+            return;
+        };
+        if !id.starts_with(opt_in::PAYLOAD) {
+            return;
+        }
+        self.learned.answers.push(Answer {
+            person: person.clone(),
+            number: number.into(),
+            message_id: (&*message.id).into(),
+            question_id: message.context_id.as_deref().unwrap_or_default().into(),
+            payload: (&**id).into(),
+            title: title.as_deref().unwrap_or_default().into(),
+            at_ms: moment.act_ms(EventKind::Granted),
+            end_ms: moment.act_ms(EventKind::Refused),
+            stated_ms: moment.stated_ms(),
+        });
+    }
+
+    /// A text that carries codes of opt-in links: a yes if it is unmistakable, else a claim and a question.
+    fn codes(
+        &mut self,
+        message: &Inbound<'_>,
+        person: &Person,
+        number: &str,
+        moment: Moment,
+        answers: bool,
+    ) {
+        let InboundKind::Text(text) = &message.kind else {
+            return;
+        };
+        let business = self.reading.business;
+        let Some(agreed) = opt_in::read(text, &business.opt_in) else {
+            return;
+        };
+        // A stop beside a code is a stop, and what may be one is asked about as such.
+        let said = self.said_in_text(text).map(|said| said.found.meaning);
+        if matches!(said, Some(Meaning::Stop(_) | Meaning::Ask)) {
+            return;
+        }
+        for (scope, form, worded) in &agreed.scopes {
+            let event = opt_in::Arrived {
+                business,
+                person,
+                number,
+                message_id: &message.id,
+                text,
+                is_clear: agreed.is_clear,
+                at_ms: moment.act_ms(EventKind::Granted),
+                stated_ms: moment.stated_ms(),
+                arrival_ms: self.reading.received_ms,
+            }
+            .event(scope, form, worded);
+            self.push(Effect::Consent(event));
+        }
+        if agreed.is_clear || !answers {
+            return;
+        }
+        let scopes: Vec<String> = agreed
+            .scopes
+            .iter()
+            .map(|(scope, ..)| scope.to_string())
+            .collect();
+        let language = agreed
+            .scopes
+            .first()
+            .map_or("", |(_, _, worded)| &*worded.language);
+        let reply = OwnReply::OptInQuestion {
+            language: language.into(),
+            scopes: scopes.join(" ").into(),
+        };
+        self.reply(message, person, number, moment, reply);
     }
 
     #[expect(
@@ -239,7 +324,12 @@ impl Part<'_, '_> {
     }
 
     fn said_in_text<'m>(&self, text: &'m str) -> Option<Said<'m>> {
-        let found = stop::recognise(text, &self.reading.business.stop)?;
+        let business = self.reading.business;
+        let found = stop::recognise(text, &business.stop).or_else(|| {
+            let rest = opt_in::without_codes(text, &business.opt_in)?;
+            stop::recognise(&rest, &business.stop)
+                .filter(|found| matches!(found.meaning, Meaning::Stop(_) | Meaning::Ask))
+        })?;
         Some(Said {
             found,
             wording: text,

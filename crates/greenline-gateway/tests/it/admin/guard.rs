@@ -10,12 +10,13 @@ use super::{ADMIN, AGENT, Desk, MANAGER, STRANGER, VIEWER, basic, granted, reque
 /// Open on the private listener without a token.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Every page, with the methods it takes.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("GET", "/"),
     ("GET", "/avenues"),
     ("GET", "/docs"),
     ("GET", "/people"),
     ("POST", "/people"),
+    ("POST", "/people/export"),
     ("GET", "/decisions/dec_00000000000000000000"),
     ("GET", "/decisions/dec_00000000000000000000/people/0"),
     ("POST", "/decisions/dec_00000000000000000000/people/0"),

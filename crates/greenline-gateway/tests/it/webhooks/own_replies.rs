@@ -102,6 +102,7 @@ async fn what_we_say_ourselves_can_be_explained() {
         to: Identifier::parse(to).unwrap(),
         body: "{\"text\":{\"body\":\"hello\"}}".into(),
         confirms: None,
+        reply: None,
     };
     for (to, result) in [
         (PERSON, OwnSendResult::Sent),
@@ -251,6 +252,7 @@ async fn a_stop_is_answered_only_once_earlier_sends_are_over() {
         now_ms: desk.app.clock.now_ms(),
         dispatch_by: desk.app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
+        reply: None,
     };
     let flight = desk.app.ledger.admit(ask).await.unwrap().flight.unwrap();
     let body = text("wamid.2", SECOND + 1, "stop");

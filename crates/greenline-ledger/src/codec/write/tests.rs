@@ -7,6 +7,7 @@ use greenline_policy::decide::{
     Verdict,
 };
 use greenline_policy::identity::{Identifier, Phone, UserId};
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Category, Scope};
@@ -102,11 +103,13 @@ fn ask(text: &str, full: bool) -> Ask {
         rules: Rules {
             window_templates_are_replies: full,
             only_notifications: OnlyNotifications::from_bits(if full { 5 } else { 0 }),
+            yes_lasts: YesLasts::from_days(if full { [365, 0, 0, 3_650] } else { [0; 4] }),
         },
         mode: if full { Mode::Observe } else { Mode::Enforce },
         now_ms: 7,
         dispatch_by: tokio::time::Instant::now().into_std(),
         confirms: full.then_some(EVENT),
+        reply: None,
     }
 }
 

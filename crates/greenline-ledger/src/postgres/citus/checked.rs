@@ -17,6 +17,8 @@ const ASKS_ALL: &[(&str, &str)] = &[
         "looking for work: a page, from each shard's index",
     ),
     ("RELAY_REPLAY", "by hand"),
+    ("OLD_NOTICES", "housekeeping: a page"),
+    ("NOTICES_AFTER", "a replay of notices, by hand: a page"),
     (
         "REPLIES_DUE",
         "looking for work: a page, from each shard's index",
@@ -59,6 +61,14 @@ const ASKS_ALL: &[(&str, &str)] = &[
     ("DELETE_REPLIES_TO", "an erasure"),
     ("DELETE_TIMELINE_OF", "an erasure"),
     ("INBOX_WITH", "an erasure"),
+    ("UNFINISHED_ERASURES", "housekeeping: a page"),
+    ("HELD_INBOX", "what is held of a person: a page"),
+    ("HELD_REPLIES", "what is held of a person: a page"),
+    ("HELD_TIMELINE", "what is held of a person: a page"),
+    ("HELD_RECORDS", "what is held of a person: a page"),
+    ("OLD_DECISIONS", "housekeeping: a page"),
+    ("OLD_REPLIES", "housekeeping: a page"),
+    ("OLD_TIMELINE", "housekeeping: a page"),
     ("UNLOGGED_EVENTS", "verify: some shards"),
     ("UNLOGGED_DECISIONS", "verify: some shards"),
 ];

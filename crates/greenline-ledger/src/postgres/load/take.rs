@@ -9,6 +9,7 @@ use super::{
 };
 use crate::codec::{ban_of, decode_head, restriction_kind};
 use crate::error::LedgerError;
+use crate::postgres::notice::takes;
 use crate::postgres::rows::{
     boxed, category, event_row, identifier, identifier_row, maybe_boxed, person, seq,
 };
@@ -35,6 +36,15 @@ impl Snapshot {
             };
             self.keys
                 .insert((business, kind, boxed(row, 2)?), row.try_get(3)?);
+        }
+        for row in &found.replies {
+            self.replies.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        for row in &found.subscribers {
+            if let Some(business) = around.ix(row.try_get(0)?) {
+                let taker = (business, boxed(row, 1)?, takes(row, 2)?);
+                self.subscribers.push(taker);
+            }
         }
         self.platform(around, found)?;
         let mut named = Vec::with_capacity(found.names.len());
@@ -182,7 +192,12 @@ impl Snapshot {
             };
             if let Some(key) = dedup {
                 let id = i64::try_from(read.id.0).unwrap_or(i64::MAX);
-                self.keys.insert((known.business, KeyKind::Event, key), id);
+                // A row of an import that was undone may be there again: the newest counts.
+                self.arrivals.insert(id, row.try_get(9)?);
+                let newest = self.keys.entry((known.business, KeyKind::Event, key));
+                newest
+                    .and_modify(|known| *known = id.max(*known))
+                    .or_insert(id);
             }
             known.events.push(read);
         }

@@ -278,6 +278,18 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
             ];
             run(link, sql::TEMPLATES, &columns).await
         }
+        Rows::Subscriptions(s) => {
+            let columns: [Param<'_>; 7] = [
+                &s.business,
+                &s.id,
+                &s.version,
+                &s.active,
+                &s.consents,
+                &s.imports,
+                &s.body,
+            ];
+            run(link, sql::SUBSCRIPTIONS, &columns).await
+        }
         Rows::Timeline(t) => {
             let shards = shards_of_texts(&t.subject_id);
             let columns: [Param<'_>; 9] = [

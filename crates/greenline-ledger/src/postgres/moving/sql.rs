@@ -92,6 +92,10 @@ pub(super) const TEMPLATES: &str = "INSERT INTO templates
      (business, waba_id, name, language, template_id, category, status, is_ask, at_ms)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[])";
 
+pub(super) const SUBSCRIPTIONS: &str =
+    "INSERT INTO subscriptions (business, id, version, active, consents, imports, body)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])";
+
 pub(super) const TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, business, subject, subject_id, origin, event, at_ms, body)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])";
 
@@ -147,6 +151,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("accounts", "SELECT count(*) FROM accounts"),
     ("restrictions", "SELECT count(*) FROM restrictions"),
     ("templates", "SELECT count(*) FROM templates"),
+    ("subscriptions", "SELECT count(*) FROM subscriptions"),
     ("timeline", "SELECT count(*) FROM timeline"),
     ("deliveries", "SELECT count(*) FROM inbox"),
     ("relays", "SELECT count(*) FROM relays"),
@@ -191,6 +196,7 @@ pub(super) const ALL: &[&str] = &[
     ACCOUNTS,
     RESTRICTIONS,
     TEMPLATES,
+    SUBSCRIPTIONS,
     TIMELINE,
     INBOX,
     RELAYS,

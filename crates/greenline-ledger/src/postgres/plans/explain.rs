@@ -13,7 +13,10 @@ use super::ALL;
 use super::access::{Step, steps};
 
 /// Tables that stay small however many people there are.
-const SMALL: &[(&str, &str)] = &[("nodes", "a row for each node, 256 at most")];
+const SMALL: &[(&str, &str)] = &[
+    ("nodes", "a row for each node, 256 at most"),
+    ("subscriptions", "a few rows for each business, 32 at most"),
+];
 
 /// Statements that may walk a whole index, and why. None of them is part of a send, a stop or a webhook.
 const MAY_WALK: &[(&str, &str)] = &[(

@@ -18,7 +18,7 @@ use crate::sqlite::seal::block;
 pub(super) struct Sealed {
     /// By business: up to which event, and which decision.
     marks: FxHashMap<i64, (i64, i64)>,
-    /// Decisions that came late, by business and number: whether they are sealed.
+    /// Records that came late or did not read, by business and number: whether they are sealed.
     late: FxHashMap<(i64, i64), bool>,
 }
 
@@ -39,9 +39,13 @@ impl Sealed {
     }
 
     pub(super) fn event(&self, business: i64, seq: i64) -> bool {
-        self.marks
-            .get(&business)
-            .is_some_and(|marks| seq <= marks.0)
+        match self.late.get(&(business, seq)) {
+            Some(is_sealed) => *is_sealed,
+            None => self
+                .marks
+                .get(&business)
+                .is_some_and(|marks| seq <= marks.0),
+        }
     }
 
     pub(super) fn decision(&self, business: i64, seq: i64) -> bool {

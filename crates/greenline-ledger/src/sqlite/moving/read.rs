@@ -10,8 +10,8 @@ use crate::codec::rows::{decode_reply, encode_list, reply_kind};
 use crate::error::LedgerError;
 use crate::moving::rows::{
     Accounts, Cursor, Decisions, Events, Heads, Identifiers, Inbound, Inbox, Keys, Links, Messages,
-    Numbers, People, PersonLinks, Relays, Replies, Restrictions, Rows, Sends, Strays, Templates,
-    Timeline, Windows,
+    Numbers, People, PersonLinks, Relays, Replies, Restrictions, Rows, Sends, Strays,
+    Subscriptions, Templates, Timeline, Windows,
 };
 use crate::seal::SealKind;
 use crate::sqlite::rows::{person, person_column};
@@ -270,6 +270,21 @@ pub(super) fn templates(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Re
         row.get(6)?,
         row.get(7)?,
         row.get(8)?,
+    ));
+    Ok(after)
+}
+
+pub(super) fn subscriptions(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
+    let (place, id): (i64, String) = (row.get(0)?, row.get(1)?);
+    let after = key([json!(place), json!(id)]);
+    of!(taken, Subscriptions).push((
+        source.business(place)?,
+        id,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+        row.get(6)?,
     ));
     Ok(after)
 }

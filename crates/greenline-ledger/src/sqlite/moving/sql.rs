@@ -130,10 +130,17 @@ pub(super) const RELAYS: &str = page!(
     "?2, ?3"
 );
 pub(super) const REPLIES: &str = page!(
-    "reply_id, business_id, recipient, number, kind, reply, confirms, message_id, at_ms, state, decision_seq",
+    "reply_id, business_id, recipient, number, kind, reply, confirms, message_id, at_ms, CASE state WHEN 3 THEN 0 ELSE state END, decision_seq",
     "replies",
     "reply_id",
     "?2"
+);
+
+pub(super) const SUBSCRIPTIONS: &str = page!(
+    "business_id, id, version, active, consents, imports, body",
+    "subscriptions",
+    "business_id, id",
+    "?2, ?3"
 );
 
 pub(super) const LOG_BLOCKS: &str = page!(
@@ -199,6 +206,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("accounts", "SELECT count(*) FROM accounts"),
     ("restrictions", "SELECT count(*) FROM restrictions"),
     ("templates", "SELECT count(*) FROM templates"),
+    ("subscriptions", "SELECT count(*) FROM subscriptions"),
     ("timeline", "SELECT count(*) FROM timeline"),
     ("deliveries", "SELECT count(*) FROM inbox"),
     ("relays", "SELECT count(*) FROM relays"),

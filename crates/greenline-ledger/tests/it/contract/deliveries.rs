@@ -1,6 +1,9 @@
 //! Deliveries, relay, own replies, and what the platform says.
 
-use greenline_ledger::types::{Effect, Lane, OwnReply, RelayDone, RelayResult};
+use greenline_ledger::types::{
+    Effect, Lane, OwnReply, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
+};
+use greenline_ledger::{Ledger, LedgerError};
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::rule::Rule;
 
@@ -80,10 +83,83 @@ pub(crate) async fn a_reply_is_handed_out_once_whatever_happens(place: Place) {
     );
     assert_eq!((&due[0].to, &*due[0].number), (&id(P1), "n1"));
     assert!(ledger.replies_due(10).await.unwrap().is_empty());
+    let over = ReplyEnd::Over(None);
+    ledger.reply_done(due[0].claim, over).await.unwrap();
     let ledger = place.reopen(ledger).await;
     assert!(ledger.replies_due(10).await.unwrap().is_empty());
-    ledger.reply_done(due[0].id, None).await.unwrap();
-    assert!(ledger.reply_done(999, None).await.is_err());
+    let unknown = ReplyClaim { id: 999, hand: 0 };
+    assert!(ledger.reply_done(unknown, over).await.is_err());
+}
+
+pub(crate) async fn a_reply_is_decided_about_only_in_the_hand_it_is_in(place: Place) {
+    let mut ledger = place.open().await;
+    let deliver = async |ledger: &Ledger, n: i64| {
+        let message = format!("wamid.{n}");
+        let owed = Effect::Reply {
+            to: id(P1),
+            number: "n1".into(),
+            reply: OwnReply::StopConfirmed {
+                language: "en".into(),
+                reach: "bare".into(),
+            },
+            message_id: message.as_str().into(),
+            at_ms: NOON,
+        };
+        let effects = vec![wrote(&[P1], &message, NOON), owed];
+        ledger.ingest(delivery(&message, effects)).await.unwrap();
+        let due = ledger.replies_due(10).await.unwrap();
+        assert_eq!(due.len(), 1);
+        due[0].claim
+    };
+    let confirm = |reply: ReplyClaim| {
+        let mut ask = text(P1, NOON + 1);
+        ask.reply = Some(reply);
+        ask
+    };
+    let claim = deliver(&ledger, 1).await;
+    // What is in no such hand is not decided about at all.
+    for wrong in [
+        ReplyClaim { id: 999, ..claim },
+        ReplyClaim {
+            id: claim.id + 1,
+            ..claim
+        },
+    ] {
+        let refused = ledger.admit(confirm(wrong)).await;
+        assert!(
+            matches!(refused, Err(LedgerError::Conflict(_))),
+            "{wrong:?}"
+        );
+    }
+    assert!(ledger.decisions(None, None, 9).await.unwrap().is_empty());
+    // Decided and not sent, it may be decided again by the same hand; and nobody else's it is meanwhile.
+    for _ in 0..2 {
+        ledger.admit(confirm(claim)).await.unwrap();
+        let not_sent = ReplyEnd::NotSent;
+        ledger.reply_done(claim, not_sent).await.unwrap();
+        assert!(ledger.replies_due(10).await.unwrap().is_empty());
+    }
+    assert_eq!(ledger.decisions(None, None, 9).await.unwrap().len(), 2);
+    if !matches!(place, Place::Memory(_)) {
+        // The process is gone: what was not sent is due again, and the old hand is worth nothing.
+        ledger = place.reopen(ledger).await;
+        let due = ledger.replies_due(10).await.unwrap();
+        assert_eq!((due.len(), due[0].claim.id), (1, claim.id));
+        ledger.admit(confirm(due[0].claim)).await.unwrap();
+        // What was decided may have gone out: it is due no more.
+        ledger = place.reopen(ledger).await;
+        assert!(ledger.replies_due(10).await.unwrap().is_empty());
+        let again = ledger.reply_done(due[0].claim, ReplyEnd::Over(None));
+        again.await.unwrap();
+    } else {
+        let over = ledger.reply_done(claim, ReplyEnd::Over(None));
+        over.await.unwrap();
+    }
+    let refused = ledger.admit(confirm(claim)).await;
+    assert!(matches!(refused, Err(LedgerError::Conflict(_))));
+    let late = ledger.reply_done(claim, ReplyEnd::NotSent).await;
+    assert!(matches!(late, Err(LedgerError::NotFound(_))));
+    assert_clean(&ledger).await;
 }
 
 pub(crate) async fn a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken(place: Place) {

@@ -25,7 +25,7 @@ fn hash(record: &Unsealed, seed: Seed) -> Hash {
 }
 
 /// What a sealer does with these records, on a log of this size.
-async fn made(ledger: &Ledger, business: BusinessIx, records: &[Unsealed]) -> NewSeal {
+pub(crate) async fn made(ledger: &Ledger, business: BusinessIx, records: &[Unsealed]) -> NewSeal {
     let newest = ledger.log_head(business, None).await.unwrap();
     let size = newest.map_or(0, |head| head.signed.head.size);
     let wanted = Wanted::by(|nodes| Frontier::load(size, nodes));
@@ -52,6 +52,8 @@ async fn made(ledger: &Ledger, business: BusinessIx, records: &[Unsealed]) -> Ne
     NewSeal {
         business,
         size,
+        erasures: ledger.log_erasures(business).await.unwrap(),
+        skipped: Vec::new(),
         leaves,
         nodes,
         head: StoredHead {
@@ -79,8 +81,7 @@ pub(crate) async fn seal(ledger: &Ledger, business: BusinessIx) -> Vec<RecordId>
 pub(crate) async fn assert_whole(ledger: &Ledger, business: BusinessIx) {
     let heads = ledger.log_heads(business, 0, 1_000).await.unwrap();
     let leaves = ledger.log_leaves(business, 0, 10_000).await.unwrap();
-    let ids: Vec<RecordId> = leaves.iter().map(|leaf| leaf.id).collect();
-    let records = ledger.log_records(business, ids).await.unwrap();
+    let records = ledger.log_records(business, &leaves).await.unwrap();
     let mut frontier = Frontier::new();
     let mut heads = heads.iter();
     let mut next = heads.next();
@@ -137,6 +138,39 @@ pub(crate) async fn every_record_is_sealed_once_and_stays(place: Place) {
     assert_eq!(kinds(&seal(&ledger, ACME).await), (1, 1));
     assert_whole(&ledger, ACME).await;
     assert_clean(&ledger).await;
+}
+
+/// What was written of late may be remembered; what is sealed must not depend on it.
+pub(crate) async fn what_is_to_be_sealed_is_the_same_after_a_restart(place: Place) {
+    let ledger = place.open().await;
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    for at in 1..4 {
+        ledger
+            .admit(template(P1, "offer", NOON + at))
+            .await
+            .unwrap();
+    }
+    seal(&ledger, ACME).await;
+    for at in 4..40 {
+        let to = [P1, P2][at as usize % 2];
+        ledger
+            .admit(template(to, "offer", NOON + at))
+            .await
+            .unwrap();
+    }
+    let before = ledger.unsealed(ACME, 100).await.unwrap();
+    assert_eq!(before.len(), 36);
+    assert_eq!(ledger.unsealed(ACME, 7).await.unwrap(), before[..7]);
+    let ledger = place.reopen(ledger).await;
+    assert_eq!(ledger.unsealed(ACME, 100).await.unwrap(), before);
+    assert_eq!(ledger.unsealed(ACME, 7).await.unwrap(), before[..7]);
+    ledger
+        .admit(template(P1, "offer", NOON + 50))
+        .await
+        .unwrap();
+    assert_eq!(seal(&ledger, ACME).await.len(), 37);
+    assert_whole(&ledger, ACME).await;
 }
 
 pub(crate) async fn each_business_has_a_log_of_its_own(place: Place) {
@@ -270,7 +304,7 @@ pub(crate) async fn forgotten_salts_leave_the_leaf_as_it_was(place: Place) {
     seal(&ledger, ACME).await;
     let before = ledger.log_place(ACME, unsealed).await.unwrap().unwrap();
     let Recorded::Fields(mut fields) = ledger
-        .log_records(ACME, vec![unsealed])
+        .log_records(ACME, std::slice::from_ref(&before))
         .await
         .unwrap()
         .remove(0)

@@ -1,8 +1,10 @@
 //! An installation in which everything has happened, and how two of them are compared.
 
 use greenline_ledger::Ledger;
+use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
     BusinessIx, Delivery, Effect, Lane, NewEvent, Outcome, OwnReply, RelayDone, RelayResult,
+    ReplyEnd,
 };
 use greenline_policy::consent::EventKind;
 use greenline_policy::number::{Ban, RestrictionKind};
@@ -36,7 +38,7 @@ pub(super) async fn fill(ledger: &Ledger) {
     for business in [ACME, BOND] {
         assert!(!seal(ledger, business).await.is_empty());
     }
-    // Two that the log does not hold yet.
+    // Some that the log does not hold yet.
     let yes = yes(&["15551240001"], "utility", NOON + 96 * SECOND);
     ledger.append(yes).await.unwrap();
     let refused = template("15551239998", "offer", NOON + 97 * SECOND);
@@ -65,13 +67,28 @@ pub(super) async fn fill(ledger: &Ledger) {
     assert_eq!(due.len(), 2);
     let newest = ledger.decisions(Some(ACME), None, 1).await.unwrap();
     ledger
-        .reply_done(due[0].id, Some(newest[0].id))
+        .reply_done(due[0].claim, ReplyEnd::Over(Some(newest[0].id)))
         .await
         .unwrap();
+    let mut attempted = text("15551230001", NOON + 98 * SECOND);
+    attempted.reply = Some(due[1].claim);
+    ledger.admit(attempted).await.unwrap();
     ledger
         .revoke_links(ACME, &id("15551230001"), NOON + 10)
         .await
         .unwrap();
+    let subscribed = ledger.put_subscription(Subscription {
+        business: ACME,
+        id: "sub_crm".into(),
+        version: 0,
+        takes: Takes {
+            active: false,
+            consents: true,
+            imports: false,
+        },
+        body: r#"{"url":"https://crm.example"}"#.into(),
+    });
+    assert!(subscribed.await.unwrap());
 }
 
 async fn consent(ledger: &Ledger) {
@@ -302,11 +319,10 @@ async fn said(ledger: &Ledger, business: BusinessIx) -> Vec<String> {
     }
     said.extend(decisions.iter().map(|decision| format!("{decision:#?}")));
     let leaves = ledger.log_leaves(business, 0, 1_000).await.unwrap();
-    let ids = leaves.iter().map(|leaf| leaf.id).collect();
     said.push(format!("{leaves:#?}"));
     said.push(format!(
         "{:#?}",
-        ledger.log_records(business, ids).await.unwrap()
+        ledger.log_records(business, &leaves).await.unwrap()
     ));
     said.push(format!(
         "{:#?}",
@@ -397,7 +413,9 @@ pub(super) async fn assert_same(old: &Ledger, new: &Ledger) {
     for was in decided.iter().skip(1) {
         assert_eq!(new.decision(was.id).await.unwrap().as_ref(), Some(was));
     }
-    for lane in [Lane::Inbound, Lane::Status, Lane::Account] {
+    let subscribed = old.subscriptions(ACME).await.unwrap();
+    assert_eq!(new.subscriptions(ACME).await.unwrap(), subscribed);
+    for lane in Lane::ALL {
         let due = |ledger: Ledger| async move {
             let due = ledger
                 .relay_due(NOON + 3_600 * SECOND, lane, 100)
@@ -410,10 +428,15 @@ pub(super) async fn assert_same(old: &Ledger, new: &Ledger) {
         };
         assert_eq!(due(old.clone()).await, due(new.clone()).await);
     }
-    assert_eq!(
-        old.replies_due(10).await.unwrap(),
-        new.replies_due(10).await.unwrap()
-    );
+    // Hands are each store's own.
+    let owed = async |ledger: &Ledger| {
+        let mut due = ledger.replies_due(10).await.unwrap();
+        for reply in &mut due {
+            reply.claim.hand = 0;
+        }
+        due
+    };
+    assert_eq!(owed(old).await, owed(new).await);
     assert_clean(new).await;
     // The log goes on where it was.
     assert!(!seal(new, ACME).await.is_empty());

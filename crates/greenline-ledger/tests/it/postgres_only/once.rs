@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use greenline_ledger::types::{Effect, Lane, OwnReply, Relay, RelayDone, RelayResult};
+use greenline_ledger::types::{Effect, Lane, OwnReply, Relay, RelayDone, RelayResult, ReplyEnd};
 use greenline_ledger::{Ledger, LedgerError};
 use greenline_testdb::{Database, Proxy};
 
@@ -128,6 +128,71 @@ async fn a_node_that_was_cut_off_has_nothing_in_hand_any_more() {
     assert!(there.iter().all(|relay| other.has_in_hand(relay)));
     assert!(due(&one).await.unwrap().is_empty());
     assert!(due(&other).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_of_a_node_that_was_cut_off_is_taken_over_and_sent_by_one() {
+    let database = Database::fresh();
+    let proxy = Proxy::to(database.server_address());
+    let one = node(&database.url_through(&proxy)).await;
+    let other = node(&database.url()).await;
+    for (n, decided_first) in [(1, false), (2, true)] {
+        let message = format!("wamid.{n}");
+        let body = format!("{{{n}}}");
+        let mut effects = vec![wrote(&[P1], &message, NOON)];
+        effects.extend(owed(&message));
+        one.ingest(delivery(&body, effects)).await.unwrap();
+        let here = one.replies_due(9).await.unwrap();
+        assert_eq!(here.len(), 1);
+        assert!(other.replies_due(9).await.unwrap().is_empty());
+        let confirm = |reply| {
+            let mut ask = text(P1, NOON + n);
+            ask.reply = Some(reply);
+            ask
+        };
+        if decided_first {
+            one.admit(confirm(here[0].claim)).await.unwrap();
+        }
+        proxy.refuse();
+        let taking_over = async {
+            for _ in 0..750 {
+                let taken = other.replies_due(9).await.unwrap();
+                if !taken.is_empty() {
+                    return Some(taken[0].claim);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            None
+        };
+        let there = tokio::time::timeout(LONG, taking_over).await.unwrap();
+        assert_eq!(
+            there.map(|claim| claim.id),
+            (!decided_first).then_some(here[0].claim.id)
+        );
+        proxy.accept();
+        if let Some(there) = there {
+            // Back again, the first node neither sends it nor says what became of it, before the other has and after.
+            let refused = async {
+                loop {
+                    match one.admit(confirm(here[0].claim)).await {
+                        Err(LedgerError::Unavailable(_)) => {}
+                        answered => return answered,
+                    }
+                }
+            };
+            let refused = tokio::time::timeout(LONG, refused).await.unwrap();
+            assert!(matches!(refused, Err(LedgerError::Conflict(_))));
+            other.admit(confirm(there)).await.unwrap();
+            let refused = one.admit(confirm(here[0].claim)).await;
+            assert!(matches!(refused, Err(LedgerError::Conflict(_))));
+            let over = ReplyEnd::Over(None);
+            assert!(one.reply_done(here[0].claim, over).await.is_err());
+            other.reply_done(there, over).await.unwrap();
+        }
+        assert!(one.replies_due(9).await.unwrap_or_default().is_empty());
+    }
+    let decided = other.decisions(None, None, 9).await.unwrap();
+    assert_eq!(decided.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

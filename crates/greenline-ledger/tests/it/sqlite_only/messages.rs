@@ -276,3 +276,37 @@ async fn a_message_of_nobodys_is_a_stray_until_its_send_is_known() {
     sends.finds(&[RUN + 2], "early").await;
     assert_clean(&sends.ledger).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_once_all_it_leads_to_is_old_and_others_are_still_found() {
+    let sends = Sends::new(RUN * 3).await;
+    sends.accepted(0..RUN * 3).await;
+    sends.rested().await;
+    let runs = || -> i64 {
+        let raw = sends.place.raw();
+        let count = "SELECT count(DISTINCT run) FROM message_runs";
+        raw.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let before = runs();
+    assert!(before >= 2, "{before}");
+    let day = 24 * 60 * 60 * SECOND;
+    let prune = async |before_ms| {
+        let kind = greenline_ledger::prune::PruneKind::Messages;
+        let mut rows = 0;
+        loop {
+            let batch = sends.ledger.prune(ACME, kind, before_ms, NOON + 9 * day);
+            match batch.await.unwrap() {
+                0 => return rows,
+                batch => rows += batch,
+            }
+        }
+    };
+    assert_eq!(prune(NOON).await, 0, "nothing is so old");
+    // The first run leads to the first sends, a millisecond each.
+    let first = i64::try_from(RUN).unwrap();
+    assert_eq!(prune(NOON + first).await, RUN as u64);
+    assert_eq!(runs(), before - 1);
+    let sends = sends.reopened();
+    sends.finds(&[RUN, RUN * 2, RUN * 3 - 1], "delivered").await;
+    assert_clean(&sends.ledger).await;
+}

@@ -1,6 +1,8 @@
 //! Verification finds what was changed behind the ledger's back.
 
 use greenline_ledger::Ledger;
+use greenline_ledger::seal::{RecordId, Recorded, SealKind, SealedLeaf};
+use greenline_proof::{Hash, Salts, Seed, leaf_hash};
 
 use super::File;
 use crate::support::*;
@@ -83,9 +85,10 @@ async fn what_is_tampered_with_is_found() {
 }
 
 /// Bytes written by the first release: whatever comes later must still read them so.
+const OLD: &str = r#"{"v":1,"number":"n1","app":"bot","pack":"2026-11","intent":"template","template":["offer","en"],"template_facts":{"known":true,"category":"marketing","topic":"marketing.offers","status":"paused","is_ask":true},"number_facts":{"status":"CONNECTED","ban":"scheduled","restrictions":[["calling",5],["unknown",null]]},"people":[{"person":3,"identifier":15551230001,"head":{"base":[null,["refused",2,7,null],["covered",1,6,"imported"],["claimed",4,null,null],["expired",5,null,null]],"topics":[["marketing.offers",["unconfirmed",9,null,null]]],"native_stop":[8,10],"freeform_closed":[2,7]},"wrote_at_ms":11,"unsettled_until_ms":12},{"identifier":"US.aaa111"}],"observed":true,"confirms":2,"body_hash":"00000000000000000000000000000102","verdict":"refuse","reasons":[["consent.opted_out",2,null],["window.closed",null,13]]}"#;
+
 #[tokio::test]
 async fn records_written_long_ago_are_still_read() {
-    const OLD: &str = r#"{"v":1,"number":"n1","app":"bot","pack":"2026-11","intent":"template","template":["offer","en"],"template_facts":{"known":true,"category":"marketing","topic":"marketing.offers","status":"paused","is_ask":true},"number_facts":{"status":"CONNECTED","ban":"scheduled","restrictions":[["calling",5],["unknown",null]]},"people":[{"person":3,"identifier":15551230001,"head":{"base":[null,["refused",2,7,null],["covered",1,6,"imported"],["claimed",4,null,null],["expired",5,null,null]],"topics":[["marketing.offers",["unconfirmed",9,null,null]]],"native_stop":[8,10],"freeform_closed":[2,7]},"wrote_at_ms":11,"unsettled_until_ms":12},{"identifier":"US.aaa111"}],"observed":true,"confirms":2,"body_hash":"00000000000000000000000000000102","verdict":"refuse","reasons":[["consent.opted_out",2,null],["window.closed",null,13]]}"#;
     let place = File::new();
     let ledger = filled(&place).await;
     place
@@ -109,6 +112,50 @@ async fn records_written_long_ago_are_still_read() {
         record.body_hash,
         &record.decision
     ));
+}
+
+/// Leaves of that record as the first release made them, and as they are made today, worked out apart from this
+/// program after `docs/concepts/proof.md`.
+#[tokio::test]
+async fn leaves_sealed_long_ago_still_verify() {
+    const FIELDS: &str = "6e5bb47d0830e132c6aee94e2266693d97e6bb13a560c9efb3806cf10e5cbbe9";
+    const PARTS: &str = "79492639728e64e30b7d01ef347b638c89cf916639bd6fe9c028419b80378440";
+    let place = File::new();
+    let ledger = filled(&place).await;
+    let plant = "UPDATE decisions SET seq = 77, shard = 5, at_ms = 1234, record = ?1";
+    place.raw().execute(plant, [OLD]).unwrap();
+    let seed = Seed([7; 16]);
+    for (salts, hash) in [(Salts::Seed(seed), FIELDS), (Salts::Parts(seed), PARTS)] {
+        let salts = Salts::from_bytes(&salts.to_bytes()).unwrap();
+        let leaf = SealedLeaf {
+            index: 0,
+            id: RecordId {
+                kind: SealKind::Decision,
+                seq: 77,
+            },
+            hash: Hash::parse(hash).unwrap(),
+            salts,
+        };
+        let leaves = std::slice::from_ref(&leaf);
+        let record = ledger.log_records(ACME, leaves).await.unwrap().remove(0);
+        let Recorded::Fields(fields) = record else {
+            panic!("{record:?}");
+        };
+        let commitments = leaf.salts.commitments(&fields).unwrap();
+        assert_eq!(leaf_hash("decision", &commitments), leaf.hash, "{fields:?}");
+        // What is left once somebody was erased is still opened in its own form.
+        let left = leaf
+            .salts
+            .without(&fields, |name| name == "people")
+            .unwrap();
+        let leaf = SealedLeaf {
+            salts: left,
+            ..leaf
+        };
+        let leaves = std::slice::from_ref(&leaf);
+        let again = ledger.log_records(ACME, leaves).await.unwrap();
+        assert_eq!(again, [Recorded::Fields(fields)]);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Generated histories: few people, few moments and few keys, so that they meet often.
 
+use greenline_ledger::import::{ImportPiece, ImportRow, ROW_KEY};
 use greenline_ledger::types::{
     Delivery, Effect, Lane, Mode, NewEvent, Outcome, OwnReply, RelayResult,
 };
@@ -33,6 +34,8 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => consent().prop_map(Step::Append),
+        2 => import().prop_map(Step::Import),
+        1 => (0..8_usize).prop_map(Step::Undo),
         5 => effect().prop_map(|effect| Step::Learn(vec![effect])),
         1 => prop::collection::vec(effect(), 2..4).prop_map(Step::Learn),
         3 => deliver().prop_map(Step::Deliver),
@@ -71,7 +74,14 @@ fn message() -> impl Strategy<Value = Box<str>> {
 }
 
 fn lane() -> impl Strategy<Value = Lane> {
-    select(vec![Lane::Inbound, Lane::Inbound, Lane::Status])
+    select(vec![
+        Lane::Inbound,
+        Lane::Inbound,
+        Lane::Status,
+        Lane::Event,
+        Lane::Event,
+        Lane::Bulk,
+    ])
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -147,6 +157,44 @@ fn consent() -> impl Strategy<Value = NewEvent> {
             new
         },
     )
+}
+
+/// Rows as a file has them: a yes is imported or claimed, and the same row has the same key.
+fn import() -> impl Strategy<Value = ImportPiece> {
+    let row = (consent(), any::<bool>()).prop_map(|(mut event, dated)| {
+        if event.kind == EventKind::NativeResumed {
+            event.kind = EventKind::Granted;
+        }
+        if matches!(event.kind, EventKind::Granted | EventKind::Reconfirmed)
+            && event.strength != Strength::Claimed
+        {
+            event.strength = Strength::Imported;
+        } else if event.kind != EventKind::Granted {
+            event.strength = Strength::Evidenced;
+        }
+        let who: Vec<String> = event.person.iter().map(|id| id.reveal()).collect();
+        let (kind, what, who) = (event.kind.as_str(), &event.scope, who.join("+"));
+        let at_ms = if dated { event.at_ms } else { 0 };
+        event.dedup = Some(format!("{ROW_KEY}{who}:{kind}:{what}:{at_ms}").into());
+        ImportRow { event, dated }
+    });
+    (prop::collection::vec(row, 1..5), when()).prop_map(|(mut rows, since_ms)| {
+        for row in &mut rows {
+            row.event.arrival_ms = since_ms;
+            row.event.at_ms = row.event.at_ms.min(since_ms);
+            if !row.dated {
+                row.event.at_ms = since_ms;
+            }
+            row.event.stated_ms = row.event.at_ms;
+        }
+        ImportPiece {
+            business: ACME,
+            rows,
+            since_ms,
+            rehearsal: false,
+            before: Vec::new(),
+        }
+    })
 }
 
 fn effect() -> impl Strategy<Value = Effect> {

@@ -16,6 +16,7 @@ on_each_store! {
     nobody_known_is_a_no,
     an_import_counts_every_row_and_a_bad_one_stops_no_other,
     a_large_import_keeps_its_line_numbers,
+    an_import_is_taken_back,
     files_that_cannot_be_taken_in_are_input_errors,
     an_export_comes_back_in,
 }
@@ -218,11 +219,11 @@ async fn an_import_counts_every_row_and_a_bad_one_stops_no_other(store: Store) {
         .await
         .ended(1)
         .json();
-    assert_eq!(
-        (&dry["rows"], &dry["recorded"], &dry["bad"]),
-        (&4.into(), &3.into(), &1.into()),
-        "{dry}"
-    );
+    let counts = |import: &serde_json::Value| {
+        ["rows", "new_yes", "unchanged", "no_stays", "rejected"]
+            .map(|name| import["counts"][name].as_u64().expect("a count"))
+    };
+    assert_eq!(counts(&dry), [4, 2, 0, 1, 1], "{dry}");
     place
         .run(&["consent", "show", "15550200000"])
         .await
@@ -234,19 +235,15 @@ async fn an_import_counts_every_row_and_a_bad_one_stops_no_other(store: Store) {
         .run(&["consent", "import", &file, "--results", results_arg])
         .await
         .ended(1);
-    assert!(
-        said.stdout
-            .contains("4 rows: 3 recorded, 0 recorded before, 1 bad."),
-        "{said:?}"
-    );
-    assert!(said.stdout.contains("Line 5: "), "{said:?}");
-    assert!(said.stdout.contains("the no stays"), "{said:?}");
+    for words in ["4 rows:", "2  new yeses", "the no stays", "Line 5: "] {
+        assert!(said.stdout.contains(words), "{words} in {said:?}");
+    }
     let rows = std::fs::read_to_string(&results).expect("the result file");
     assert_eq!(rows.lines().count(), 5, "{rows}");
     assert!(
         rows.lines()
             .nth(4)
-            .is_some_and(|row| row.starts_with("5,bad,")),
+            .is_some_and(|row| row.starts_with("5,rejected,")),
         "{rows}"
     );
 
@@ -255,11 +252,7 @@ async fn an_import_counts_every_row_and_a_bad_one_stops_no_other(store: Store) {
         .await
         .ended(1)
         .json();
-    assert_eq!(
-        (&again["recorded"], &again["repeated"]),
-        (&0.into(), &3.into()),
-        "{again}"
-    );
+    assert_eq!(counts(&again), [4, 0, 2, 1, 1], "{again}");
     let stopped = place
         .run(&["consent", "show", "15550200001", "--json"])
         .await
@@ -273,7 +266,7 @@ async fn an_import_counts_every_row_and_a_bad_one_stops_no_other(store: Store) {
 
 async fn a_large_import_keeps_its_line_numbers(store: Store) {
     let place = Place::new(store);
-    let people = 6_000;
+    let people: usize = 6_000;
     let file = place.write(
         "people.csv",
         &format!("{}nobody,marketing,,,,\n", yes_file(people)),
@@ -284,14 +277,75 @@ async fn a_large_import_keeps_its_line_numbers(store: Store) {
         .ended(1)
         .json();
     assert_eq!(
-        (&done["recorded"], &done["bad"]),
+        (&done["counts"]["new_yes"], &done["counts"]["rejected"]),
         (&people.into(), &1.into())
     );
-    let bad = done["results"]
-        .as_array()
-        .and_then(|rows| rows.last())
-        .expect("rows");
-    assert_eq!(bad["line"], people + 2, "{bad}");
+    let results = place.folder().join("results.jsonl");
+    let results_arg = results.to_str().expect("UTF-8");
+    let again = place
+        .run(&["consent", "import", &file, "--results", results_arg])
+        .await
+        .ended(1);
+    assert!(
+        again.stdout.contains("6000  on record already"),
+        "{again:?}"
+    );
+    let rows = std::fs::read_to_string(&results).expect("the result file");
+    assert_eq!(rows.lines().count(), people + 1);
+    let last: serde_json::Value =
+        serde_json::from_str(rows.lines().last().expect("rows")).expect("JSON");
+    assert_eq!(
+        (&last["line"], &last["outcome"]),
+        (&(people + 2).into(), &"rejected".into())
+    );
+}
+
+async fn an_import_is_taken_back(store: Store) {
+    let place = Place::new(store);
+    let no = "15550999999,marketing,,,,\n15550999998,marketing,2026-01-02,website_form,Yes,Acme\n";
+    let file = place.write("people.csv", &format!("{}{no}", yes_file(3)));
+    let done = place
+        .run(&["consent", "import", &file, "--json"])
+        .await
+        .ended(0)
+        .json();
+    let id = done["id"].as_str().expect("an id");
+    let standing = async |place: &Place| {
+        let person = place
+            .run(&["consent", "show", "15550200001", "--json"])
+            .await
+            .ended(0)
+            .json();
+        person["head"]["marketing"]["standing"].clone()
+    };
+    assert_eq!(standing(&place).await, "covered");
+    let dry = place
+        .run(&["consent", "undo", id, "--dry-run"])
+        .await
+        .ended(0);
+    assert!(
+        dry.stdout
+            .starts_with("5 yeses and 0 renewals would be taken back."),
+        "{dry:?}"
+    );
+    assert_eq!(standing(&place).await, "covered");
+    let undone = place
+        .run(&["consent", "undo", id, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(undone["undo"]["yeses"], 5, "{undone}");
+    assert_eq!(standing(&place).await, "unknown");
+    place.run(&["consent", "undo", id]).await.ended(2);
+    place.run(&["consent", "undo", "imp_none"]).await.ended(1);
+    let again = place
+        .run(&["consent", "import", &file, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(again["counts"]["new_yes"], 4, "{again}");
+    assert_eq!(standing(&place).await, "covered");
+    place.run(&["verify"]).await.ended(0);
 }
 
 async fn files_that_cannot_be_taken_in_are_input_errors(store: Store) {
@@ -309,12 +363,12 @@ async fn files_that_cannot_be_taken_in_are_input_errors(store: Store) {
 
 async fn an_export_comes_back_in(store: Store) {
     let place = Place::new(store);
-    let file = place.write("people.csv", &yes_file(2_500));
+    let file = place.write("people.csv", &yes_file(1_200));
     place.run(&["consent", "import", &file]).await.ended(0);
     record_yes(&place, PERSON, "utility").await.ended(0);
 
     let lines = place.run(&["consent", "export"]).await.ended(0);
-    assert_eq!(lines.stdout.lines().count(), 2_501);
+    assert_eq!(lines.stdout.lines().count(), 1_201);
     let first: serde_json::Value =
         serde_json::from_str(lines.stdout.lines().next().expect("a line")).expect("JSON");
     assert_eq!(
@@ -323,18 +377,29 @@ async fn an_export_comes_back_in(store: Store) {
         "{first}"
     );
 
-    let csv = place.folder().join("export.csv");
-    let csv = csv.to_str().expect("UTF-8");
-    let said = place
-        .run(&["consent", "export", "--format", "csv", "--output", csv])
-        .await
-        .ended(0);
-    assert!(said.stdout.is_empty(), "{said:?}");
-    let elsewhere = Place::new(store);
-    let taken = elsewhere
-        .run(&["consent", "import", csv, "--json"])
-        .await
-        .ended(0)
-        .json();
-    assert_eq!(taken["recorded"], 2_501, "{}", taken["rows"]);
+    for (name, extra) in [("export.csv", "csv"), ("export.jsonl", "jsonl")] {
+        let file = place.folder().join(name);
+        let file = file.to_str().expect("UTF-8");
+        let said = place
+            .run(&[
+                "consent",
+                "export",
+                "--current",
+                "--format",
+                extra,
+                "--output",
+                file,
+            ])
+            .await
+            .ended(0);
+        assert!(said.stdout.is_empty(), "{said:?}");
+        let elsewhere = Place::new(store);
+        let taken = elsewhere
+            .run(&["consent", "import", file, "--json"])
+            .await
+            .ended(0)
+            .json();
+        assert_eq!(taken["counts"]["new_yes"], 1_201, "{taken}");
+        elsewhere.run(&["verify"]).await.ended(0);
+    }
 }

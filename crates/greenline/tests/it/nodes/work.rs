@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use super::fleet::{Fleet, NODES};
 use super::lines::Lines;
 use crate::support::chance::{self, Chance};
+use crate::support::gateway::{messages_path, text_message};
 use crate::support::server::Server;
-use crate::support::settings::Settings;
+use crate::support::settings::{BOT_KEY, Settings};
+use crate::support::stuck::StuckPlatform;
 use crate::support::{soon, webhook};
 
 /// Deliveries that come in.
@@ -195,6 +197,53 @@ async fn what_a_dead_node_had_in_hand_another_hands_on_within_ten_seconds() {
     println!("taken over {:?} after its node's death", died.elapsed());
     assert_eq!(inbox.got().len(), 1);
     fleet.gateways[0].lock().await.run_again().await;
+    fleet.ends_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_confirmation_that_a_dead_node_had_in_hand_another_sends_within_ten_seconds() {
+    let (talking, stopping) = ("15553000001", "15553000002");
+    let platform = StuckPlatform::start(talking, stopping).await;
+    let upstream = platform.url();
+    let fleet = Fleet::start(&upstream, &[], |settings| {
+        settings.with(&["upstream", "concurrency_per_number_max"], 1)
+    })
+    .await;
+    for node in 1..NODES {
+        assert!(fleet.gateways[node].lock().await.stop().await.success());
+    }
+    // The number's one place is taken, so the confirmation waits in the first node's hand.
+    let mut lines = Lines::to(fleet.addresses);
+    lines.tell(0, &webhook::text(talking, "Hello")).await;
+    let mut sending = Lines::to(fleet.addresses);
+    let sending = tokio::spawn(async move {
+        let answer = text_message(talking, "How can we help?");
+        let _ = sending.post(0, &messages_path(), BOT_KEY, &answer).await;
+    });
+    let is_one = async |what: &str, query: &str| {
+        soon(what, async {
+            while fleet.database.sql(query) != "1" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    soon("the answer is under way", platform.is_stuck()).await;
+    lines.tell(0, &webhook::text(stopping, "STOP")).await;
+    let in_hand = "SELECT count(*) FROM replies WHERE state = 0 AND held_by IS NOT NULL";
+    is_one("the confirmation is in hand", in_hand).await;
+    for node in 1..NODES {
+        fleet.gateways[node].lock().await.run_again().await;
+    }
+    fleet.gateways[0].lock().await.kill().await;
+    let died = Instant::now();
+    platform.has_taken(TAKEN_OVER_WITHIN + BUSY).await;
+    println!("confirmed {:?} after the node's death", died.elapsed());
+    sending.abort();
+    fleet.gateways[0].lock().await.run_again().await;
+    let over = "SELECT count(*) FROM replies WHERE state = 2 AND decision_seq IS NOT NULL";
+    is_one("it is over", over).await;
+    assert_eq!(platform.taken(), 1);
     fleet.ends_clean().await;
 }
 

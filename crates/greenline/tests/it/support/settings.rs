@@ -70,6 +70,8 @@ impl Settings {
             private = "{private}"
             [store]
             url = "sqlite:{store}"
+            [imports]
+            folder = "{imports}"
             [upstream]
             url = "{upstream}"
             [[admin.token]]
@@ -95,6 +97,7 @@ impl Settings {
             key = "{CAMPAIGN_KEY}"
             "#,
             store = store.display(),
+            imports = folder.join("imports").display(),
         );
         Self {
             table: text.parse().expect("the sample configuration"),

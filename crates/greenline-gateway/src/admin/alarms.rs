@@ -1,0 +1,66 @@
+//! What someone should look at: ways out that closed, subscriptions that get nothing.
+
+use greenline_console::{Alarm, When};
+use greenline_ledger::LedgerError;
+
+use crate::app::App;
+use crate::directory::Business;
+use crate::events::record::{Record, State};
+use crate::events::ways;
+
+/// How long a subscriber may fail before the page tells.
+const FAILING_MS: i64 = 60 * 60 * 1_000;
+
+/// Everything of a business, ways out first.
+pub(super) async fn alarms(
+    app: &App,
+    business: &Business,
+    now_ms: i64,
+) -> Result<Vec<Alarm>, LedgerError> {
+    let closed = ways::closed(app, business).await?;
+    let mut alarms: Vec<Alarm> = closed
+        .into_iter()
+        .map(|(avenue, at_ms)| Alarm {
+            title: format!(
+                "A way out closed: {}.",
+                super::avenues::word(avenue).to_lowercase()
+            ),
+            text: "The page of ways out says what is missing.".to_owned(),
+            since: When::new(at_ms, now_ms),
+        })
+        .collect();
+    for one in app.ledger.subscriptions(business.ix).await? {
+        if let Ok(record) = Record::read(&one.body) {
+            alarms.extend(silent(&one.id, &record, now_ms));
+        }
+    }
+    Ok(alarms)
+}
+
+fn silent(id: &str, record: &Record, now_ms: i64) -> Option<Alarm> {
+    let name = match record.description.as_str() {
+        "" => id,
+        name => name,
+    };
+    let since = |at_ms| When::new(at_ms, now_ms);
+    match (record.wish.state, &record.why) {
+        (State::Paused | State::Disabled, Some((at_ms, why))) => Some(Alarm {
+            title: format!("{name} gets no events."),
+            text: format!(
+                "{}: {why}. POST /v1/subscriptions/{id} sets it going.",
+                record.wish.state.as_str()
+            ),
+            since: since(*at_ms),
+        }),
+        (State::Active, _) => {
+            let at_ms = record.health.failing_since_ms?;
+            (now_ms.saturating_sub(at_ms) >= FAILING_MS).then(|| Alarm {
+                title: format!("{name} takes no events."),
+                text: "They are tried again; GET /v1/subscriptions says what it answers."
+                    .to_owned(),
+                since: since(at_ms),
+            })
+        }
+        _ => None,
+    }
+}

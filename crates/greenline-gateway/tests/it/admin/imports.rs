@@ -1,0 +1,490 @@
+//! Imports of any size.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use greenline_ledger::types::BusinessIx;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{ADMIN, AGENT, Desk, MANAGER, NOW_MS, STRANGER, granted, withdrawn};
+
+/// Waits until an import is over.
+async fn over(desk: &Desk, begun: &Value) -> Value {
+    let path = format!("/v1/imports/{}", begun["id"].as_str().unwrap());
+    let waiting = async {
+        loop {
+            let import = desk.get(MANAGER, &path).await.json();
+            let is_open = import["ended_at"].is_null() || import["running"] == true;
+            if !is_open {
+                return import;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("an import ends")
+}
+
+async fn import(desk: &Desk, query: &str, file: impl Into<axum::body::Body>) -> Value {
+    let path = format!("/v1/imports?business=acme{query}");
+    let begun = desk.post(MANAGER, &path, file).await;
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text);
+    over(desk, &begun.json()).await
+}
+
+async fn results(desk: &Desk, import: &Value, query: &str) -> String {
+    let id = import["id"].as_str().unwrap();
+    let answer = desk
+        .get(MANAGER, &format!("/v1/imports/{id}/results{query}"))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.text
+}
+
+async fn undo(desk: &Desk, import: &Value, query: &str) -> Value {
+    let id = import["id"].as_str().unwrap();
+    let path = format!("/v1/imports/{id}/undo{query}");
+    let begun = desk.post(MANAGER, &path, "").await;
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text);
+    over(desk, &begun.json()).await
+}
+
+async fn standing(desk: &Desk, who: &str, scope: &str) -> String {
+    let person = desk
+        .get(ADMIN, &format!("/v1/people/{who}?business=acme"))
+        .await;
+    match person.status {
+        StatusCode::NOT_FOUND => "nobody".to_owned(),
+        _ => person.json()["head"][scope]["standing"]
+            .as_str()
+            .unwrap_or("unknown")
+            .to_owned(),
+    }
+}
+
+async fn events(desk: &Desk) -> usize {
+    let all = desk.app.ledger.export(BusinessIx(0), None, 10_000).await;
+    all.unwrap().len()
+}
+
+#[track_caller]
+fn counted(import: &Value, expect: &[(&str, u64)]) {
+    let counts = import["counts"].as_object().unwrap();
+    for (name, count) in counts {
+        let expected = expect.iter().find(|(wanted, _)| wanted == name);
+        let expected = expected.map_or(0, |(_, count)| *count);
+        assert_eq!(count.as_u64(), Some(expected), "{name} in {import}");
+    }
+    let parts: u64 = counts
+        .iter()
+        .filter(|(name, _)| *name != "rows")
+        .filter_map(|(_, count)| count.as_u64())
+        .sum();
+    assert_eq!(counts["rows"].as_u64(), Some(parts), "{import}");
+}
+
+/// What a shop system hands out, with everything that goes wrong in such lists.
+const SHOP: &str = "\u{feff}Mobile Number;WhatsApp Opt-In;Opt-in Date;Opt-out date;Opt-in source;Consent Text;Brand;Method;Shoe size\r\n\
+    +1 (555) 123-0001;Yes;2026-03-04 10:00:00;;https://acme.example;\"Yes, offers\r\nplease\";Acme;website_form;42\r\n\
+    +1 (555) 123-0001;Yes;2026-03-04 10:00:00;;https://acme.example;\"Yes, offers\r\nplease\";Acme;website_form;43\r\n\
+    15551230002.0;TRUE;2026-03-04;;;Yes;Acme;checkout;\r\n\
+    \r\n\
+    15551230003;unsubscribed;2026-01-01;2026-05-06;;;;;\r\n\
+    15551230004;yes;2026-03-04;;;;;;\r\n\
+    1.5551E+10;yes;2026-03-04;;;;;;\r\n\
+    15551230005;perhaps;;;;;;;\r\n\
+    15551230006;yes;03/04/2026;;;Yes;Acme;website_form;\r\n\
+    15551230007;yes;2026-03-04;;;Yes;Acme;telepathy;\r\n\
+    15551230008;yes\r\n\
+    15551230009;yes;2026-03-04;;;Yes;Acme;website_form;\r\n\
+    15551230009;no;;2026-03-05;;;;;\r\n";
+const SHOP_COUNTS: [(&str, u64); 7] = [
+    ("rows", 12),
+    ("new_yes", 2),
+    ("new_no", 2),
+    ("claimed", 1),
+    ("duplicate", 1),
+    ("no_stays", 1),
+    ("rejected", 5),
+];
+const SET: &str = "&set=%7B%22scope%22%3A%22marketing%22%7D";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_a_shop_is_read_and_every_row_is_accounted_for() {
+    let desk = Desk::new();
+    let dry = import(&desk, &format!("{SET}&dry_run=true"), SHOP).await;
+    counted(&dry, &SHOP_COUNTS);
+    assert_eq!(
+        (events(&desk).await, dry["state"].as_str()),
+        (0, Some("done"))
+    );
+    let real = import(&desk, SET, SHOP).await;
+    counted(&real, &SHOP_COUNTS);
+    assert_eq!(real["ignored_columns"], json!(["Shoe size"]));
+    assert_eq!(real["columns"]["Mobile Number"], "phone");
+    let rows = results(&desk, &real, "").await;
+    assert_eq!(results(&desk, &dry, "").await, rows);
+    let expect = [
+        "2,new_yes,,",
+        "4,duplicate,,",
+        "6,new_yes,,",
+        "8,new_no,,",
+        "9,claimed,,",
+        "10,rejected,",
+        "11,rejected,",
+        "12,rejected,",
+        "13,rejected,",
+        "14,rejected,",
+        "15,no_stays,,",
+        "16,new_no,,",
+    ];
+    for (row, expect) in rows.lines().skip(1).zip(expect) {
+        assert!(row.starts_with(expect), "{row} should begin {expect}");
+    }
+    assert_eq!(rows.lines().count(), 13, "{rows}");
+    assert!(!rows.contains("555123"), "a number in the results: {rows}");
+    let rejected = results(&desk, &real, "?format=jsonl&only=rejected").await;
+    assert_eq!(rejected.lines().count(), 5);
+    assert!(rejected.contains("scientific") && rejected.contains("2 values under 9 columns"));
+    for (who, expect) in [
+        ("15551230001", "covered"),
+        ("15551230002", "covered"),
+        ("15551230003", "refused"),
+        ("15551230004", "claimed"),
+        ("15551230006", "nobody"),
+        ("15551230009", "refused"),
+    ] {
+        assert_eq!(standing(&desk, who, "marketing").await, expect, "{who}");
+    }
+    let person = desk
+        .get(ADMIN, "/v1/people/15551230001?business=acme")
+        .await
+        .json();
+    let event = &person["history"][0];
+    assert_eq!(event["evidence"]["import"], real["id"]);
+    assert_eq!(event["evidence"]["wording"], "Yes, offers\r\nplease");
+    assert_eq!(
+        (&event["strength"], &event["actor"]),
+        (&"imported".into(), &"max".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_file_again_changes_nothing() {
+    let desk = Desk::new();
+    import(&desk, SET, SHOP).await;
+    let before = events(&desk).await;
+    desk.app.clock.set(NOW_MS + 60_000);
+    let again = import(&desk, SET, SHOP).await;
+    counted(
+        &again,
+        &[
+            ("rows", 12),
+            ("unchanged", 5),
+            ("duplicate", 1),
+            ("no_stays", 1),
+            ("rejected", 5),
+        ],
+    );
+    assert_eq!(events(&desk).await, before);
+    // The file lies there no longer, and what is left names nobody.
+    for entry in walk(desk.app.imports.folder()) {
+        let text = std::fs::read(&entry).unwrap();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        assert!(
+            !text.contains("5551230") && !entry.ends_with("upload"),
+            "{entry:?}"
+        );
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(walk(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// People with two identifiers in the file and on record, noes and yeses in every order.
+fn tangled() -> String {
+    let mut file =
+        "wa_id,user_id,scope,event,occurred_at,method,wording,business_name\n".to_owned();
+    for n in 0..300 {
+        let event = if n % 7 == 3 { "withdrawn" } else { "granted" };
+        let scope = ["marketing", "utility", "all"][n % 3];
+        let (phone, user) = match n % 5 {
+            0 => (format!("1555200{:04}", n / 3), String::new()),
+            1 => (String::new(), format!("US.user{:04}", n / 4)),
+            2 => (
+                format!("1555200{:04}", n / 3),
+                format!("US.user{:04}", n / 4),
+            ),
+            3 => (format!("1555200{:04}", n % 40), String::new()),
+            _ => (String::new(), format!("US.user{:04}", n % 40)),
+        };
+        let day = n % 28 + 1;
+        let _ = writeln!(
+            file,
+            "{phone},{user},{scope},{event},2026-02-{day:02}T10:00:00Z,website_form,Yes,Acme"
+        );
+    }
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_what_the_import_then_does() {
+    let desk = Desk::new();
+    for n in [1, 5, 9, 13] {
+        desk.record(withdrawn(&format!("1555200{n:04}"), "marketing"))
+            .await;
+        desk.record(granted(&format!("1555200{:04}", n + 20))).await;
+        let mut both = granted(&format!("1555200{n:04}"));
+        both["person"]["user_id"] = format!("US.user{:04}", n + 1).into();
+        both["scope"] = "utility".into();
+        desk.record(both).await;
+    }
+    let dry = import(&desk, "&dry_run=true", tangled()).await;
+    let before = events(&desk).await;
+    assert_eq!(before, 12);
+    let real = import(&desk, "", tangled()).await;
+    assert_eq!(dry["counts"], real["counts"]);
+    assert_eq!(
+        results(&desk, &dry, "").await,
+        results(&desk, &real, "").await
+    );
+    assert!(real["counts"]["no_stays"].as_u64() > Some(5), "{real}");
+    let verified = desk.app.ledger.verify().await.unwrap();
+    assert_eq!(verified.differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undone_import_leaves_what_stood_before_and_keeps_every_no() {
+    let desk = Desk::new();
+    desk.record(granted("15551230001")).await;
+    let head = "wa_id,scope,event,occurred_at,method,wording,business_name\n";
+    let file = format!(
+        "{head}15551230001,marketing,granted,2026-11-24T12:00:00Z,checkout,Yes,Acme\n\
+         15551230002,marketing,granted,2026-01-02T03:04:05Z,checkout,Yes,Acme\n\
+         15551230003,marketing,granted,2026-01-02T03:04:05Z,,,\n\
+         15551230004,marketing,withdrawn,2026-01-02T03:04:05Z,,,\n\
+         15551230005,marketing,granted,2026-01-02T03:04:05Z,checkout,Yes,Acme\n"
+    );
+    let done = import(&desk, "", file.clone()).await;
+    desk.app.clock.set(NOW_MS + 60_000);
+    // What people say afterwards stays.
+    desk.record(withdrawn("15551230005", "marketing")).await;
+    let dry = undo(&desk, &done, "?dry_run=true").await;
+    let counts = |import: &Value| {
+        let undo = &import["undo"];
+        ["yeses", "renewals", "noes_kept", "others_kept"].map(|name| undo[name].as_u64().unwrap())
+    };
+    assert_eq!(
+        (counts(&dry), dry["state"].as_str()),
+        ([4, 0, 1, 0], Some("done"))
+    );
+    assert_eq!(standing(&desk, "15551230002", "marketing").await, "covered");
+    let undone = undo(&desk, &done, "").await;
+    assert_eq!(
+        (counts(&undone), undone["state"].as_str()),
+        ([4, 0, 1, 0], Some("undone"))
+    );
+    for (who, expect) in [
+        ("15551230001", "covered"),
+        ("15551230002", "unknown"),
+        ("15551230003", "unknown"),
+        ("15551230004", "refused"),
+        ("15551230005", "refused"),
+    ] {
+        assert_eq!(standing(&desk, who, "marketing").await, expect, "{who}");
+    }
+    let person = desk
+        .get(ADMIN, "/v1/people/15551230001?business=acme")
+        .await
+        .json();
+    assert_eq!(person["head"]["marketing"]["strength"], "evidenced");
+    assert_eq!(
+        person["history"].as_array().unwrap().len(),
+        3,
+        "nothing is removed"
+    );
+    let path = format!("/v1/imports/{}/undo", done["id"].as_str().unwrap());
+    desk.post(MANAGER, &path, "").await.problem(409);
+    // Then the file can be imported again.
+    desk.app.clock.set(NOW_MS + 120_000);
+    let again = import(&desk, "", file).await;
+    counted(
+        &again,
+        &[
+            ("rows", 5),
+            ("new_yes", 2),
+            ("claimed", 1),
+            ("unchanged", 1),
+            ("no_stays", 1),
+        ],
+    );
+    assert_eq!(standing(&desk, "15551230002", "marketing").await, "covered");
+    assert_eq!(desk.app.ledger.verify().await.unwrap().differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_was_broken_off_comes_to_the_same_end() {
+    let whole = Desk::new();
+    let expect = import(&whole, "", tangled()).await;
+    let expected = results(&whole, &expect, "").await;
+    for done in [0, 1, 57, 299] {
+        let desk = Desk::new();
+        let first = import(&desk, "", tangled()).await;
+        // As if the process had been killed: some rows are on record, fewer are in the journal, and nothing says
+        // that it is over.
+        let folder = desk
+            .app
+            .imports
+            .folder()
+            .join(first["id"].as_str().unwrap());
+        let journal = std::fs::read(folder.join("journal")).unwrap();
+        std::fs::write(folder.join("journal"), &journal[..done * 5 + 2]).unwrap();
+        let meta = std::fs::read_to_string(folder.join("import.json")).unwrap();
+        std::fs::write(folder.join("upload"), tangled()).unwrap();
+        let meta = meta.replace("\"done\"", "\"writing\"");
+        std::fs::write(folder.join("import.json"), meta).unwrap();
+        desk.app.clock.set(NOW_MS + 60_000);
+        let again = import(&desk, "", tangled()).await;
+        assert_eq!(again["id"], first["id"], "it is gone on with");
+        assert_eq!(again["counts"], expect["counts"]);
+        assert_eq!(results(&desk, &again, "").await, expected);
+        assert_eq!(events(&desk).await, events(&whole).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_exported_comes_back_in() {
+    let desk = Desk::new();
+    desk.record(granted("15551230001")).await;
+    desk.record(withdrawn("15551230002", "all")).await;
+    let mut lifted = withdrawn("15551230003", "marketing");
+    lifted["occurred_at"] = "2026-11-20T00:00:00Z".into();
+    desk.record(lifted).await;
+    desk.record(granted("15551230003")).await;
+    import(&desk, SET, SHOP).await;
+    let current = desk
+        .get(
+            MANAGER,
+            "/v1/export/consents?business=acme&current=true&limit=100",
+        )
+        .await;
+    assert_eq!(current.status, StatusCode::OK, "{}", current.text);
+    let other = Desk::new();
+    let taken = import(&other, "", current.text.clone()).await;
+    assert_eq!(taken["counts"]["rejected"], 0, "{taken}");
+    for n in 1..=9 {
+        let who = format!("1555123000{n}");
+        for scope in ["all", "marketing", "utility"] {
+            assert_eq!(
+                standing(&desk, &who, scope).await,
+                standing(&other, &who, scope).await,
+                "{who} {scope}"
+            );
+        }
+    }
+    // And once more: the same again.
+    let again = other
+        .get(
+            MANAGER,
+            "/v1/export/consents?business=acme&current=true&limit=100",
+        )
+        .await
+        .text;
+    let said = |text: &str| {
+        let mut lines: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let event: Value = serde_json::from_str(line).unwrap();
+                let mut evidence = event["evidence"].clone();
+                evidence.as_object_mut().unwrap().remove("import");
+                format!(
+                    "{} {} {} {} {evidence}",
+                    event["person"], event["scope"], event["event"], event["folded_at"]
+                )
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(said(&current.text), said(&again));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_taken_is_said_so() {
+    let desk = Desk::new();
+    for (query, field) in [
+        ("&country=Germany", "country"),
+        ("&delimiter=ab", "delimiter"),
+        ("&map=phone", "map"),
+        ("&map=%7B%22a%22%3A%22b%22%7D", "map"),
+        ("&set=%7B%22phone%22%3A%221%22%7D", "set"),
+    ] {
+        let path = format!("/v1/imports?business=acme{query}");
+        let problem = desk.post(MANAGER, &path, SHOP).await.problem(422);
+        assert_eq!(problem["field"], field);
+    }
+    for (file, why) in [
+        ("", "empty"),
+        ("a,b\n1,2\n", "`map`"),
+        ("phone\n1\n", "`set`"),
+    ] {
+        let failed = import(&desk, "", file).await;
+        assert_eq!(failed["state"], "failed");
+        assert!(
+            failed["problem"].as_str().unwrap().contains(why),
+            "{failed}"
+        );
+    }
+    desk.post(AGENT, "/v1/imports?business=acme", SHOP)
+        .await
+        .problem(403);
+    let done = import(&desk, SET, SHOP).await;
+    let path = format!("/v1/imports/{}", done["id"].as_str().unwrap());
+    desk.get(STRANGER, &path).await.problem(404);
+    desk.get(AGENT, &path).await.problem(403);
+    desk.get(MANAGER, "/v1/imports/imp_000000000000000000000000")
+        .await
+        .problem(404);
+    desk.get(MANAGER, "/v1/imports/..%2F..").await.problem(404);
+    let list = desk.get(MANAGER, "/v1/imports").await.json();
+    assert_eq!(list["imports"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        desk.get(STRANGER, "/v1/imports").await.json()["imports"],
+        json!([])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_of_a_country_and_packed_json_lines_are_read() {
+    let desk = Desk::new();
+    let lines = "{\"handy\":\"0171 / 123 45-67\",\"optin\":true,\"scope\":\"marketing\"}\n\
+                 {\"handy\":\"+49 (0) 171 7654321\",\"optin\":1,\"scope\":\"marketing\"}\n\
+                 {\"handy\":\"123\",\"scope\":\"marketing\"}\n";
+    let packed = zstd(lines);
+    let done = import(&desk, "&country=de", packed).await;
+    counted(&done, &[("rows", 3), ("claimed", 2), ("rejected", 1)]);
+    assert_eq!(
+        standing(&desk, "491711234567", "marketing").await,
+        "claimed"
+    );
+    assert_eq!(
+        standing(&desk, "491717654321", "marketing").await,
+        "claimed"
+    );
+}
+
+fn zstd(text: &str) -> Vec<u8> {
+    zstd::encode_all(text.as_bytes(), 1).unwrap()
+}

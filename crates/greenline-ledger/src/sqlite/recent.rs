@@ -1,0 +1,168 @@
+//! Decisions that were committed of late, as they were written, so that they can be sealed without being read
+//! from the store again.
+//!
+//! Whoever seals asks here first. What is not here any more, or never was because another process wrote it, is
+//! read from the store: this is a shortcut and nothing rests on it. An erasure empties it before it commits, so
+//! that nothing is sealed from here that the store no longer holds.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::pending::Row;
+use super::rows::seq;
+use crate::error::LedgerError;
+use crate::seal::{Cuts, RecordId, SealKind, Unsealed, decision_parts};
+use crate::types::{DecisionId, PersonShard};
+
+/// Bytes of records kept at most; what is older is read from the store.
+const RECENT_BYTES_MAX: usize = 32 << 20;
+
+/// The decisions of one commit.
+#[derive(Debug)]
+struct Batch {
+    records: Vec<u8>,
+    rows: Vec<(Row, Cuts, usize)>,
+}
+
+impl Batch {
+    fn last(&self) -> i64 {
+        self.rows.last().map_or(i64::MIN, |(row, ..)| row.seq)
+    }
+}
+
+#[derive(Debug)]
+struct Kept {
+    batches: VecDeque<Batch>,
+    bytes: usize,
+    /// Every decision after this number is here, but for those that came late.
+    after: i64,
+    /// By business: up to where decisions are sealed.
+    marks: FxHashMap<i64, i64>,
+}
+
+/// What is kept.
+#[derive(Debug)]
+pub(super) struct Recent(Mutex<Kept>);
+
+impl Recent {
+    /// Nothing of what was written so far, up to this number.
+    pub(super) fn after(last: i64) -> Self {
+        Self(Mutex::new(Kept {
+            batches: VecDeque::new(),
+            bytes: 0,
+            after: last,
+            marks: FxHashMap::default(),
+        }))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what a commit wrote.
+    pub(super) fn push(&self, records: Vec<u8>, rows: Vec<(Row, Cuts, usize)>) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut kept = self.kept();
+        kept.bytes += records.capacity();
+        kept.batches.push_back(Batch { records, rows });
+        while kept.bytes > RECENT_BYTES_MAX
+            && let Some(oldest) = kept.batches.pop_front()
+        {
+            kept.bytes = kept.bytes.saturating_sub(oldest.records.capacity());
+            kept.after = kept.after.max(oldest.last());
+        }
+    }
+
+    /// Gives nothing any more until [`Self::start_over`].
+    pub(super) fn close(&self) {
+        let mut kept = self.kept();
+        kept.batches.clear();
+        kept.bytes = 0;
+        kept.after = i64::MAX;
+    }
+
+    /// Begins anew after this number.
+    pub(super) fn start_over(&self, last: i64) {
+        self.kept().after = last;
+    }
+
+    /// Decisions of a business after its mark, oldest first; `None` when not all of them are here.
+    pub(super) fn unsealed(
+        &self,
+        (business, id): (i64, &str),
+        mark: i64,
+        limit: usize,
+    ) -> Option<Result<Vec<Unsealed>, LedgerError>> {
+        let mut kept = self.kept();
+        kept.forget_sealed(business, mark);
+        if mark < kept.after {
+            return None;
+        }
+        let mut found = Vec::new();
+        for batch in &kept.batches {
+            if batch.last() <= mark {
+                continue;
+            }
+            let mut from = 0;
+            for (row, cuts, end) in &batch.rows {
+                let record = batch.records.get(from..*end);
+                from = *end;
+                if row.business != business || row.seq <= mark {
+                    continue;
+                }
+                if found.len() >= limit {
+                    return Some(Ok(found));
+                }
+                match sealable(row, cuts, id, record) {
+                    Ok(unsealed) => found.push(unsealed),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        }
+        Some(Ok(found))
+    }
+}
+
+impl Kept {
+    fn forget_sealed(&mut self, business: i64, mark: i64) {
+        self.marks.insert(business, mark);
+        let marks = &self.marks;
+        let is_sealed = |batch: &Batch| {
+            batch.rows.iter().all(|(row, ..)| {
+                marks
+                    .get(&row.business)
+                    .is_some_and(|mark| row.seq <= *mark)
+            })
+        };
+        while let Some(oldest) = self.batches.pop_front_if(|batch| is_sealed(batch)) {
+            self.bytes = self.bytes.saturating_sub(oldest.records.capacity());
+        }
+    }
+}
+
+fn sealable(
+    row: &Row,
+    cuts: &Cuts,
+    business: &str,
+    record: Option<&[u8]>,
+) -> Result<Unsealed, LedgerError> {
+    let text = record.map(std::str::from_utf8);
+    let Some(Ok(text)) = text else {
+        return Err(LedgerError::Bug("a record that is not text"));
+    };
+    let id = DecisionId {
+        shard: PersonShard(row.shard),
+        seq: seq(row.seq),
+    };
+    Ok(Unsealed {
+        id: RecordId {
+            kind: SealKind::Decision,
+            seq: id.seq,
+        },
+        fields: decision_parts(id, business, row.at_ms, text, cuts)?,
+    })
+}

@@ -1,0 +1,280 @@
+//! Notices: what is told to whom, together with the change and never without it.
+
+use greenline_ledger::Ledger;
+use greenline_ledger::notice::{Cause, Changed, Notice};
+use greenline_ledger::subscription::{Replay, Subscription, Takes};
+use greenline_ledger::types::{Lane, NewEvent, Relay, RelayDone, RelayResult};
+use greenline_policy::consent::{EventKind, Standing, Strength};
+
+use crate::support::*;
+
+const P1: &str = "15551230001";
+const P2: &str = "15551230002";
+const U1: &str = "US.aaa111";
+const LATER: i64 = NOON + 3_600 * SECOND;
+const ALL: Takes = Takes {
+    active: true,
+    consents: true,
+    imports: true,
+};
+
+fn subscription(id: &str, takes: Takes) -> Subscription {
+    Subscription {
+        business: ACME,
+        id: id.into(),
+        version: 0,
+        takes,
+        body: "{}".into(),
+    }
+}
+
+async fn subscribe(ledger: &Ledger, id: &str, takes: Takes) {
+    let written = ledger.put_subscription(subscription(id, takes)).await;
+    assert!(written.unwrap());
+}
+
+async fn due(ledger: &Ledger, lane: Lane) -> Vec<Relay> {
+    ledger.relay_due(LATER, lane, 100).await.unwrap()
+}
+
+async fn taken(ledger: &Ledger, relays: &[Relay]) {
+    let done = relays.iter().map(|relay| RelayDone {
+        inbox_seq: relay.inbox_seq,
+        app: relay.app.clone(),
+        business: relay.business,
+        result: RelayResult::Delivered,
+    });
+    ledger.relay_done(done.collect()).await.unwrap();
+}
+
+fn changed(relay: &Relay) -> Changed {
+    match Notice::decode(&relay.body).unwrap() {
+        Notice::Consent(changed) => *changed,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn imported(person: &[&str], at_ms: i64) -> NewEvent {
+    NewEvent {
+        strength: Strength::Imported,
+        ..yes(person, "marketing", at_ms)
+    }
+}
+
+pub(crate) async fn an_event_is_told_to_each_subscription_that_takes_it(place: Place) {
+    let ledger = place.open().await;
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    assert!(due(&ledger, Lane::Event).await.is_empty());
+    subscribe(&ledger, "sub_all", ALL).await;
+    let no_imports = Takes {
+        imports: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_live", no_imports).await;
+    let paused = Takes {
+        active: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_paused", paused).await;
+    let avenues = Takes {
+        consents: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_avenues", avenues).await;
+
+    let stop = no(&[P1], "marketing", NOON + SECOND);
+    let keyed = NewEvent {
+        dedup: Some("one".into()),
+        ..stop
+    };
+    let first = ledger.append(keyed.clone()).await.unwrap();
+    assert!(ledger.append(keyed).await.unwrap().repeated);
+    ledger
+        .append(imported(&[P2], NOON + 2 * SECOND))
+        .await
+        .unwrap();
+
+    let ledger = place.reopen(ledger).await;
+    let live = due(&ledger, Lane::Event).await;
+    let names: Vec<&str> = live.iter().map(|relay| &*relay.app).collect();
+    assert_eq!(names, ["sub_all", "sub_live"]);
+    let told = changed(&live[0]);
+    assert_eq!(told.identifiers, [id(P1)]);
+    assert_eq!(
+        (told.cause, told.event),
+        (Cause::Event(EventKind::Withdrawn), first.id)
+    );
+    assert_eq!((&*told.method, told.at_ms), ("website_form", NOON + SECOND));
+    assert_eq!(told.head, first.head);
+    let person = ledger.person(ACME, &id(P1)).await.unwrap().unwrap();
+    assert_eq!(told.people, [person.id]);
+    let bulk = due(&ledger, Lane::Bulk).await;
+    let names: Vec<&str> = bulk.iter().map(|relay| &*relay.app).collect();
+    assert_eq!(names, ["sub_all"]);
+    assert_eq!(changed(&bulk[0]).strength, Strength::Imported);
+
+    // Another business has subscriptions of its own.
+    assert!(ledger.subscriptions(BOND).await.unwrap().is_empty());
+    taken(&ledger, &live).await;
+    assert!(due(&ledger, Lane::Event).await.is_empty());
+    assert_clean(&ledger).await;
+}
+
+pub(crate) async fn what_changes_without_an_event_is_told_too(place: Place) {
+    let ledger = place.open().await;
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    ledger
+        .append(no(&[U1], "marketing", NOON + SECOND))
+        .await
+        .unwrap();
+    subscribe(&ledger, "sub_all", ALL).await;
+    // Nothing new: nobody is told.
+    let again = vec![known(&[P1], NOON + 2 * SECOND)];
+    ledger.learn(ACME, again).await.unwrap();
+    assert!(due(&ledger, Lane::Event).await.is_empty());
+
+    let one = vec![known(&[P1, U1], NOON + 3 * SECOND)];
+    ledger.learn(ACME, one).await.unwrap();
+    let relays = due(&ledger, Lane::Event).await;
+    assert_eq!(relays.len(), 1);
+    let told = changed(&relays[0]);
+    assert_eq!((told.cause, told.scope), (Cause::Linked, None));
+    assert_eq!(told.identifiers, [id(P1), id(U1)]);
+    assert_eq!(told.people.len(), 2);
+    let refused = told.head.standing(&scope("marketing"));
+    assert!(matches!(refused, Standing::Refused { .. }), "{refused:?}");
+    taken(&ledger, &relays).await;
+
+    ledger
+        .append(yes(&[P2], "utility", NOON + 4 * SECOND))
+        .await
+        .unwrap();
+    taken(&ledger, &due(&ledger, Lane::Event).await).await;
+    let away = vec![moved(P2, "15551230003", NOON + 5 * SECOND)];
+    ledger.learn(ACME, away).await.unwrap();
+    let relays = due(&ledger, Lane::Event).await;
+    let told: Vec<Changed> = relays.iter().map(changed).collect();
+    assert!(told.iter().all(|told| told.cause == Cause::Moved));
+    let about: Vec<_> = told.iter().map(|told| told.identifiers.clone()).collect();
+    assert_eq!(about, [vec![id(P2)], vec![id("15551230003")]]);
+    for told in &told {
+        let standing = told.head.standing(&scope("utility"));
+        assert!(
+            matches!(standing, Standing::Unconfirmed { .. }),
+            "{standing:?}"
+        );
+    }
+}
+
+pub(crate) async fn a_subscription_is_written_only_over_the_version_that_was_read(place: Place) {
+    let ledger = place.open().await;
+    subscribe(&ledger, "sub_a", ALL).await;
+    let twice = ledger.put_subscription(subscription("sub_a", ALL)).await;
+    assert!(!twice.unwrap());
+    let mut read = ledger.subscriptions(ACME).await.unwrap();
+    assert_eq!(read.len(), 1);
+    let mut read = read.remove(0);
+    assert_eq!((read.version, &*read.body), (1, "{}"));
+    read.body = r#"{"url":"x"}"#.into();
+    read.takes.active = false;
+    assert!(ledger.put_subscription(read.clone()).await.unwrap());
+    assert!(!ledger.put_subscription(read.clone()).await.unwrap());
+    let ledger = place.reopen(ledger).await;
+    let kept = ledger.subscriptions(ACME).await.unwrap();
+    read.version = 2;
+    assert_eq!(kept, [read]);
+    assert!(ledger.remove_subscription(ACME, "sub_a").await.unwrap());
+    assert!(!ledger.remove_subscription(ACME, "sub_a").await.unwrap());
+    assert!(ledger.subscriptions(ACME).await.unwrap().is_empty());
+}
+
+pub(crate) async fn notices_are_replayed_from_a_moment_a_page_at_a_time(place: Place) {
+    let ledger = place.open().await;
+    let paused = Takes {
+        active: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_a", paused).await;
+    for second in 1..=5 {
+        let event = yes(&[P1], "marketing", NOON + second * SECOND);
+        ledger.append(event).await.unwrap();
+    }
+    assert!(due(&ledger, Lane::Event).await.is_empty());
+    let mut after = (NOON + 2 * SECOND, i64::MIN);
+    let mut notices = 0;
+    loop {
+        let step = Replay {
+            business: ACME,
+            subscription: "sub_a".into(),
+            after,
+            limit: 2,
+            now_ms: LATER,
+        };
+        let done = ledger.replay_notices(step).await.unwrap();
+        notices += done.notices;
+        match done.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(notices, 4);
+    let relays = due(&ledger, Lane::Event).await;
+    let times: Vec<i64> = relays.iter().map(|relay| changed(relay).at_ms).collect();
+    assert_eq!(times, [2, 3, 4, 5].map(|second| NOON + second * SECOND));
+    // What waits already does not wait twice.
+    let again = Replay {
+        business: ACME,
+        subscription: "sub_a".into(),
+        after: (0, 0),
+        limit: 100,
+        now_ms: LATER,
+    };
+    let done = ledger.replay_notices(again).await.unwrap();
+    assert_eq!((done.notices, done.next), (1, None));
+}
+
+pub(crate) async fn what_waits_for_nobody_is_dropped_when_its_days_are_over(place: Place) {
+    let ledger = place.open().await;
+    subscribe(&ledger, "sub_a", ALL).await;
+    for at_ms in [NOON, LATER] {
+        let event = yes(&[P1], "marketing", at_ms);
+        ledger.append(event).await.unwrap();
+    }
+    let relays = due(&ledger, Lane::Event).await;
+    let parked = relays.iter().map(|relay| RelayDone {
+        inbox_seq: relay.inbox_seq,
+        app: relay.app.clone(),
+        business: relay.business,
+        result: RelayResult::Parked,
+    });
+    ledger.relay_done(parked.collect()).await.unwrap();
+    assert_eq!(ledger.inbox_prune(NOON + SECOND).await.unwrap(), 1);
+    let again = ledger.relay_replay(ACME, Some("sub_a"), LATER).await;
+    assert_eq!(again.unwrap(), 1);
+    assert_eq!(due(&ledger, Lane::Event).await.len(), 1);
+}
+
+pub(crate) async fn an_erasure_names_nobody_and_takes_back_what_was_not_told(place: Place) {
+    let ledger = place.open().await;
+    ledger.use_erasure_keys(vec![greenline_ledger::erasure::ErasureKey {
+        id: "00000001".into(),
+        secret: [1; 32],
+    }]);
+    subscribe(&ledger, "sub_all", ALL).await;
+    ledger.append(no(&[P1], "marketing", NOON)).await.unwrap();
+    ledger.append(yes(&[P2], "marketing", NOON)).await.unwrap();
+    let person = ledger.person(ACME, &id(P1)).await.unwrap().unwrap().id;
+    let erased = event(&[P1], EventKind::Erased, "all", NOON + SECOND);
+    ledger.erase(erased).await.unwrap();
+    let relays = due(&ledger, Lane::Event).await;
+    let told: Vec<Changed> = relays.iter().map(changed).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].identifiers, [id(P2)]);
+    assert_eq!(told[1].cause, Cause::Event(EventKind::Erased));
+    assert_eq!(told[1].people, [person]);
+    assert!(told[1].identifiers.is_empty());
+    for relay in &relays {
+        let body = String::from_utf8_lossy(&relay.body);
+        assert!(!body.contains(P1), "{body}");
+    }
+}
