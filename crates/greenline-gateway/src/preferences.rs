@@ -48,7 +48,7 @@ use token::Link;
 /// Bytes of a posted form at most.
 pub(crate) const FORM_BYTES_MAX: usize = 8 << 10;
 /// After how long whoever came too often may come again.
-pub(crate) const RETRY_AFTER_S: &str = "60";
+const RETRY_AFTER_S: &str = "60";
 /// How long an own change can be undone.
 pub(crate) const UNDO_MS: i64 = 30 * 60 * 1_000;
 pub(crate) const MINUTE_MS: i64 = 60 * 1_000;
@@ -494,13 +494,9 @@ fn page(
         chosen: asked.query.lang.is_some(),
     };
     let page = view::page(opened, setting, form, notice, asked.query.done.clone());
-    drawn(
-        app,
-        Some(&opened.business),
-        &page,
-        status,
-        page.setting.texts,
-    )
+    drawn(&page, status, page.setting.texts, |response| {
+        guarded(app, Some(&opened.business), response)
+    })
 }
 
 fn message(app: &App, asked: &Asked, business: Option<&Business>, kind: Message) -> Response {
@@ -514,13 +510,21 @@ fn message(app: &App, asked: &Asked, business: Option<&Business>, kind: Message)
         },
         kind,
     };
-    let status = match kind {
+    told(&page, |response| guarded(app, business, response))
+}
+
+/// A page that only says something, with the status of what it says.
+pub(crate) fn told(
+    page: &PreferenceMessage<'_>,
+    guard: impl FnOnce(Response) -> Response,
+) -> Response {
+    let status = match page.kind {
         Message::BadLink => StatusCode::NOT_FOUND,
         Message::Down => StatusCode::SERVICE_UNAVAILABLE,
         Message::Busy => StatusCode::TOO_MANY_REQUESTS,
     };
-    let mut response = drawn(app, business, &page, status, texts);
-    if kind != Message::BadLink {
+    let mut response = drawn(page, status, page.setting.texts, guard);
+    if page.kind != Message::BadLink {
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
@@ -528,21 +532,21 @@ fn message(app: &App, asked: &Asked, business: Option<&Business>, kind: Message)
     response
 }
 
-fn drawn(
-    app: &App,
-    business: Option<&Business>,
+/// A page for people, in its language, behind `guard`.
+pub(crate) fn drawn(
     page: &impl greenline_console::Page,
     status: StatusCode,
     texts: &Texts,
+    guard: impl FnOnce(Response) -> Response,
 ) -> Response {
     let html = match greenline_console::render(page) {
         Ok(html) => html,
         Err(error) => {
-            tracing::error!(%error, "a preference page could not be drawn");
+            tracing::error!(%error, "a page for people could not be drawn");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
-    let mut response = guarded(app, business, (status, Html(html)).into_response());
+    let mut response = guard((status, Html(html)).into_response());
     if let Ok(language) = HeaderValue::from_str(&texts.language) {
         response
             .headers_mut()

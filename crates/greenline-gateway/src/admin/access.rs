@@ -32,7 +32,7 @@ use crate::ids;
 use crate::retention;
 
 use super::auth::{PageWho, Who};
-use super::extract::{Params, Posted, Segments};
+use super::extract::{Params, Posted, Segments, identifier, named};
 use super::pages;
 use super::problem::{Problem, ProblemBody};
 use super::shape::{DecisionShape, IdentifierShape, PersonShape, time};
@@ -216,12 +216,7 @@ pub(crate) async fn export(
     who.must(May::Manager)?;
     let business = who.business(&app.directory, params.business.as_deref())?;
     let format = Format::of(params.format.as_deref(), &headers)?;
-    let asked = Identifier::parse(&id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
+    let asked = named(&id)?;
     let export = Export::gather(app, business, asked, who.name()).await?;
     export.note(format).await?;
     Ok(streamed(export, format))
@@ -243,12 +238,7 @@ pub(crate) async fn download(
     let made = async {
         who.must(May::Manager)?;
         let business = who.business(&app.directory, form.business.as_deref())?;
-        let asked = Identifier::parse(&form.who).ok_or_else(|| {
-            Problem::invalid(
-                "who",
-                "neither a phone number with its country code nor a user id",
-            )
-        })?;
+        let asked = identifier(&form.who).map_err(|problem| problem.at("who"))?;
         let export = Export::gather(app.clone(), business, asked, who.name()).await?;
         export.note(Format::Html).await?;
         Ok::<_, Problem>(export)

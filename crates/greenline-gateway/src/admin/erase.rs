@@ -21,7 +21,7 @@ use crate::keyring::{Keyring, KeysError, Purpose};
 use crate::spill;
 
 use super::auth::Who;
-use super::extract::{Params, Raw, Segments, typed_json};
+use super::extract::{Params, Raw, Segments, json_or_default, named};
 use super::people::OfBusiness;
 use super::problem::{Kind, Problem, ProblemBody};
 
@@ -96,17 +96,8 @@ pub(crate) async fn erase(
 ) -> Result<Json<ErasureShape>, Problem> {
     who.must(May::Admin)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let body: ErasureBody = if body.trim_ascii().is_empty() {
-        ErasureBody::default()
-    } else {
-        typed_json(&body)?
-    };
-    let identifier = Identifier::parse(&id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
+    let body: ErasureBody = json_or_default(&body)?;
+    let identifier = named(&id)?;
     let reason = reason(body.reason, &identifier)?;
     let now_ms = app.clock.now_ms();
     let ring = app.keys.open(now_ms).map_err(|error| {

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use greenline_policy::identity::Identifier;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -127,6 +128,29 @@ pub(crate) fn typed_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem>
     })?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(read)
+}
+
+/// As [`typed_json`], of a body that may be left out.
+pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    typed_json(body)
+}
+
+/// Reads whom a caller names.
+pub(crate) fn identifier(text: &str) -> Result<Identifier, Problem> {
+    Identifier::parse(text).ok_or_else(|| {
+        Problem::new(
+            Kind::Invalid,
+            "neither a phone number with its country code nor a user id",
+        )
+    })
+}
+
+/// Reads whom the path names.
+pub(crate) fn named(id: &str) -> Result<Identifier, Problem> {
+    identifier(id).map_err(|problem| problem.at("id"))
 }
 
 /// An unknown or missing member is named by the message, its parent by the path.

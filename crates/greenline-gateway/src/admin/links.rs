@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use greenline_ledger::types::Effect;
 use greenline_ledger::{LedgerError, LinkHolder};
 use greenline_policy::identity::{Identifier, Spelling};
@@ -21,7 +20,7 @@ use crate::directory::Business;
 use crate::preferences::token::{self, Link};
 
 use super::auth::Who;
-use super::extract::{Params, Raw, Segments, typed_json};
+use super::extract::{Params, Raw, Segments, identifier, json_or_default, named, typed_json};
 use super::people::OfBusiness;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::time;
@@ -130,9 +129,9 @@ pub(crate) async fn make(
 ) -> Result<Response, Problem> {
     who.must(May::Agent)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let body: LinkBody = read(&body)?;
+    let body: LinkBody = json_or_default(&body)?;
     let maker = Maker::new(&app, &business, body.expires_at.as_deref())?;
-    let identifier = identifier(&id).map_err(|problem| problem.at("id"))?;
+    let identifier = named(&id)?;
     let link = maker.make(std::slice::from_ref(&identifier)).await?.pop();
     let link = link.ok_or(LedgerError::Bug("a link that was not made"))?;
     Ok((StatusCode::CREATED, Json(link)).into_response())
@@ -211,7 +210,7 @@ pub(crate) async fn revoke(
 ) -> Result<Json<RevokedShape>, Problem> {
     who.must(May::Agent)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let identifier = identifier(&id).map_err(|problem| problem.at("id"))?;
+    let identifier = named(&id)?;
     let now_ms = app.clock.now_ms();
     match app
         .ledger
@@ -229,23 +228,6 @@ pub(crate) async fn revoke(
             }))
         }
     }
-}
-
-/// A body that may be left out.
-fn read(body: &Bytes) -> Result<LinkBody, Problem> {
-    if body.trim_ascii().is_empty() {
-        return Ok(LinkBody::default());
-    }
-    typed_json(body)
-}
-
-fn identifier(text: &str) -> Result<Identifier, Problem> {
-    Identifier::parse(text).ok_or_else(|| {
-        Problem::new(
-            Kind::Invalid,
-            "neither a phone number with its country code nor a user id",
-        )
-    })
 }
 
 /// Makes links of one business.

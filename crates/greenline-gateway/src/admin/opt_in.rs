@@ -28,8 +28,8 @@ use crate::opt_in::{Code, Form, Worded, keyed_name, page, png, svg, wa_me};
 use crate::pipeline;
 
 use super::auth::Who;
-use super::extract::{Params, Raw, Segments, typed_json};
-use super::people::OfBusiness;
+use super::extract::{Params, Raw, Segments, json_or_default, named, typed_json};
+use super::people::{OfBusiness, known};
 use super::problem::{Kind, Problem, ProblemBody};
 
 /// Scopes of one question at most.
@@ -285,20 +285,9 @@ pub(crate) async fn ask(
 ) -> Result<Response, Problem> {
     who.must(May::Agent)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let body: QuestionBody = if body.trim_ascii().is_empty() {
-        QuestionBody::default()
-    } else {
-        typed_json(&body)?
-    };
-    let identifier = Identifier::parse(&id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
-    let person = app.ledger.person(business.ix, &identifier).await?;
-    let person = person
-        .ok_or_else(|| Problem::not_found("nobody of this business is known by this identifier"))?;
+    let body: QuestionBody = json_or_default(&body)?;
+    let identifier = named(&id)?;
+    let person = known(&app, &business, &identifier).await?;
     let scopes = asked_about(&app, &business, &person, &body.scopes)?;
     let number = number(&business, &person, body.number.as_deref())?;
     let language = body

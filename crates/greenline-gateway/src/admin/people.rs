@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
+use greenline_ledger::types::PersonView;
 use greenline_policy::identity::Identifier;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::Shared;
+use crate::directory::Business;
 
 use super::auth::Who;
-use super::extract::{Params, Segments};
+use super::extract::{Params, Segments, named};
 use super::problem::{Problem, ProblemBody};
 use super::shape::PersonShape;
 
@@ -41,21 +43,21 @@ pub(crate) async fn show(
     Params(of): Params<OfBusiness>,
 ) -> Result<Json<PersonShape>, Problem> {
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let identifier = Identifier::parse(&id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
-    let mut person = app
-        .ledger
-        .person(business.ix, &identifier)
-        .await?
-        .ok_or_else(|| Problem::not_found("nobody of this business is known by this identifier"))?;
+    let mut person = known(&app, &business, &named(&id)?).await?;
     person.head = business.aged(&person.head, app.clock.now_ms());
     Ok(Json(PersonShape::new(
         &business.config.id,
         &person,
         app.clock.now_ms(),
     )))
+}
+
+/// Someone, as the ledger knows them.
+pub(crate) async fn known(
+    app: &Shared,
+    business: &Business,
+    who: &Identifier,
+) -> Result<PersonView, Problem> {
+    let person = app.ledger.person(business.ix, who).await?;
+    person.ok_or_else(|| Problem::not_found("nobody of this business is known by this identifier"))
 }

@@ -14,8 +14,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use greenline_ledger::seal::{RecordId, Recorded, SealKind, SealedLeaf, StoredHead};
-use greenline_ledger::types::PersonView;
-use greenline_policy::identity::Identifier;
 use greenline_proof::{
     BUNDLE_FORMAT, Bundle, BundleEntry, BundleField, Earlier, Hash, Known, PublishedHead, Wanted,
     consistency_proof, inclusion_proof, root_of,
@@ -29,7 +27,8 @@ use crate::ids;
 use crate::sealer::{SealError, from_nodes, seal_all};
 
 use super::auth::Who;
-use super::extract::{Params, Segments};
+use super::extract::{Params, Segments, named};
+use super::people::known;
 use super::problem::{Kind, Problem, ProblemBody};
 
 /// Decisions in one bundle at most.
@@ -93,21 +92,6 @@ fn decisions(asked: Option<&str>) -> Result<Vec<greenline_ledger::types::Decisio
         return Err(Problem::invalid("decisions", what));
     }
     Ok(ids)
-}
-
-pub(crate) async fn person(
-    app: &Shared,
-    business: &Arc<Business>,
-    id: &str,
-) -> Result<PersonView, Problem> {
-    let identifier = Identifier::parse(id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
-    let person = app.ledger.person(business.ix, &identifier).await?;
-    person.ok_or_else(|| Problem::not_found("nobody of this business is known by this identifier"))
 }
 
 /// The newest head; the log is not empty.
@@ -174,7 +158,7 @@ pub(crate) async fn show(
         sizes(params.from.as_deref())?,
         decisions(params.decisions.as_deref())?,
     );
-    let person = person(&app, &business, &id).await?;
+    let person = known(&app, &business, &named(&id)?).await?;
     let mut wanted: Vec<RecordId> = person
         .history
         .iter()

@@ -24,7 +24,7 @@ use crate::keyring::{self, Purpose};
 use crate::upstream::reach::is_public;
 
 use super::auth::Who;
-use super::extract::{Params, Raw, Segments, typed_json};
+use super::extract::{Params, Raw, Segments, json_or_default, typed_json};
 use super::people::OfBusiness;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::time;
@@ -544,11 +544,7 @@ pub(crate) async fn rotate(
 ) -> Result<Json<RotatedShape>, Problem> {
     who.must(May::Admin)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let body = if body.trim_ascii().is_empty() {
-        SecretBody::default()
-    } else {
-        typed_json(&body)?
-    };
+    let body: SecretBody = json_or_default(&body)?;
     let hours = body.previous_valid_hours.unwrap_or(PREVIOUS_HOURS);
     if hours > PREVIOUS_HOURS_MAX {
         let text = format!("{PREVIOUS_HOURS_MAX} hours at most");

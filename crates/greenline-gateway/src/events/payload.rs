@@ -2,14 +2,12 @@
 //!
 //! It is made from the notice each time and is the same each time, so every attempt carries the same bytes.
 
-use std::io;
-
 use greenline_ledger::notice::{Cause, Changed, Notice};
 use greenline_ledger::types::{PersonId, Relay};
 use greenline_policy::consent::EventKind;
 use greenline_policy::identity::Identifier;
+use greenline_wire::build::ascii;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::record::EventType;
@@ -190,49 +188,5 @@ fn consent<'a>(business: &'a Business, changed: &'a Changed, at_ms: i64) -> Chan
         strength,
         version: format!("{:016x}", changed.event.0),
         head: (&business.aged(&changed.head, at_ms)).into(),
-    }
-}
-
-/// Writes JSON in pure ASCII, with lower-case `\uXXXX`.
-struct Ascii(CompactFormatter);
-
-impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        for c in fragment.chars() {
-            if c.is_ascii() {
-                self.0
-                    .write_string_fragment(writer, c.encode_utf8(&mut [0; 4]))?;
-            } else {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn ascii(value: &impl Serialize) -> Vec<u8> {
-    let mut text = Vec::new();
-    let mut writer = Serializer::with_formatter(&mut text, Ascii(CompactFormatter));
-    // Writing what is known to be JSON into memory cannot fail.
-    let _ = value.serialize(&mut writer);
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_sent_is_ascii_and_reads_back() {
-        let text = ascii(&serde_json::json!({"name": "Łódź 😀 \"q\"\n"}));
-        assert!(text.is_ascii());
-        let back: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(back["name"], "Łódź 😀 \"q\"\n");
     }
 }

@@ -9,16 +9,15 @@
 
 use std::net::IpAddr;
 
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use greenline_console::opt_in::{
     Choice, OptInNext, OptInPage, OptInTexts, Trouble, negotiate, of_language, usual,
 };
-use greenline_console::preference::{Message, PreferenceMessage, Setting, Texts};
+use greenline_console::preference::{Message, PreferenceMessage, Setting};
 use greenline_ledger::types::{Actor, BusinessIx, Evidence, NewEvent};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::evidence::Method;
@@ -32,7 +31,7 @@ use super::{Form, Worded, svg, wa_me};
 use crate::app::{App, Shared};
 use crate::directory::Business;
 use crate::keyring::{self, Keyring, Purpose};
-use crate::preferences::{self, FORM_BYTES_MAX, HOUR_MS, MINUTE_MS, Peer, RETRY_AFTER_S};
+use crate::preferences::{self, FORM_BYTES_MAX, HOUR_MS, MINUTE_MS, Peer};
 
 /// How long a form can be sent after it was shown.
 const FORM_MS: i64 = 12 * HOUR_MS;
@@ -443,7 +442,9 @@ fn page(
         Some(Trouble::Form) => StatusCode::FORBIDDEN,
         Some(Trouble::Phone | Trouble::Choose) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    drawn(app, Some(business), &page, status, page.setting.texts)
+    preferences::drawn(&page, status, page.setting.texts, |response| {
+        guard(app, Some(business), response)
+    })
 }
 
 fn next(app: &App, asked: &Asked, business: &Business, agreed: &[&Form]) -> Response {
@@ -460,13 +461,9 @@ fn next(app: &App, asked: &Asked, business: &Business, agreed: &[&Form]) -> Resp
         link,
         chosen: named.join(" "),
     };
-    drawn(
-        app,
-        Some(business),
-        &page,
-        StatusCode::OK,
-        page.setting.texts,
-    )
+    preferences::drawn(&page, StatusCode::OK, page.setting.texts, |response| {
+        guard(app, Some(business), response)
+    })
 }
 
 /// The message that says yes to all of them, and the link that opens it. People write to the first one's number.
@@ -487,45 +484,11 @@ fn message(app: &App, asked: &Asked, business: Option<&Business>, kind: Message)
         setting: setting(app, asked, business, ""),
         kind,
     };
-    let status = match kind {
-        Message::BadLink => StatusCode::NOT_FOUND,
-        Message::Down => StatusCode::SERVICE_UNAVAILABLE,
-        Message::Busy => StatusCode::TOO_MANY_REQUESTS,
-    };
-    let mut response = drawn(app, business, &page, status, page.setting.texts);
-    if kind != Message::BadLink {
-        let later = HeaderValue::from_static(RETRY_AFTER_S);
-        response.headers_mut().insert(header::RETRY_AFTER, later);
-    }
-    response
-}
-
-fn drawn(
-    app: &App,
-    business: Option<&Business>,
-    page: &impl greenline_console::Page,
-    status: StatusCode,
-    texts: &Texts,
-) -> Response {
-    let html = match greenline_console::render(page) {
-        Ok(html) => html,
-        Err(error) => {
-            tracing::error!(%error, "an opt-in page could not be drawn");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
-    };
-    let mut response = (status, Html(html)).into_response();
-    guard(app, business, &mut response);
-    if let Ok(language) = HeaderValue::from_str(&texts.language) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LANGUAGE, language);
-    }
-    response
+    preferences::told(&page, |response| guard(app, business, response))
 }
 
 /// As the preference page, but that the business's own sites may frame it.
-fn guard(app: &App, business: Option<&Business>, response: &mut Response<Body>) {
+fn guard(app: &App, business: Option<&Business>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     preferences::private(headers);
     let ix: Option<BusinessIx> = business.map(|business| business.ix);
@@ -547,4 +510,5 @@ fn guard(app: &App, business: Option<&Business>, response: &mut Response<Body>) 
         }
     }
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }

@@ -1,13 +1,9 @@
 //! The preference page as people meet it: in a browser, from the real program.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use http::Method;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::clients::installed;
+use crate::support::browser::browse;
 use crate::support::gateway::Gateway;
 use crate::support::http as web;
 use crate::support::place::NOWHERE;
@@ -17,9 +13,6 @@ use crate::support::store::{Store, on_each_store};
 on_each_store! {
     a_link_closes_what_it_says_and_the_next_send_is_refused,
 }
-
-/// A browser starts slowly on a busy machine; each of its waits has an end of its own.
-const BROWSER_WITHIN: Duration = Duration::from_secs(480);
 
 async fn grant(gateway: &Gateway, who: &str, scope: &str) {
     let event = json!({
@@ -89,7 +82,7 @@ async fn people_can_use_it_in_a_browser() {
         }
         links.insert((*scenario).to_owned(), link(&gateway, &who).await.into());
     }
-    let said = browse(&Value::Object(links)).await;
+    let said = browse("preference_page.mjs", &Value::Object(links)).await;
     assert_eq!(
         said["trouble"],
         json!([]),
@@ -147,25 +140,4 @@ async fn people_can_use_it_in_a_browser() {
         assert_eq!(found, &json!([]), "{page}");
     }
     gateway.stop().await;
-}
-
-async fn browse(links: &Value) -> Value {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients");
-    let packages: PathBuf = installed(
-        "GREENLINE_CLIENTS_NODE_MODULES",
-        "clients/node/node_modules",
-    );
-    let running = Command::new("node")
-        .arg(programs.join("preference_page.mjs"))
-        .env("GREENLINE_CLIENTS_NODE_MODULES", packages)
-        .env("LINKS", links.to_string())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(BROWSER_WITHIN, running)
-        .await
-        .expect("the browser ends")
-        .expect("node starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(said.trim())
-        .unwrap_or_else(|_| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)))
 }

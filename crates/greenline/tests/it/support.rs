@@ -4,6 +4,7 @@
 
 #![expect(dead_code, reason = "each helper is here for whichever test needs it")]
 
+pub(crate) mod browser;
 pub(crate) mod chance;
 pub(crate) mod command;
 pub(crate) mod gateway;

@@ -4,11 +4,11 @@ use greenline_console::held::{
     HeldDecision, HeldEnd, HeldEvent, HeldPerson, HeldSection, HeldSectionEnd, HeldStart, HeldText,
     KeptFor,
 };
-use greenline_console::{Page, When, WindowRow, words};
+use greenline_console::{Page, When, words};
 use greenline_ledger::erasure::is_pseudonym;
 use greenline_ledger::held::{Held, HeldAt, HeldKind};
 use greenline_ledger::types::{DecisionRecord, Lane, OwnReply, PersonView};
-use greenline_policy::decide::{Verdict, WINDOW_MS};
+use greenline_policy::decide::Verdict;
 use greenline_policy::identity::Identifier;
 use serde_json::Value;
 
@@ -65,19 +65,7 @@ fn person(export: &Export, view: &PersonView) -> HeldPerson {
         standings: views::standings(&view.head, ANOTHER_DAY_MS),
         native_stop: views::when(view.head.native_stop, ANOTHER_DAY_MS),
         freeform_closed: views::when(view.head.freeform_closed, ANOTHER_DAY_MS),
-        windows: view
-            .windows
-            .iter()
-            .map(|(number, wrote_ms, _)| {
-                let until_ms = wrote_ms.saturating_add(WINDOW_MS);
-                WindowRow {
-                    number: views::number_name(&export.business, number),
-                    wrote: When::dated(*wrote_ms),
-                    until: When::dated(until_ms),
-                    open: export.now_ms < until_ms,
-                }
-            })
-            .collect(),
+        windows: views::windows(&export.business, view, export.now_ms, When::dated),
     }
 }
 

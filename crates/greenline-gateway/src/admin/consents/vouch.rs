@@ -11,14 +11,13 @@ use axum::response::{IntoResponse, Response};
 use greenline_ledger::types::{Actor, Evidence, NewEvent};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::evidence::Method;
-use greenline_policy::identity::Identifier;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{RecordedShape, append, form::Ready};
 use crate::admin::auth::Who;
-use crate::admin::extract::{Params, Raw, Segments, typed_json};
+use crate::admin::extract::{Params, Raw, Segments, named, typed_json};
 use crate::admin::people::OfBusiness;
 use crate::admin::problem::{Kind, Problem, ProblemBody};
 use crate::app::Shared;
@@ -74,12 +73,7 @@ pub(crate) async fn vouch(
     }
     let event = ids::parse_event(&body.event)
         .ok_or_else(|| Problem::invalid("event", "not the id of a consent event"))?;
-    let identifier = Identifier::parse(&id).ok_or_else(|| {
-        Problem::invalid(
-            "id",
-            "neither a phone number with its country code nor a user id",
-        )
-    })?;
+    let identifier = named(&id)?;
     let person = app.ledger.person(business.ix, &identifier).await?;
     let claimed = person
         .as_ref()

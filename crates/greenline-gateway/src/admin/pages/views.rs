@@ -351,19 +351,7 @@ pub(super) fn person_page(
         standings: standings(&view.head, now_ms),
         native_stop: when(view.head.native_stop, now_ms),
         freeform_closed: when(view.head.freeform_closed, now_ms),
-        windows: view
-            .windows
-            .iter()
-            .map(|(number, wrote_ms, _)| {
-                let until_ms = wrote_ms.saturating_add(WINDOW_MS);
-                WindowRow {
-                    number: number_name(business, number),
-                    wrote: When::new(*wrote_ms, now_ms),
-                    until: When::new(until_ms, now_ms),
-                    open: now_ms < until_ms,
-                }
-            })
-            .collect(),
+        windows: windows(business, view, now_ms, |at_ms| When::new(at_ms, now_ms)),
         history: view
             .history
             .iter()
@@ -371,4 +359,23 @@ pub(super) fn person_page(
             .map(|event| history_row(event, full, now_ms))
             .collect(),
     }
+}
+
+/// A person's windows, each time told by `when`.
+pub(crate) fn windows(
+    business: &Business,
+    view: &PersonView,
+    now_ms: i64,
+    when: impl Fn(i64) -> When,
+) -> Vec<WindowRow> {
+    let rows = view.windows.iter().map(|(number, wrote_ms, _)| {
+        let until_ms = wrote_ms.saturating_add(WINDOW_MS);
+        WindowRow {
+            number: number_name(business, number),
+            wrote: when(*wrote_ms),
+            until: when(until_ms),
+            open: now_ms < until_ms,
+        }
+    });
+    rows.collect()
 }

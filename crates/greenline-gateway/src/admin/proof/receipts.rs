@@ -20,11 +20,10 @@ use crate::directory::Business;
 use crate::ids;
 
 use super::super::auth::Who;
-use super::super::extract::{Params, Segments};
-use super::super::people::OfBusiness;
+use super::super::extract::{Params, Segments, named};
+use super::super::people::{OfBusiness, known};
 use super::super::problem::{Problem, ProblemBody};
 use super::super::shape::time;
-use super::person;
 
 /// Members of a consent record after ISO/IEC TS 27560 that nothing on record answers.
 const MISSING_ISO: &[&str] = &[
@@ -102,7 +101,7 @@ pub(crate) async fn show(
     Params(of): Params<OfBusiness>,
 ) -> Result<Json<ReceiptsShape>, Problem> {
     let business = who.business(&app.directory, of.business.as_deref())?;
-    let person = person(&app, &business, &id).await?;
+    let person = known(&app, &business, &named(&id)?).await?;
     let grants = person.history.iter().filter(|stored| is_grant(stored));
     let now_ms = app.clock.now_ms();
     Ok(Json(ReceiptsShape {

@@ -1,24 +1,18 @@
 //! The opt-in page as people meet it: in a browser, from the real program.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use serde_json::{Value, json};
-use tokio::process::Command;
+use serde_json::json;
 
 use super::{standing, start};
-use crate::clients::installed;
+use crate::support::browser::browse;
 use crate::support::platform;
 use crate::support::store::Store;
-
-/// A browser starts slowly on a busy machine; each of its waits has an end of its own.
-const BROWSER_WITHIN: Duration = Duration::from_secs(480);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_can_sign_up_in_a_browser() {
     let (home, sim) = (Store::Sqlite.home(), platform::sample().await);
     let mut gateway = start(&home, &sim).await;
-    let said = browse(&format!("http://{}/o/acme", gateway.public)).await;
+    let page = format!("http://{}/o/acme", gateway.public);
+    let said = browse("opt_in_page.mjs", &json!({ "page": page })).await;
     assert_eq!(
         said["trouble"],
         json!([]),
@@ -72,25 +66,4 @@ async fn people_can_sign_up_in_a_browser() {
         assert_eq!(found, &json!([]), "{page}");
     }
     gateway.stop().await;
-}
-
-async fn browse(page: &str) -> Value {
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients");
-    let packages: PathBuf = installed(
-        "GREENLINE_CLIENTS_NODE_MODULES",
-        "clients/node/node_modules",
-    );
-    let running = Command::new("node")
-        .arg(programs.join("opt_in_page.mjs"))
-        .env("GREENLINE_CLIENTS_NODE_MODULES", packages)
-        .env("PAGE", page)
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(BROWSER_WITHIN, running)
-        .await
-        .expect("the browser ends")
-        .expect("node starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(said.trim())
-        .unwrap_or_else(|_| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)))
 }
