@@ -1,6 +1,11 @@
 //! Measurements that print ratios: absolute numbers do not carry from one machine to another, ratios taken in one run do.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::{Result, bail};
+
+use crate::places::Places;
 
 mod import;
 mod moving;
@@ -49,4 +54,27 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         Some(bench) => (bench.run)(rest),
         None => bail!("there is no benchmark `{name}`; `cargo xtask bench` lists them"),
     }
+}
+
+/// The program, built for release.
+fn built_program(places: &Places) -> Result<PathBuf> {
+    built(places, &["greenline"], "greenline")
+}
+
+/// An example of the ledger's, built for release.
+fn built_example(places: &Places, name: &str) -> Result<PathBuf> {
+    let path = format!("examples/{name}");
+    built(places, &["greenline-ledger", "--example", name], &path)
+}
+
+fn built(places: &Places, package: &[&str], path: &str) -> Result<PathBuf> {
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--quiet", "--package"])
+        .args(package)
+        .current_dir(&places.root)
+        .status()?;
+    if !status.success() {
+        bail!("the release build failed");
+    }
+    Ok(places.target.join("release").join(path))
 }

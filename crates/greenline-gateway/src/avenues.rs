@@ -173,9 +173,16 @@ async fn look(app: &App, business: &Business) {
 
 /// Reads what is known of every business once, before the first send asks.
 pub async fn begin(app: &App) {
-    for business in app.directory.businesses() {
-        look(app, business).await;
-    }
+    look_at_all(app).await;
+}
+
+/// Side by side: a store that hangs holds up none of the others.
+async fn look_at_all(app: &App) {
+    let looks = app
+        .directory
+        .businesses()
+        .map(|business| look(app, business));
+    futures_util::future::join_all(looks).await;
 }
 
 /// Keeps what is known fresh, until told to stop.
@@ -185,12 +192,7 @@ async fn refresh(app: &App, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(FRESH) => {}
             _ = stop.changed() => return,
         }
-        // Side by side: a store that hangs holds up none of the others.
-        let looks = app
-            .directory
-            .businesses()
-            .map(|business| look(app, business));
-        futures_util::future::join_all(looks).await;
+        look_at_all(app).await;
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod subscriber;
 pub(crate) mod ways;
 
 use std::hash::Hasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ use greenline_ledger::LedgerError;
 use greenline_ledger::notice::Notice;
 use greenline_ledger::subscription::Subscription;
 use greenline_ledger::types::{BusinessIx, Delivery, Lane, Relay, RelayResult};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use tokio::sync::watch;
@@ -41,6 +42,12 @@ const WRITE_EVERY: Duration = Duration::from_secs(2);
 const WRITE_TRIES_MAX: u32 = 8;
 /// Attempts before an event can be given up, however old it is: one that is replayed gets these anew.
 const ATTEMPTS_MIN: u32 = 8;
+/// How long an event waits whose subscription could not be looked at.
+const UNSURE_MS: i64 = 1_000;
+/// How long one waits whose subscription does not read.
+const UNREADABLE_MS: i64 = 60 * 1_000;
+/// How long one waits that is put off and past all pauses.
+const OLD_MS: i64 = 60 * 60 * 1_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 type Name = (BusinessIx, Arc<str>);
@@ -50,12 +57,17 @@ type Name = (BusinessIx, Arc<str>);
 pub struct Events {
     known: Mutex<FxHashMap<BusinessIx, Known>>,
     tallies: Mutex<FxHashMap<Name, Tally>>,
+    /// For which subscriptions this node parked something while they got nothing.
+    parked: Mutex<FxHashSet<Name>>,
+    /// The subscriptions of the operator's file are those of the ledger.
+    synced: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Known {
     read_at: Instant,
-    subscribers: FxHashMap<Arc<str>, Arc<Subscriber>>,
+    /// `None` for one that does not read.
+    subscribers: FxHashMap<Arc<str>, Option<Arc<Subscriber>>>,
 }
 
 /// What a delivery finds at its destination.
@@ -66,8 +78,10 @@ pub(crate) enum Found {
     Waits,
     /// Nobody.
     Nobody,
-    /// It could not be read.
+    /// Subscriptions could not be read.
     Unread,
+    /// Someone whose record does not read.
+    Unreadable,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -81,40 +95,54 @@ impl Events {
         let is_fresh = lock(&self.known)
             .get(&business)
             .is_some_and(|known| now.duration_since(known.read_at) < FRESH);
-        if is_fresh {
-            return;
+        if !is_fresh {
+            self.reread(app, business).await;
         }
+    }
+
+    /// Reads a business's subscriptions again; whether that could be done.
+    pub(crate) async fn reread(&self, app: &App, business: BusinessIx) -> bool {
+        let now = app.clock.instant();
         match app.ledger.subscriptions(business).await {
-            Ok(all) => self.learn(app, business, &all, now),
-            Err(error) => tracing::warn!(%error, "subscriptions could not be read"),
+            Ok(all) => {
+                self.learn(app, business, &all, now);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "subscriptions could not be read");
+                false
+            }
         }
     }
 
     fn learn(&self, app: &App, business: BusinessIx, all: &[Subscription], read_at: Instant) {
-        let settings = app.directory.business(business);
         let mut known = lock(&self.known);
+        // Lanes read side by side.
+        if known
+            .get(&business)
+            .is_some_and(|known| known.read_at > read_at)
+        {
+            return;
+        }
         let before = known.remove(&business).map(|known| known.subscribers);
         let before = before.unwrap_or_default();
         let mut subscribers = FxHashMap::default();
         for one in all {
             let id: Arc<str> = (&*one.id).into();
             let Ok(record) = Record::read(&one.body) else {
-                tracing::error!(subscription.id = %id, "a subscription does not read; nothing is sent there");
+                tracing::error!(subscription.id = %id, "a subscription does not read; what is to be told there waits");
+                subscribers.insert(id, None);
                 continue;
             };
-            let same = before.get(&id).filter(|known| known.wish == record.wish);
+            let same = before.get(&id).and_then(Option::as_ref);
+            let same = same.filter(|known| known.wish == record.wish);
             // One that said it is gone is believed until what is kept of it was written anew.
             let same = same.filter(|known| !known.is_gone() || known.version == one.version);
             let subscriber = match same {
                 Some(same) => Arc::clone(same),
-                None => Arc::new(Subscriber::new(
-                    app,
-                    settings,
-                    &id,
-                    (one.version, record.wish),
-                )),
+                None => Arc::new(Subscriber::new(app, (one.version, record.wish))),
             };
-            subscribers.insert(id, subscriber);
+            subscribers.insert(id, Some(subscriber));
         }
         known.insert(
             business,
@@ -142,8 +170,18 @@ impl Events {
         };
         match known.subscribers.get(id) {
             None => Found::Nobody,
-            Some(one) if one.wish.state != State::Active || one.is_gone() => Found::Waits,
-            Some(one) => Found::Ready(Arc::clone(one)),
+            Some(None) => Found::Unreadable,
+            Some(Some(one)) if one.wish.state != State::Active || one.is_gone() => Found::Waits,
+            Some(Some(one)) => Found::Ready(Arc::clone(one)),
+        }
+    }
+
+    /// It is on disk that something is parked. Someone may have set the subscription going just before.
+    pub(crate) fn parked(&self, business: BusinessIx, id: &Arc<str>) {
+        let known = lock(&self.known);
+        let is_one = |known: &Known| known.subscribers.contains_key(id);
+        if known.get(&business).is_some_and(is_one) {
+            lock(&self.parked).insert((business, Arc::clone(id)));
         }
     }
 
@@ -167,14 +205,20 @@ pub(crate) fn keys(body: &[u8]) -> SmallVec<[u64; 4]> {
     changed.people.iter().map(key).collect()
 }
 
-/// What becomes of an event that nobody takes now.
+/// What becomes of an event that nobody takes now, by subscriptions that were read after it was.
 pub(crate) fn without_receiver(app: &App, relay: &Relay, now_ms: i64) -> RelayResult {
     match app.events.find(relay.business, &relay.app) {
         Found::Nobody => RelayResult::Delivered,
         // Until someone sets it going, or the days of all that is kept are over.
         Found::Waits => RelayResult::Parked,
-        Found::Unread | Found::Ready(_) => RelayResult::RetryAt(now_ms.saturating_add(1_000)),
+        Found::Unreadable => RelayResult::PutOff(now_ms.saturating_add(UNREADABLE_MS)),
+        Found::Unread | Found::Ready(_) => unsure(now_ms),
     }
+}
+
+/// What becomes of an event while the store does not say whether it is to be told.
+pub(crate) fn unsure(now_ms: i64) -> RelayResult {
+    RelayResult::PutOff(now_ms.saturating_add(UNSURE_MS))
 }
 
 fn total_ms(app: &App) -> i64 {
@@ -187,21 +231,33 @@ fn is_old(app: &App, relay: &Relay, now_ms: i64) -> bool {
     now_ms.saturating_sub(relay.received_ms) >= total_ms(app)
 }
 
+fn ms(seconds: &u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)
+}
+
 /// When an event is tried again after an attempt that failed.
-pub(crate) fn again_ms(app: &App, relay: &Relay, now_ms: i64) -> i64 {
+fn again_ms(app: &App, relay: &Relay, now_ms: i64) -> i64 {
     let pauses = &app.config.events.retry_after_s;
-    let ms = |seconds: &u64| i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    // By its age, since what was put off without an attempt counts as one too.
+    let place = usize::try_from(relay.attempts).unwrap_or(usize::MAX);
+    let pause = pauses.get(place).or(pauses.last()).map_or(60_000, ms);
+    by_age(app, relay, now_ms, pause)
+}
+
+/// When an event is tried that is put off without an attempt.
+pub(crate) fn put_off_ms(app: &App, relay: &Relay, now_ms: i64) -> i64 {
+    by_age(app, relay, now_ms, OLD_MS)
+}
+
+/// By its age, since it may have been put off without an attempt; past all pauses, after one more.
+fn by_age(app: &App, relay: &Relay, now_ms: i64, old_ms: i64) -> i64 {
     let mut due_ms = relay.received_ms;
-    for pause in pauses {
+    for pause in &app.config.events.retry_after_s {
         due_ms = due_ms.saturating_add(ms(pause));
         if due_ms > now_ms {
             return spread(relay, due_ms, now_ms);
         }
     }
-    let place = usize::try_from(relay.attempts).unwrap_or(usize::MAX);
-    let pause = pauses.get(place).or(pauses.last()).map_or(60_000, ms);
-    spread(relay, now_ms.saturating_add(pause), now_ms)
+    spread(relay, now_ms.saturating_add(old_ms), now_ms)
 }
 
 /// A tenth later at most, so that what failed together does not come back together.
@@ -270,7 +326,11 @@ pub(crate) async fn ping(
     id: &str,
     nonce: u64,
 ) -> Result<String, LedgerError> {
-    let body = Notice::Ping { nonce }.encode()?;
+    let body = Notice::Ping {
+        subscription: id.into(),
+        nonce,
+    }
+    .encode()?;
     let name = payload::id(&business.config.id, &body);
     app.ledger
         .ingest(Delivery {
@@ -305,23 +365,10 @@ pub fn id_of(business: &str, name: &str) -> String {
 /// The ledger's.
 pub async fn sync(app: &App) -> Result<(), LedgerError> {
     for business in app.directory.businesses() {
-        let kept = app.ledger.subscriptions(business.ix).await?;
         for own in &business.config.subscription {
-            let id = id_of(&business.config.id, &own.name);
-            let known = kept.iter().find(|one| *one.id == id);
-            let (record, version) = match known {
-                Some(known) => match Record::read(&known.body) {
-                    Ok(record) => (Some(record), known.version),
-                    Err(_) => (None, known.version),
-                },
-                None => (None, 0),
-            };
-            let Some(record) = configured(own, record, app.clock.now_ms()) else {
-                continue;
-            };
-            put(app, business.ix, &id, version, &record).await?;
+            keep_in_step(app, business, own).await?;
         }
-        for one in &kept {
+        for one in &app.ledger.subscriptions(business.ix).await? {
             let is_own =
                 Record::read(&one.body).is_ok_and(|record| record.wish.made == Made::Config);
             let mut own = business.config.subscription.iter();
@@ -331,7 +378,32 @@ pub async fn sync(app: &App) -> Result<(), LedgerError> {
         }
         app.events.forget(business.ix);
     }
+    app.events.synced.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Others may write how deliveries went meanwhile: then it is read again.
+async fn keep_in_step(
+    app: &App,
+    business: &Business,
+    own: &config::Subscription,
+) -> Result<(), LedgerError> {
+    let id = id_of(&business.config.id, &own.name);
+    for _ in 0..WRITE_TRIES_MAX {
+        let kept = app.ledger.subscriptions(business.ix).await?;
+        let known = kept.iter().find(|one| *one.id == id);
+        let version = known.map_or(0, |known| known.version);
+        let record = known.and_then(|known| Record::read(&known.body).ok());
+        let Some(record) = configured(own, record, app.clock.now_ms()) else {
+            return Ok(());
+        };
+        if put(app, business.ix, &id, version, &record).await? {
+            return Ok(());
+        }
+    }
+    Err(LedgerError::Conflict(
+        "others kept changing the subscription",
+    ))
 }
 
 /// What is to be kept of a subscription of the operator's file; `None` when it is kept already.
@@ -427,23 +499,37 @@ pub(crate) async fn change(
 
 /// Writes down how deliveries go, until told to stop.
 pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
-    let mut is_synced = sync(&app).await.is_ok();
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(WRITE_EVERY) => {}
             _ = stop.changed() => break,
         }
-        if !is_synced {
-            match sync(&app).await {
-                Ok(()) => is_synced = true,
-                Err(error) => {
-                    tracing::warn!(%error, "subscriptions of the configuration wait for the store");
-                }
-            }
+        if !app.events.synced.load(Ordering::Relaxed)
+            && let Err(error) = sync(&app).await
+        {
+            tracing::warn!(%error, "subscriptions of the configuration wait for the store");
         }
         write(&app).await;
+        let_go(&app).await;
     }
     write(&app).await;
+}
+
+/// Lets go what this node parked for subscriptions that get events again. Somebody may have set one going, and let
+/// go what waited, between this node's look at it and its writing down that something is parked.
+async fn let_go(app: &App) {
+    let parked = std::mem::take(&mut *lock(&app.events.parked));
+    for (business, id) in parked {
+        app.events.refresh(app, business).await;
+        let is_over = match app.events.find(business, &id) {
+            Found::Nobody => true,
+            Found::Ready(_) => resume(app, business, &id).await.is_ok(),
+            Found::Waits | Found::Unread | Found::Unreadable => false,
+        };
+        if !is_over {
+            lock(&app.events.parked).insert((business, id));
+        }
+    }
 }
 
 async fn write(app: &App) {

@@ -22,9 +22,10 @@ mod source;
 mod undo;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use greenline_ledger::import::RowOutcome;
@@ -144,6 +145,8 @@ pub struct Live {
     pub done: AtomicU64,
     /// Counts so far.
     counts: Mutex<Counts>,
+    /// Somebody wants it worked on once more when this is through.
+    again: AtomicBool,
 }
 
 impl Live {
@@ -162,6 +165,8 @@ impl Live {
 #[derive(Debug)]
 pub struct Imports {
     folder: PathBuf,
+    /// Folders on the way there that lie where anybody may make one; outermost first.
+    shared: Vec<PathBuf>,
     /// Those this process works on.
     live: Mutex<HashMap<String, Arc<Live>>>,
     /// One is worked on at a time.
@@ -181,8 +186,14 @@ impl Imports {
     /// Keeps nothing and makes nothing until there is an import.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let folder = folder(config);
+        let shared = match folder.parent().filter(|_| is_temporary(config)) {
+            Some(parent) => vec![parent.to_owned(), folder.clone()],
+            None => Vec::new(),
+        };
         Self {
-            folder: folder(config),
+            folder,
+            shared,
             live: Mutex::default(),
             turn: Semaphore::new(1),
         }
@@ -198,6 +209,28 @@ impl Imports {
         &self.folder
     }
 
+    /// Makes sure that no other user of this machine has a hand in the folder, as far as there is one.
+    ///
+    /// # Errors
+    /// Somebody else may have.
+    pub fn is_ours(&self) -> io::Result<()> {
+        self.shared
+            .iter()
+            .try_for_each(|folder| files::only_ours(folder))
+    }
+
+    /// Makes the folder of an import.
+    ///
+    /// # Errors
+    /// It cannot be made, or other users of this machine may have a hand in it.
+    pub fn make(&self, place: &Place) -> io::Result<()> {
+        for folder in &self.shared {
+            files::private_folder(folder)?;
+        }
+        self.is_ours()?;
+        place.make()
+    }
+
     /// The place of an import of that name, whether there is one or not; `None` when it is no name.
     #[must_use]
     pub fn place(&self, id: &str) -> Option<Place> {
@@ -210,8 +243,11 @@ impl Imports {
     /// An import.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Seen> {
-        let meta = self.place(id)?.meta().ok()?;
+        let place = self.place(id)?;
+        self.is_ours().ok()?;
+        // First who works on it: whoever is done leaves only after writing down what came of it.
         let live = self.live().get(id).cloned();
+        let meta = place.meta().ok()?;
         Some(Seen { meta, live })
     }
 
@@ -237,6 +273,13 @@ impl Imports {
                 && meta.options == like.options
         })
     }
+}
+
+/// Whether imports are kept among temporary files, because nothing else was said.
+#[must_use]
+pub fn is_temporary(config: &Config) -> bool {
+    let url = config.store.url.reveal();
+    config.imports.folder.is_empty() && greenline_ledger::address::sqlite_path(url).is_none()
 }
 
 /// Beside a SQLite store; with Postgres among temporary files, each database apart.
@@ -271,18 +314,21 @@ pub fn new_id(now_ms: i64) -> Result<String, crate::keyring::KeysError> {
     ))
 }
 
-/// Takes over a file that was received in `place`, and begins. The same file that was begun in the same way before,
-/// and is not over, is gone on with instead. The name of the import.
+/// Takes over a file that was received in `place` under `lock`, and begins. The same file that was begun in the same
+/// way before, and is not over, is gone on with instead. The name of the import.
 ///
 /// # Errors
 /// What is known of it cannot be written.
-pub fn begin(app: &Shared, place: &Place, meta: &Meta) -> io::Result<String> {
+pub fn begin(app: &Shared, place: &Place, meta: &Meta, lock: File) -> io::Result<String> {
     if let Some(open) = app.imports.open_one(meta) {
         place.remove();
+        drop(lock);
         start(app, &open.id);
         return Ok(open.id);
     }
     place.put_meta(meta)?;
+    // Only now: what is held by nobody and has no word about it is taken for never received.
+    drop(lock);
     start(app, &meta.id);
     Ok(meta.id.clone())
 }
@@ -294,7 +340,9 @@ pub fn start(app: &Shared, id: &str) {
     };
     let live = {
         let mut all = app.imports.live();
-        if all.contains_key(id) {
+        if let Some(live) = all.get(id) {
+            // It may be about to leave.
+            live.again.store(true, Ordering::Relaxed);
             return;
         }
         let live = Arc::new(Live::default());
@@ -303,15 +351,27 @@ pub fn start(app: &Shared, id: &str) {
     };
     let (app, id) = (Arc::clone(app), id.to_owned());
     tokio::spawn(async move {
-        if let Ok(_turn) = app.imports.turn.acquire().await {
-            run::run(&app, &place, &live).await;
+        loop {
+            live.again.store(false, Ordering::Relaxed);
+            if let Ok(_turn) = app.imports.turn.acquire().await {
+                run::run(&app, &place, &live).await;
+            }
+            let mut all = app.imports.live();
+            if !live.again.load(Ordering::Relaxed) {
+                all.remove(&id);
+                return;
+            }
         }
-        app.imports.live().remove(&id);
     });
 }
 
-/// Goes on with what an earlier process left open; what was never received in full is thrown away.
+/// Goes on with what an earlier process left open. What was never received in full is thrown away; what cannot be
+/// read is left as it is.
 pub fn resume(app: &Shared) {
+    if let Err(error) = app.imports.is_ours() {
+        tracing::error!(%error, "no import is gone on with");
+        return;
+    }
     let entries = std::fs::read_dir(&app.imports.folder).into_iter().flatten();
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -325,13 +385,25 @@ pub fn resume(app: &Shared) {
             }
             Ok(_) => {}
             // Still being received by another process, unless nobody holds it.
-            Err(_) => {
-                if matches!(place.lock(), Ok(Some(_))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Ok(Some(_lock)) = place.lock()
+                    && is_missing(&place)
+                {
                     place.remove();
                 }
             }
+            Err(error) => tracing::warn!(
+                %error,
+                folder = %place.path().display(),
+                "what is known of an import cannot be read; it is left as it is"
+            ),
         }
     }
+}
+
+/// Whether nothing was written down about an import.
+fn is_missing(place: &Place) -> bool {
+    matches!(place.meta(), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether an import is over, or nobody works on it.
@@ -352,5 +424,33 @@ pub fn progress(seen: &Seen) -> (u64, u64) {
             live.rows.load(Ordering::Relaxed),
         ),
         _ => (seen.meta.counts.rows, seen.meta.counts.rows),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn nothing_is_kept_in_or_taken_from_a_folder_that_others_may_change() {
+        let temporary = tempfile::tempdir().unwrap();
+        let outer = temporary.path().join("greenline-imports");
+        let imports = Imports {
+            folder: outer.join("0011223344556677"),
+            shared: vec![outer.clone(), outer.join("0011223344556677")],
+            live: Mutex::default(),
+            turn: Semaphore::new(1),
+        };
+        let id = "imp_000000000000000000000000";
+        let place = imports.place(id).unwrap();
+        imports.make(&place).unwrap();
+        let meta = r#"{"id":"imp_000000000000000000000000","business":"acme","started_ms":7,"state":"waiting"}"#;
+        std::fs::write(place.path().join("import.json"), meta).unwrap();
+        assert!(imports.find(id).is_some());
+        std::fs::set_permissions(&outer, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(imports.make(&place).is_err());
+        assert!(imports.find(id).is_none());
+        assert!(imports.list().is_empty());
     }
 }

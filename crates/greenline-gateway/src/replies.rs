@@ -95,7 +95,8 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
                 }
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE_FIRST * 2_u32.pow(tried - 1)) => {}
-                    _ = stop.changed() => break,
+                    // It did not go out, and that is noted: whoever starts next sends it.
+                    _ = stop.changed() => return,
                 }
                 sent = send_own(&app, own()).await;
             }

@@ -37,7 +37,18 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What was pruned since this process began, and what is being pruned.
 #[derive(Debug, Default)]
-pub struct Progress(Mutex<BTreeMap<PruneKind, Counted>>);
+pub struct Progress {
+    counted: Mutex<BTreeMap<PruneKind, Counted>>,
+    untold: Mutex<BTreeMap<(u32, PruneKind), Untold>>,
+}
+
+/// What went of one business and kind and is not on the timeline yet: there, one sum a day is enough.
+#[derive(Clone, Copy, Debug, Default)]
+struct Untold {
+    rows: u64,
+    /// When the last sum was told, Unix milliseconds.
+    told_ms: Option<i64>,
+}
 
 /// Of one kind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,14 +62,30 @@ struct Counted {
 
 impl Progress {
     fn change(&self, kind: PruneKind, change: impl FnOnce(&mut Counted)) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry(kind).or_default());
+    }
+
+    /// When nothing old of a kind was left, Unix milliseconds; `None` before the first time.
+    #[must_use]
+    pub fn done_ms(&self, kind: PruneKind) -> Option<i64> {
+        let all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&kind).and_then(|counted| counted.done_ms)
+    }
+
+    fn untold<R>(
+        &self,
+        (business, kind): (BusinessIx, PruneKind),
+        change: impl FnOnce(&mut Untold) -> R,
+    ) -> R {
+        let mut all = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry((business.0, kind)).or_default())
     }
 
     /// In the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
         let all = self
-            .0
+            .counted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
@@ -207,14 +234,19 @@ pub async fn prune_kind(
     }
     let now_ms = app.clock.now_ms();
     let before_ms = now_ms.saturating_sub(i64::from(days).saturating_mul(DAY_MS));
+    let of = (business, kind);
     let mut rows = 0;
     while !*stop.borrow() && app.ledger.log_lease(business, LEASE_MS).await? {
         let began = app.clock.instant();
         let batch = app.ledger.prune(business, kind, before_ms, now_ms).await?;
         if batch == 0 {
+            let done_ms = Some(app.clock.now_ms());
+            app.retention
+                .change(kind, |counted| counted.done_ms = done_ms);
             break;
         }
         rows += batch;
+        app.retention.untold(of, |untold| untold.rows += batch);
         app.retention.change(kind, |counted| {
             counted.rows += batch;
             counted.running = true;
@@ -222,15 +254,21 @@ pub async fn prune_kind(
         let took = app.clock.instant().duration_since(began);
         tokio::time::sleep(REST_MIN.max(took * REST_TIMES)).await;
     }
-    app.retention
-        .change(kind, |counted| counted.done_ms = Some(app.clock.now_ms()));
-    if rows > 0 && kind != PruneKind::Timeline {
-        tell(app, business, kind, (rows, before_ms, now_ms)).await?;
+    if kind == PruneKind::Timeline {
+        return Ok(rows);
+    }
+    let Untold { rows: sum, told_ms } = app.retention.untold(of, |untold| *untold);
+    if sum > 0 && told_ms.is_none_or(|told_ms| now_ms.saturating_sub(told_ms) >= DAY_MS) {
+        tell(app, business, kind, (sum, before_ms, now_ms)).await?;
+        app.retention.untold(of, |untold| {
+            untold.rows -= sum;
+            untold.told_ms = Some(now_ms);
+        });
     }
     Ok(rows)
 }
 
-/// Puts on the timeline what went.
+/// Puts on the timeline what went since the last time.
 async fn tell(
     app: &App,
     business: BusinessIx,

@@ -7,7 +7,7 @@
 
 use greenline_policy::identity::Identifier;
 
-use crate::erasure::{mentions, spellings};
+use crate::erasure::{is_pseudonym, mentions, spellings};
 use crate::error::LedgerError;
 use crate::types::{BusinessIx, DecisionRecord, Lane, OwnReply, PersonId, TimelineEntry};
 use crate::{Backend, Ledger, on};
@@ -62,7 +62,8 @@ pub struct CallAnswer {
     pub until_ms: Option<i64>,
 }
 
-/// Who a person is: everyone they turned out to be, also by a move.
+/// Who a person is: everyone they turned out to be, also by a move to here. Whoever has a number that the person left
+/// is told nothing of where they went.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Holding {
     /// Entries of the ledger that are this person; the one asked for first.
@@ -77,6 +78,20 @@ pub struct Holding {
     pub links_revoked_ms: Option<i64>,
     /// Every way in which they may be written.
     pub texts: Vec<String>,
+    /// Every way in which whoever left by a move may be written where they are now: of no concern to who is here.
+    pub elsewhere: Vec<String>,
+}
+
+/// How those who left may be written and those who are here may not, in order.
+pub(crate) fn elsewhere<'i>(
+    left: impl Iterator<Item = &'i Identifier>,
+    here: &[String],
+) -> Vec<String> {
+    let left = left.filter(|id| !is_pseudonym(id)).flat_map(spellings);
+    let mut texts: Vec<String> = left.filter(|text| !here.contains(text)).collect();
+    texts.sort();
+    texts.dedup();
+    texts
 }
 
 impl Holding {
@@ -90,6 +105,7 @@ impl Holding {
             links_revoked: 0,
             links_revoked_ms: None,
             texts: spellings(&identifier.canonical().0),
+            elsewhere: Vec::new(),
         }
     }
 
@@ -97,6 +113,12 @@ impl Holding {
     #[must_use]
     pub fn is_named_in(&self, bytes: &[u8]) -> bool {
         mentions(bytes, &self.texts)
+    }
+
+    /// Whether bytes name somebody who left, as they are known now.
+    #[must_use]
+    pub fn is_named_elsewhere_in(&self, bytes: &[u8]) -> bool {
+        mentions(bytes, &self.elsewhere)
     }
 }
 

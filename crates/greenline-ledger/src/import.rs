@@ -49,6 +49,8 @@ pub struct ImportPiece {
     pub rows: Vec<ImportRow>,
     /// When the import began, which is when all its rows arrived: a row on record since then was recorded by it.
     pub since_ms: i64,
+    /// Now: what is told of these rows is told at this moment, not at that when the import began.
+    pub now_ms: i64,
     /// Does everything, says what became of it, and takes it back.
     pub rehearsal: bool,
     /// In a rehearsal: earlier rows of the file that bear on people in this piece.

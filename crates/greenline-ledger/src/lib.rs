@@ -517,6 +517,15 @@ impl Ledger {
         }
     }
 
+    /// Whether a delivery that was handed out still waits for its app. What is told of people is taken back when
+    /// they are erased, so it is to be asked right before each attempt to tell.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not read.
+    pub async fn relay_waits(&self, relay: &Relay) -> Result<bool> {
+        on!(self, store => store.relay_waits(relay).await)
+    }
+
     /// Notes how relay attempts ended.
     ///
     /// # Errors
@@ -547,9 +556,11 @@ impl Ledger {
     pub async fn inbox_prune(&self, before_ms: i64) -> Result<u64> {
         let mut emptied = 0;
         loop {
-            let batch = expect_answer!(self.ask(Request::InboxPrune(before_ms)).await?, Answer::Count(batch) => batch)?;
-            emptied += batch;
-            if batch < prune::BATCH_MAX as u64 {
+            let answer = self.ask(Request::InboxPrune(before_ms)).await?;
+            let (bodies, more) =
+                expect_answer!(answer, Answer::Emptied { bodies, more } => (bodies, more))?;
+            emptied += bodies;
+            if !more {
                 return Ok(emptied);
             }
         }

@@ -78,6 +78,8 @@ struct All {
     inbox: Vec<Inbox>,
     replies: Vec<Reply>,
     subscriptions: Vec<Subscription>,
+    /// The moment of the piece of an import that is being done.
+    importing_ms: Option<i64>,
     logs: HashMap<BusinessIx, seal::Log>,
     /// How many people were erased.
     erasures: HashMap<BusinessIx, u64>,
@@ -131,6 +133,7 @@ impl Store {
             inbox: Vec::new(),
             replies: Vec::new(),
             subscriptions: Vec::new(),
+            importing_ms: None,
             logs: HashMap::new(),
             erasures: HashMap::new(),
             erasure: Keys::default(),
@@ -395,6 +398,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Relay>> {
         Ok(self.lock().relay_due(now_ms, lane, limit))
+    }
+
+    pub(crate) async fn relay_waits(&self, relay: &Relay) -> Result<bool> {
+        Ok(self.lock().relay_waits(relay))
     }
 
     pub(crate) async fn verify(&self, decide: DecideFn) -> Result<Verification> {

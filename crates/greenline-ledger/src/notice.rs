@@ -42,6 +42,8 @@ pub enum Notice {
     },
     /// A test.
     Ping {
+        /// The subscription that is tested; the others have nothing to do with it.
+        subscription: Box<str>,
         /// Makes it one of its own.
         nonce: u64,
     },
@@ -214,6 +216,8 @@ enum Code<'a> {
         after: i64,
     },
     Ping {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        to: String,
         nonce: u64,
     },
 }
@@ -245,7 +249,13 @@ impl Notice {
                 open: *open,
                 after: *after,
             },
-            Self::Ping { nonce } => Code::Ping { nonce: *nonce },
+            Self::Ping {
+                subscription,
+                nonce,
+            } => Code::Ping {
+                to: subscription.to_string(),
+                nonce: *nonce,
+            },
         };
         serde_json::to_vec(&code).map_err(|_| LedgerError::Bug("a notice that does not serialise"))
     }
@@ -291,7 +301,10 @@ impl Notice {
                 open,
                 after,
             },
-            Code::Ping { nonce } => Self::Ping { nonce },
+            Code::Ping { to, nonce } => Self::Ping {
+                subscription: to.into(),
+                nonce,
+            },
         })
     }
 }

@@ -111,6 +111,8 @@ pub(crate) enum Answer {
     Ingested(Ingested),
     /// To [`Request::RepliesDue`].
     Replies(Vec<DueReply>),
+    /// To [`Request::InboxPrune`]: bodies that went, and whether some that may go are left.
+    Emptied { bodies: u64, more: bool },
     /// How many rows changed.
     Count(u64),
     /// Whether it was done.

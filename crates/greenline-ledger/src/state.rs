@@ -17,9 +17,10 @@ use rustc_hash::FxHashSet;
 
 use crate::erasure::Keys;
 use crate::error::LedgerError;
+use crate::subscription::Takes;
 use crate::types::{BusinessIx, PersonId};
 use flights::Flights;
-use journal::Journal;
+use journal::{Change, Journal};
 use links::Links;
 use messages::Messages;
 use people::{Group, Known};
@@ -37,6 +38,8 @@ pub(crate) struct Business {
     pub(crate) known: Known,
     /// What the platform said of numbers, accounts and templates.
     pub(crate) platform: Platform,
+    /// Subscriptions that take changes of consent, also those that get nothing now: a replay gives it to them.
+    pub(crate) takers: Vec<(Box<str>, Takes)>,
 }
 
 /// Everything in memory.
@@ -89,6 +92,25 @@ impl State {
             ))
     }
 
+    /// What a subscription takes from now on; `None` when there is none of that id.
+    pub(crate) fn set_taker(
+        &mut self,
+        business: BusinessIx,
+        id: &str,
+        takes: Option<Takes>,
+    ) -> Result<(), LedgerError> {
+        let takers = &mut self.business_mut(business)?.takers;
+        let before = takers.clone();
+        takers.retain(|(known, _)| **known != *id);
+        takers.extend(
+            takes
+                .filter(|takes| takes.consents)
+                .map(|takes| (id.into(), takes)),
+        );
+        self.journal.note(Change::Takers(business, before));
+        Ok(())
+    }
+
     /// The next decision's number: never below the clock, never twice.
     pub(crate) fn next_seq(&mut self, now_ms: i64) -> u64 {
         let floor = u64::try_from(now_ms).unwrap_or(0) << 20;
@@ -109,11 +131,6 @@ impl State {
         if seq >= floor {
             self.lately.insert(seq);
         }
-    }
-
-    /// Whether there may be any.
-    pub(crate) fn has_erased_lately(&self) -> bool {
-        !self.lately.is_empty()
     }
 
     /// Whether a decision may be one of those.

@@ -53,6 +53,8 @@ pub struct Replay {
     pub business: BusinessIx,
     /// Which subscription waits for them again.
     pub subscription: Box<str>,
+    /// Consents that were imported too.
+    pub imports: bool,
     /// After this moment and delivery.
     pub after: (i64, i64),
     /// How many at most, and no more than [`REPLAY_STEP_MAX`].

@@ -482,6 +482,8 @@ pub enum RelayResult {
     Delivered,
     /// Try again then.
     RetryAt(i64),
+    /// It was not attempted, and is due again then.
+    PutOff(i64),
     /// Given up; kept for replay.
     Parked,
 }

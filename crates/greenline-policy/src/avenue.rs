@@ -187,9 +187,7 @@ impl Known {
             .zip(&mut self.tracks)
             .find_map(|(known, track)| (*known == avenue).then_some(track))
     }
-}
 
-impl Known {
     /// Whether nobody has written and nobody took a way out yet, and none was found to be broken: so it is before
     /// the first day of an installation.
     #[must_use]

@@ -25,8 +25,10 @@ use crate::failure::Failure;
 use crate::lock::{self, Holder, PATIENCE, PAUSE, StoreLock, Taken};
 use crate::settings::{self, Settings};
 
-/// Longest time for one request to the admin API; an import or a verification may take a while.
+/// Longest time for one request to the admin API; a verification may take a while.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// None for a file that is sent as it is read, which may be of any size: the server ends one that comes too slowly.
+const NO_TIMEOUT: Duration = Duration::MAX;
 /// Longest time to find out whether a server answers.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time to reach a server.
@@ -173,22 +175,30 @@ impl Access {
         content: Content,
     ) -> Result<Reply, Failure> {
         let headers = self.headers(&content)?;
+        let within = match content.stream {
+            Some(_) => NO_TIMEOUT,
+            None => REQUEST_TIMEOUT,
+        };
         let answering = async {
             match &self.way {
-                Way::Remote(origin) => {
-                    let body = match content.stream {
-                        Some(stream) => Outgoing::Stream(stream),
-                        None => Outgoing::full(content.body),
-                    };
-                    remote_call(origin, request(method, target, headers, body)?).await
-                }
+                Way::Remote(known) => match content.stream {
+                    Some(stream) => {
+                        let patient = origin(known.base(), within).map_err(Failure::unavailable)?;
+                        let body = Outgoing::Stream(stream);
+                        remote_call(&patient, request(method, target, headers, body)?).await
+                    }
+                    None => {
+                        let body = Outgoing::full(content.body);
+                        remote_call(known, request(method, target, headers, body)?).await
+                    }
+                },
                 Way::Local { router, .. } => {
                     let body = content.stream.unwrap_or_else(|| Body::from(content.body));
                     local_call(router, request(method, target, headers, body)?).await
                 }
             }
         };
-        tokio::time::timeout(REQUEST_TIMEOUT, answering)
+        tokio::time::timeout(within, answering)
             .await
             .map_err(|_| Failure::unavailable("the admin API did not answer in time"))?
     }

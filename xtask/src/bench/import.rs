@@ -46,7 +46,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let sqlite3 = find_program("sqlite3").context("sqlite3 is not installed")?;
     let greenline = match &settings.greenline {
         Some(greenline) => greenline.clone(),
-        None => build(&Places::find()?)?,
+        None => super::built_program(&Places::find()?)?,
     };
     let folder =
         std::env::temp_dir().join(format!("greenline-bench-import-{}", std::process::id()));
@@ -87,17 +87,6 @@ fn settings(args: &[String]) -> Result<Settings> {
         bail!("at least one row and one round");
     }
     Ok(settings)
-}
-
-fn build(places: &Places) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--package", "greenline"])
-        .current_dir(&places.root)
-        .status()?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(places.target.join("release/greenline"))
 }
 
 /// A list in no order; every hundredth says no.

@@ -31,7 +31,7 @@ struct Settings {
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let settings = settings(args)?;
-    let program = build(&Places::find()?)?;
+    let program = super::built_example(&Places::find()?, "move_installation")?;
     let folder = std::env::temp_dir().join(format!("greenline-bench-move-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let outcome = measure(&program, &folder, &settings);
@@ -58,23 +58,6 @@ fn settings(args: &[String]) -> Result<Settings> {
         }
     }
     Ok(settings)
-}
-
-fn build(places: &Places) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet"])
-        .args([
-            "--package",
-            "greenline-ledger",
-            "--example",
-            "move_installation",
-        ])
-        .current_dir(&places.root)
-        .status()?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(places.target.join("release/examples/move_installation"))
 }
 
 fn made(program: &Path, folder: &Path, people: u64) -> Result<PathBuf> {

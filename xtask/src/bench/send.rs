@@ -53,7 +53,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let wrk =
         find_program("wrk").context("wrk is not installed; `cargo xtask setup` installs it")?;
     let places = Places::find()?;
-    let greenline = build(&places)?;
+    let greenline = super::built_program(&places)?;
     let folder = std::env::temp_dir().join(format!("greenline-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let bench = Bench {
@@ -85,17 +85,6 @@ fn settings(args: &[String]) -> Result<Settings> {
         }
     }
     Ok(settings)
-}
-
-fn build(places: &Places) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet", "--package", "greenline"])
-        .current_dir(&places.root)
-        .status()?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(places.target.join("release/greenline"))
 }
 
 fn measure(

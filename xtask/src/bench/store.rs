@@ -10,7 +10,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -56,7 +55,7 @@ struct Bench {
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let settings = settings(args)?;
     let places = Places::find()?;
-    let program = build(&places)?;
+    let program = super::built_example(&places, "admit_rate")?;
     let folder = std::env::temp_dir().join(format!("greenline-bench-store-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     let server = Server::private_with(&DATABASE_SETTINGS);
@@ -113,18 +112,6 @@ fn settings(args: &[String]) -> Result<Settings> {
         bail!("there is nothing to measure in no time");
     }
     Ok(settings)
-}
-
-fn build(places: &Places) -> Result<PathBuf> {
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--quiet"])
-        .args(["--package", "greenline-ledger", "--example", "admit_rate"])
-        .current_dir(&places.root)
-        .status()?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    Ok(places.target.join("release/examples/admit_rate"))
 }
 
 fn measure(bench: &Bench, settings: &Settings) -> Result<()> {

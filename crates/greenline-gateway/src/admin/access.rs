@@ -259,19 +259,23 @@ pub(crate) async fn download(
 /// An answer that is written out as it is read.
 fn streamed(export: Export, format: Format) -> Response {
     let (pieces, read) = mpsc::channel::<io::Result<Bytes>>(PIECES_MAX);
-    tokio::spawn(async move {
+    let writing = tokio::spawn(async move {
         let written = match format {
             Format::Json => export.write_json(&pieces).await,
             Format::Html => page::write(&export, &pieces).await,
         };
-        if let Err(Stopped::Ledger(error)) = written {
-            tracing::error!(%error, "what is held about a person could not be read to its end");
-            // The answer breaks off: half of it must not pass for all of it.
-            let _ = pieces.send(Err(io::Error::other(error))).await;
-        }
+        end(written, &pieces).await;
     });
-    let read = futures_util::stream::unfold(read, async |mut read| {
-        read.recv().await.map(|piece| (piece, read))
+    let read = futures_util::stream::unfold(Some((read, writing)), async |going| {
+        let (mut read, writing) = going?;
+        match read.recv().await {
+            Some(piece) => Some((piece, Some((read, writing)))),
+            // Whoever wrote it may have died over it.
+            None => {
+                let died = writing.await.err()?;
+                Some((Err(io::Error::other(died)), None))
+            }
+        }
     });
     let mut response = (StatusCode::OK, Body::from_stream(read)).into_response();
     let headers = response.headers_mut();
@@ -287,12 +291,31 @@ fn streamed(export: Export, format: Format) -> Response {
     response
 }
 
+/// Ends what was written. Where it was not written to its end the answer breaks off: half of it must not pass for all
+/// of it.
+async fn end(written: Result<(), Stopped>, pieces: &Pieces) {
+    let error = match written {
+        Ok(()) | Err(Stopped::Unread) => return,
+        Err(Stopped::Ledger(error)) => {
+            tracing::error!(%error, "what is held about a person could not be read to its end");
+            io::Error::other(error)
+        }
+        Err(Stopped::Undrawn) => {
+            tracing::error!("what is held about a person could not be written to its end");
+            io::Error::other("a piece could not be written")
+        }
+    };
+    let _ = pieces.send(Err(error)).await;
+}
+
 /// Why writing stopped early.
 enum Stopped {
     /// The store's.
     Ledger(LedgerError),
-    /// Nobody reads any more, or a piece could not be drawn.
-    Over,
+    /// A piece could not be drawn.
+    Undrawn,
+    /// Nobody reads any more.
+    Unread,
 }
 
 impl From<LedgerError> for Stopped {
@@ -305,11 +328,11 @@ type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
 async fn put(pieces: &Pieces, piece: impl Into<Bytes>) -> Result<(), Stopped> {
     let sent = pieces.send(Ok(piece.into())).await;
-    sent.map_err(|_| Stopped::Over)
+    sent.map_err(|_| Stopped::Unread)
 }
 
 fn json_of(value: &impl Serialize) -> Result<String, Stopped> {
-    serde_json::to_string(value).map_err(|_| Stopped::Over)
+    serde_json::to_string(value).map_err(|_| Stopped::Undrawn)
 }
 
 impl Export {
@@ -438,9 +461,14 @@ impl Export {
         after: HeldAt,
     ) -> Result<(Vec<Held>, Option<HeldAt>), Stopped> {
         let ledger = &self.app.ledger;
-        let page = ledger
+        let mut page = ledger
             .held(self.business.ix, &self.holding, kind, after)
             .await?;
+        // Entries of the timeline are handed on whole, or not at all.
+        page.records.retain(|held| match held {
+            Held::Timeline(entry) => !self.holding.is_named_elsewhere_in(entry.body.as_bytes()),
+            _ => true,
+        });
         Ok((page.records, page.next))
     }
 
@@ -463,7 +491,7 @@ impl Export {
             while let Some(after) = next {
                 let (page, more) = self.page(kind, after).await?;
                 for held in &page {
-                    put(pieces, format!("{comma}{}", self.shape(held))).await?;
+                    put(pieces, format!("{comma}{}", self.shape(held)?)).await?;
                     (comma, records) = (",", records + 1);
                 }
                 next = more;
@@ -479,11 +507,11 @@ impl Export {
         .await
     }
 
-    fn shape(&self, held: &Held) -> Value {
-        match held {
+    fn shape(&self, held: &Held) -> Result<Value, Stopped> {
+        Ok(match held {
             Held::Decision(record) => {
-                let mut shape =
-                    serde_json::to_value(DecisionShape::from(&**record)).unwrap_or_default();
+                let mut shape = serde_json::to_value(DecisionShape::from(&**record))
+                    .map_err(|_| Stopped::Undrawn)?;
                 let theirs = self.theirs(record);
                 let others = record.people.len() - theirs.len();
                 shape["to"] = theirs.iter().map(|to| to.reveal()).collect();
@@ -520,7 +548,7 @@ impl Export {
                 "at": time(entry.at_ms),
                 "body": serde_json::from_str::<Value>(&entry.body).unwrap_or_default(),
             }),
-        }
+        })
     }
 }
 
@@ -537,4 +565,27 @@ fn export_shape(entry: &TimelineEntry) -> Value {
 /// A decision's name, for the page.
 fn decision_id(record: &DecisionRecord) -> String {
     ids::decision(record.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_written_to_its_end_breaks_off() {
+        let broken = [
+            Stopped::Ledger(LedgerError::Bug("a store that does not read")),
+            Stopped::Undrawn,
+        ];
+        for stopped in broken {
+            let (pieces, mut read) = mpsc::channel(PIECES_MAX);
+            end(Err(stopped), &pieces).await;
+            drop(pieces);
+            assert!(read.recv().await.is_some_and(|piece| piece.is_err()));
+        }
+        let (pieces, mut read) = mpsc::channel(PIECES_MAX);
+        end(Ok(()), &pieces).await;
+        drop(pieces);
+        assert!(read.recv().await.is_none());
+    }
 }

@@ -5,7 +5,7 @@
 
 pub(crate) mod form;
 mod import;
-mod lapse;
+pub(crate) mod lapse;
 mod vouch;
 
 use std::collections::BTreeSet;
@@ -34,6 +34,8 @@ use super::auth::Who;
 use super::extract::JsonValue;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::{HeadShape, time};
+use lapse::Lapsed;
+
 pub(crate) use form::{ConsentsBody, Intake, Ready};
 pub(crate) use import::{__path_import_file, import_file};
 pub(crate) use vouch::{__path_vouch, vouch};
@@ -226,7 +228,7 @@ pub(crate) async fn record(
         Some(_) => Err(Problem::new(Kind::Malformed, "not a list").at("consents")),
         None => {
             let ready = read(&app, &who, row, key.as_deref(), false)?;
-            let late = lapse_before(&app, &ready).await?;
+            let late = lapse_before(&app, &[&ready.event]).await?.note(0);
             let appended = append(&app, ready.event.clone()).await?;
             let mut shape = RecordedShape::new(&ready, &appended);
             shape.notes.extend(late);
@@ -277,17 +279,20 @@ async fn taken<'a>(app: &App, recorded: impl IntoIterator<Item = &'a Ready>) {
     }
 }
 
-/// Puts the end of a yes on record before a renewal that comes after it, and says so.
-async fn lapse_before(app: &App, ready: &Ready) -> Result<Option<String>, LedgerError> {
-    let business = app.directory.business(ready.event.business);
-    let Some(end) = lapse::before(app, business, &ready.event).await? else {
-        return Ok(None);
-    };
-    let ended = time(end.at_ms);
-    app.ledger.append(end).await?;
-    Ok(Some(format!(
-        "the yes had run out at {ended}; a renewal brings nothing back, only a new yes of the person does"
-    )))
+/// Puts the ends of yeses on record before renewals that come after them.
+async fn lapse_before(app: &App, events: &[&NewEvent]) -> Result<Lapsed, LedgerError> {
+    let lapsed = lapse::before(app, events, 0).await?;
+    put_ends(app, &lapsed).await?;
+    Ok(lapsed)
+}
+
+async fn put_ends(app: &App, lapsed: &Lapsed) -> Result<(), LedgerError> {
+    if !lapsed.ends.is_empty() {
+        for appended in app.ledger.append_all(lapsed.ends.clone()).await? {
+            appended?;
+        }
+    }
+    Ok(())
 }
 
 async fn append(app: &App, event: NewEvent) -> Result<Appended, LedgerError> {
@@ -386,26 +391,23 @@ async fn append_read(
     app: &App,
     read: Vec<Result<Ready, Problem>>,
 ) -> Result<Vec<Result<RecordedShape, Problem>>, LedgerError> {
-    for ready in read.iter().flatten() {
-        lapse_before(app, ready).await?;
-    }
-    let events = read
-        .iter()
-        .flatten()
-        .map(|ready| ready.event.clone())
-        .collect();
-    let mut appended = app.ledger.append_all(events).await?.into_iter();
+    let events: Vec<&NewEvent> = read.iter().flatten().map(|ready| &ready.event).collect();
+    let lapsed = lapse_before(app, &events).await?;
+    let events = events.into_iter().cloned().collect();
+    let appended = app.ledger.append_all(events).await?.into_iter();
+    let mut appended = appended.enumerate();
     let mut results = Vec::with_capacity(read.len());
     for row in read {
         results.push(match row {
             Err(problem) => Err(problem),
             Ok(ready) => match appended.next() {
-                Some(Ok(appended)) => {
-                    let shape = RecordedShape::new(&ready, &appended);
+                Some((place, Ok(appended))) => {
+                    let mut shape = RecordedShape::new(&ready, &appended);
+                    shape.notes.extend(lapsed.note(place));
                     settled(appended.flights).await;
                     Ok(shape)
                 }
-                Some(Err(error)) => Err(error.into()),
+                Some((_, Err(error))) => Err(error.into()),
                 None => Err(LedgerError::Bug("an event was left without a result").into()),
             },
         });

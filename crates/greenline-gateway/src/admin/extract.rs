@@ -163,7 +163,7 @@ fn misfit(path: &str, detail: &str) -> Problem {
         (path, Some(named)) if !path.ends_with(named) => format!("{path}.{named}"),
         (path, _) => path.to_owned(),
     };
-    Problem::invalid(field, detail)
+    Problem::invalid(field, detail.to_owned())
 }
 
 /// The number of rows asked for, within the limit.

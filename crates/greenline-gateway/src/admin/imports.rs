@@ -276,9 +276,15 @@ pub(crate) async fn begin(
     let Some(place) = app.imports.place(&id) else {
         return Err(Problem::new(Kind::Bug, "a name that is none"));
     };
-    place.make().map_err(|error| broken(&error))?;
+    app.imports.is_ours().map_err(|error| {
+        tracing::error!(%error, "an import is not taken");
+        Problem::new(Kind::Unavailable, error.to_string())
+    })?;
+    app.imports.make(&place).map_err(|error| broken(&error))?;
     // While it is held, nobody takes a half-received file for a forgotten one.
-    let lock = place.lock().map_err(|error| broken(&error))?;
+    let Some(lock) = place.lock().map_err(|error| broken(&error))? else {
+        return Err(broken(&io::ErrorKind::WouldBlock.into()));
+    };
     let received = receive(&app, &place, request.into_body()).await;
     let (sha256, bytes) = received.inspect_err(|_| place.remove())?;
     let meta = Meta {
@@ -298,8 +304,7 @@ pub(crate) async fn begin(
         first_event: None,
         undo: None,
     };
-    drop(lock);
-    let id = imports::begin(&app, &place, &meta).map_err(|error| broken(&error))?;
+    let id = imports::begin(&app, &place, &meta, lock).map_err(|error| broken(&error))?;
     Ok((StatusCode::ACCEPTED, Json(shape(&app, &id)?)).into_response())
 }
 
@@ -568,20 +573,37 @@ pub(crate) async fn undo(
     match meta.state {
         files::State::Done | files::State::Failed => {}
         files::State::Undone => return conflict("it was taken back before"),
-        files::State::Undoing => return conflict("it is being taken back"),
+        files::State::Undoing if seen.live.is_some() => return conflict("it is being taken back"),
+        files::State::Undoing => {}
         _ => return conflict("it is not over; send the same file again to go on with it"),
     }
     let Some(place) = app.imports.place(&meta.id) else {
         return Err(Problem::new(Kind::Bug, "a name that is none"));
     };
-    meta.undo = Some(Undo {
+    // Another process may be at it.
+    let held = place.lock().map_err(|error| broken(&error))?;
+    if held.is_none() && meta.state == files::State::Undoing {
+        return conflict("it is being taken back");
+    }
+    // One that was broken off half-way goes on as it was begun.
+    let begun = meta
+        .undo
+        .take()
+        .filter(|undo| meta.state == files::State::Undoing && !undo.dry_run);
+    if begun.is_some() && params.dry_run {
+        return conflict(
+            "taking it back was broken off half-way; ask again without dry_run to go on",
+        );
+    }
+    meta.undo = Some(begun.unwrap_or_else(|| Undo {
         actor: who.name().to_owned(),
         at_ms: app.clock.now_ms(),
         dry_run: params.dry_run,
         ..Undo::default()
-    });
+    }));
     meta.state = files::State::Undoing;
     place.put_meta(&meta).map_err(|error| broken(&error))?;
+    drop(held);
     imports::start(&app, &meta.id);
     Ok((StatusCode::ACCEPTED, Json(shape(&app, &meta.id)?)).into_response())
 }

@@ -23,7 +23,7 @@ use crate::app::{App, Shared};
 use crate::config::May;
 use crate::directory::Business;
 use crate::keyring::{Key, Keyring, Purpose};
-use crate::opt_in::question::{ABOUT, Question};
+use crate::opt_in::question::{ABOUT, Question, SCOPES_MAX};
 use crate::opt_in::{Code, Form, Worded, keyed_name, page, png, svg, wa_me};
 use crate::pipeline;
 
@@ -31,9 +31,6 @@ use super::auth::Who;
 use super::extract::{Params, Raw, Segments, json_or_default, named, typed_json};
 use super::people::{OfBusiness, known};
 use super::problem::{Kind, Problem, ProblemBody};
-
-/// Scopes of one question at most.
-pub(crate) const SCOPES_MAX: usize = 4;
 
 /// Which link is wanted.
 #[derive(Deserialize, ToSchema)]
@@ -299,9 +296,11 @@ pub(crate) async fn ask(
     let key = ring
         .newest(Purpose::Link)
         .ok_or_else(|| Problem::new(Kind::NotReady, "there is no key for links"))?;
-    let question = Question::new(&business, language, &named);
-    let message = question.and_then(|question| question.message(&ring, &business, &identifier, ""));
-    let message = message.ok_or_else(|| {
+    let asked = Question::new(&business, language, &named).and_then(|question| {
+        let message = question.message(&ring, &business, &identifier, "")?;
+        Some((message, question.language()))
+    });
+    let (message, language) = asked.ok_or_else(|| {
         Problem::invalid("scopes", "more than the buttons of one question can carry")
     })?;
     may_go(&app, &business, &number, &message).await?;

@@ -2,6 +2,8 @@
 //!
 //! A problem tells the caller what to change. What went wrong inside goes to the log, not to the caller.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -100,7 +102,8 @@ kinds! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     kind: Kind,
-    detail: String,
+    /// Words of ours as they stand, or made up for this time, maybe with what was sent in them.
+    detail: Cow<'static, str>,
     field: Option<String>,
     allowed: Vec<String>,
 }
@@ -128,7 +131,7 @@ pub(crate) struct ProblemBody {
 impl Problem {
     /// A problem of a kind.
     #[must_use]
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -139,13 +142,13 @@ impl Problem {
 
     /// A value that is not accepted.
     #[must_use]
-    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn invalid(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Invalid, detail).at(field)
     }
 
     /// Something that does not exist for this caller.
     #[must_use]
-    pub fn not_found(detail: impl Into<String>) -> Self {
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::NotFound, detail)
     }
 
@@ -178,9 +181,22 @@ impl Problem {
     /// All of it in one line.
     #[must_use]
     pub fn in_words(&self) -> String {
+        self.with_words(&self.detail)
+    }
+
+    /// As [`Self::in_words`], to be kept: nothing in it was sent, only the field's name and words of ours.
+    #[must_use]
+    pub fn in_own_words(&self) -> String {
+        self.with_words(match &self.detail {
+            Cow::Borrowed(words) => words,
+            Cow::Owned(_) => "not accepted",
+        })
+    }
+
+    fn with_words(&self, words: &str) -> String {
         let mut text = match &self.field {
-            Some(field) => format!("{field}: {}", self.detail),
-            None => self.detail.clone(),
+            Some(field) => format!("{field}: {words}"),
+            None => words.to_owned(),
         };
         if !self.allowed.is_empty() {
             text.push_str("; allowed: ");
@@ -194,7 +210,7 @@ impl Problem {
             r#type: format!("/docs#{}", self.kind.id()),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
-            detail: self.detail,
+            detail: self.detail.into_owned(),
             field: self.field,
             allowed: self.allowed,
         }

@@ -1,12 +1,13 @@
 //! Lists: numbers, templates, the timeline, stops, and the export of consents.
 
+mod current;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use greenline_ledger::types::{NumberView, StoredEvent};
-use greenline_policy::consent::Standing;
+use greenline_ledger::types::NumberView;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -377,7 +378,7 @@ pub(crate) async fn export(
         }
         let mut asked = Vec::with_capacity(some.len());
         for event in some {
-            asked.push(is_current(&app, &business, event));
+            asked.push(current::holds(&app, &business, event));
         }
         current.extend(futures_util::future::try_join_all(asked).await?);
     }
@@ -398,23 +399,4 @@ pub(crate) async fn export(
         response.headers_mut().insert(HEADER_NEXT, next);
     }
     Ok(response)
-}
-
-/// Whether something that holds today for the person rests on this event: a yes that covers or is claimed, a no in
-/// force, the native stop.
-async fn is_current(app: &App, business: &Business, stored: &StoredEvent) -> Result<bool, Problem> {
-    let person = app.ledger.person(business.ix, &stored.identifier).await?;
-    let Some(head) = person.map(|person| person.head) else {
-        return Ok(false);
-    };
-    let rests_on = |standing: &Standing| {
-        matches!(standing,
-            Standing::Refused { event, .. } | Standing::Covered { event, .. } | Standing::Claimed { event }
-                if *event == stored.id)
-    };
-    Ok(head.base.iter().any(rests_on)
-        || head.topics.iter().any(|(_, standing)| rests_on(standing))
-        || head
-            .native_stop
-            .is_some_and(|(event, _)| event == stored.id))
 }

@@ -102,7 +102,7 @@ pub(crate) struct SecretBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = ReplayWish, example = json!({"from": "2026-11-20T09:30:00Z"}))]
 pub(crate) struct ReplayBody {
-    /// Events recorded at this time or later, RFC 3339.
+    /// Events recorded at this time or later, RFC 3339; or what `next_from` of an answer says.
     from: String,
 }
 
@@ -246,7 +246,7 @@ pub(crate) struct PingedShape {
 pub(crate) struct ReplayedShape {
     /// Events that are due again; those that wait anyway are not counted.
     events: u64,
-    /// Where to go on from, when there are more than one request replays.
+    /// What to give as `from` to go on, when there are more than one request replays.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_from: Option<String>,
 }
@@ -630,17 +630,19 @@ pub(crate) async fn replay(
     who.must(May::Manager)?;
     let business = who.business(&app.directory, of.business.as_deref())?;
     let body: ReplayBody = typed_json(&body)?;
-    let from: Timestamp = body.from.trim().parse().map_err(|_| {
+    let after = replay_after(&body.from).ok_or_else(|| {
         Problem::invalid(
             "from",
             "not a time after RFC 3339 with its offset, such as 2026-11-20T09:30:00Z",
         )
     })?;
-    check_is_active(&find(&app, &business, &id).await?)?;
+    let record = find(&app, &business, &id).await?;
+    check_is_active(&record)?;
     let mut step = Replay {
         business: business.ix,
         subscription: id.as_str().into(),
-        after: (from.as_millisecond(), i64::MIN),
+        imports: record.wish.imports,
+        after,
         limit: REPLAY_STEP_MAX,
         now_ms: app.clock.now_ms(),
     };
@@ -659,8 +661,25 @@ pub(crate) async fn replay(
     tracing::info!(business.id = %business.config.id, subscription.id = id, actor = who.name(), events, "events are sent once more");
     Ok(Json(ReplayedShape {
         events,
-        next_from: next.map(|(at_ms, _)| time(at_ms)),
+        next_from: next.map(next_from),
     }))
+}
+
+/// Where a replay goes on: a moment alone would name whatever else was recorded at it once more, for ever where that
+/// is more than one request replays.
+fn next_from((at_ms, number): (i64, i64)) -> String {
+    format!("{}/{number}", time(at_ms))
+}
+
+/// After which event a replay begins.
+fn replay_after(from: &str) -> Option<(i64, i64)> {
+    let from = from.trim();
+    let (moment, number) = match from.split_once('/') {
+        Some((moment, number)) => (moment, number.parse().ok()?),
+        None => (from, i64::MIN),
+    };
+    let moment: Timestamp = moment.parse().ok()?;
+    Some((moment.as_millisecond(), number))
 }
 
 fn none() -> Problem {
@@ -714,7 +733,7 @@ fn description(text: String) -> Result<String, Problem> {
 
 /// What can be told of an address before it is connected to.
 fn check_url(app: &App, url: &str) -> Result<(), Problem> {
-    let wrong = |text: &str| Err(Problem::invalid("url", text));
+    let wrong = |text: &'static str| Err(Problem::invalid("url", text));
     if url.len() > URL_BYTES_MAX {
         return wrong("2,048 bytes at most");
     }
@@ -776,4 +795,27 @@ fn show(app: &App, business: &Business, id: &str, secret: &SecretRef) -> Result<
     let ring = ring.map_err(|error| keys_problem(&error))?;
     secret::show(&ring, (&business.config.id, id), secret)
         .ok_or_else(|| Problem::new(Kind::NotReady, "there is no key for secrets"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_goes_on_behind_the_very_event_it_ended_at() {
+        for at in [(1_795_615_387_500, 7), (1_795_615_387_501, -3)] {
+            assert_eq!(replay_after(&next_from(at)), Some(at));
+        }
+        let from_start = Some((1_795_615_387_000, i64::MIN));
+        assert_eq!(replay_after(" 2026-11-25T14:03:07Z "), from_start);
+        for other in [
+            "",
+            "yesterday",
+            "2026-11-25T14:03:07Z/",
+            "/7",
+            "2026-11-25/7",
+        ] {
+            assert_eq!(replay_after(other), None, "{other}");
+        }
+    }
 }

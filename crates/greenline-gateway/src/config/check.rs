@@ -25,6 +25,12 @@ pub struct Finding {
 pub fn check(config: &Config) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     check_store(&config.store, &mut findings);
+    if config.store.url.is_postgres() && crate::imports::is_temporary(config) {
+        findings.warn(
+            "imports.folder: empty, so imports lie among this machine's temporary files, which do not outlive a reboot; name a folder that does"
+                .to_owned(),
+        );
+    }
     let keys = Keys::new(config).look();
     if let Err(error) = keys {
         findings.fatal(error.to_string());
@@ -348,5 +354,28 @@ fn check_app(
         findings.fatal(format!(
             "{place}: relay_url must be https, or its host listed in relay.allow_hosts"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn imports_among_temporary_files_are_warned_of() {
+        let warned = |text: &str| {
+            let config = super::super::parse(text, "test", Path::new("."), std::iter::empty());
+            let findings = check(&config.unwrap());
+            let mut found = findings.iter().filter(|finding| !finding.fatal);
+            found.any(|finding| finding.text.contains("imports.folder"))
+        };
+        let postgres = "[store]\nurl = \"postgres://localhost/greenline\"\n";
+        assert!(warned(postgres));
+        assert!(!warned(&format!(
+            "{postgres}[imports]\nfolder = \"/var/lib/greenline\"\n"
+        )));
+        assert!(!warned(""));
     }
 }

@@ -275,11 +275,11 @@ impl Record {
         health.delivered += new.delivered;
         health.failed += new.failed;
         health.given_up += new.given_up;
-        health.failing_since_ms = match (new.last_ok_ms, health.failing_since_ms) {
-            (Some(_), _) | (None, None) => new.failing_since_ms,
-            (None, known) => known,
-        };
         health.last_ok_ms = health.last_ok_ms.max(new.last_ok_ms);
+        // Nodes write in no order: what was taken last ends every failing that began before.
+        let (last_ok_ms, known) = (health.last_ok_ms, health.failing_since_ms);
+        let since = known.into_iter().chain(new.failing_since_ms);
+        health.failing_since_ms = since.filter(|since| Some(*since) > last_ok_ms).min();
         health.last_error = new.last_error.clone().or(health.last_error.take());
         self.recent.extend(tally.recent.iter().cloned());
         self.recent.sort_by_key(|attempt| attempt.at_ms);
@@ -301,6 +301,50 @@ impl Record {
         self.why = (state != State::Active).then(|| (now_ms, why.to_owned()));
         if state == State::Active {
             self.health.failing_since_ms = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let body = r#"{"wish":{"url":"https://crm.example/","imports":true,"made":"api","state":"active"},"made_ms":0,"made_by":"ada"}"#;
+        Record::read(body).unwrap()
+    }
+
+    fn tally(last_ok_ms: Option<i64>, failing_since_ms: Option<i64>) -> Tally {
+        Tally {
+            health: Health {
+                last_ok_ms,
+                failing_since_ms,
+                ..Health::default()
+            },
+            ..Tally::default()
+        }
+    }
+
+    #[test]
+    fn what_one_node_could_not_hand_over_before_another_did_is_no_failing() {
+        const PATIENCE_MS: i64 = 100;
+        for tallies in [
+            [tally(Some(20), None), tally(None, Some(10))],
+            [tally(None, Some(10)), tally(Some(20), None)],
+        ] {
+            let mut record = record();
+            for tally in &tallies {
+                record.add(tally, PATIENCE_MS, 30);
+            }
+            assert_eq!(record.health.failing_since_ms, None);
+            record.add(&tally(None, Some(25)), PATIENCE_MS, 110);
+            assert_eq!(record.health.failing_since_ms, Some(25));
+            // A success that is written late ends no failing that began after it.
+            record.add(&tally(Some(22), None), PATIENCE_MS, 124);
+            assert_eq!(record.health.failing_since_ms, Some(25));
+            assert_eq!(record.wish.state, State::Active);
+            record.add(&tally(None, Some(120)), PATIENCE_MS, 125);
+            assert_eq!(record.wish.state, State::Paused);
         }
     }
 }

@@ -1,16 +1,21 @@
 //! Times as lists have them, made into RFC 3339.
 //!
-//! A time without its offset is taken as UTC. A day without a time counts from its start for a yes and to its end
-//! for a no: the stricter reading of each. A date with slashes is read only when its order is said.
+//! A time without its offset is taken as UTC. A day without a time began and ended somewhere on earth: it counts from
+//! its first start anywhere for a yes and to its last end anywhere for a no, the stricter reading of each. A date with
+//! slashes is read only when its order is said.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::options::Dates;
 
 /// Seconds since 1970 have so many digits for as long as this matters; milliseconds have three more.
 const SECONDS_DIGITS: usize = 10;
+/// Where a day begins first.
+const EARLIEST: Offset = Offset::constant(14);
+/// Where it ends last.
+const LATEST: Offset = Offset::constant(-12);
 
 /// Reads a time; `None` when it is none that can be told.
 #[must_use]
@@ -36,17 +41,13 @@ pub(crate) fn read(text: &str, order: Option<Dates>, is_no: bool) -> Option<Stri
         None => (text, ""),
     };
     let date = date(day, order)?;
-    let time = if rest.is_empty() {
-        if is_no {
-            Time::constant(23, 59, 59, 0)
-        } else {
-            Time::midnight()
-        }
-    } else {
-        rest.parse::<Time>().ok()?
+    let (time, offset) = match (rest.is_empty(), is_no) {
+        (true, true) => (Time::constant(23, 59, 59, 0), LATEST),
+        (true, false) => (Time::midnight(), EARLIEST),
+        (false, _) => (rest.parse::<Time>().ok()?, Offset::UTC),
     };
     let at = DateTime::from_parts(date, time);
-    let at = at.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let at = at.to_zoned(TimeZone::fixed(offset)).ok()?.timestamp();
     Some(at.to_string())
 }
 
@@ -89,6 +90,7 @@ mod tests {
     #[test]
     fn times_are_read_as_lists_write_them() {
         let at = Some("2026-03-04T00:00:00Z");
+        let begins = Some("2026-03-03T10:00:00Z");
         check(
             "2026-03-04T05:06:07+02:00",
             None,
@@ -113,11 +115,11 @@ mod tests {
             false,
             Some("2026-03-04T05:06:00Z"),
         );
-        check("2026-03-04", None, false, at);
-        check("2026-03-04", None, true, Some("2026-03-04T23:59:59Z"));
-        check("04.03.2026", None, false, at);
-        check("04/03/2026", Some(Dates::Dmy), false, at);
-        check("3/4/2026", Some(Dates::Mdy), false, at);
+        check("2026-03-04", None, false, begins);
+        check("2026-03-04", None, true, Some("2026-03-05T11:59:59Z"));
+        check("04.03.2026", None, false, begins);
+        check("04/03/2026", Some(Dates::Dmy), false, begins);
+        check("3/4/2026", Some(Dates::Mdy), false, begins);
         check(
             "3/4/2026 05:06",
             Some(Dates::Mdy),

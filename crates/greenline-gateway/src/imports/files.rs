@@ -56,6 +56,7 @@ impl State {
 
 /// What undoing came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Undo {
     /// Who asked.
     pub actor: String,
@@ -73,7 +74,8 @@ pub struct Undo {
     pub others_kept: u64,
 }
 
-/// What is known of an import.
+/// What is known of an import. A member that is new in a release is not in the files of earlier ones, so each has a
+/// value to fall back on, but for those without which there is no import.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Meta {
     /// Its name.
@@ -81,30 +83,41 @@ pub struct Meta {
     /// Whose.
     pub business: String,
     /// Who imports.
+    #[serde(default)]
     pub actor: String,
     /// How the file is read.
+    #[serde(default)]
     pub options: Options,
     /// When it began, Unix milliseconds: when all its rows arrived.
     pub started_ms: i64,
     /// When it was over.
+    #[serde(default)]
     pub ended_ms: Option<i64>,
     /// SHA-256 of the file as it came.
+    #[serde(default)]
     pub sha256: String,
     /// Its length.
+    #[serde(default)]
     pub bytes: u64,
     /// Where it stands.
     pub state: State,
     /// Why it failed.
+    #[serde(default)]
     pub problem: Option<String>,
     /// What became of its rows, once it is over.
+    #[serde(default)]
     pub counts: Counts,
     /// Columns with what each fills.
+    #[serde(default)]
     pub columns: Vec<(String, String)>,
     /// Columns that were not used.
+    #[serde(default)]
     pub ignored_columns: Vec<String>,
     /// The first event it recorded.
+    #[serde(default)]
     pub first_event: Option<u64>,
     /// Taken back.
+    #[serde(default)]
     pub undo: Option<Undo>,
 }
 
@@ -125,12 +138,40 @@ pub fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a folder, and those above it, that only its owner may look into.
-fn private_folder(path: &Path) -> io::Result<()> {
+pub(super) fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Makes sure that a folder, if it is there, is one that only this process's user may look into or change.
+#[cfg(unix)]
+pub(super) fn only_ours(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    // The folder itself: a link could lead anywhere.
+    let about = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        about => about?,
+    };
+    let ours = rustix::process::geteuid().as_raw();
+    if about.is_dir() && about.uid() == ours && about.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "`{}` is not a folder that only the user of this process may look into and change, so somebody else may have put imports there; set imports.folder",
+            path.display()
+        ),
+    ))
+}
+
+/// Elsewhere temporary files are each user's own.
+#[cfg(not(unix))]
+pub(super) fn only_ours(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Place {
@@ -235,7 +276,7 @@ impl Place {
         let file = options.open(path)?;
         let entries = file.metadata()?.len() / ENTRY_BYTES as u64;
         file.set_len(entries * ENTRY_BYTES as u64)?;
-        Ok(Journal { file, entries })
+        Ok(Journal { file })
     }
 
     /// A journal with nothing in it.
@@ -244,7 +285,7 @@ impl Place {
     /// It cannot be made.
     pub fn fresh_journal(&self) -> io::Result<Journal> {
         let file = private(&self.0.join(JOURNAL))?;
-        Ok(Journal { file, entries: 0 })
+        Ok(Journal { file })
     }
 
     /// Every entry of the journal, in order.
@@ -330,9 +371,9 @@ impl Sayings {
     ///
     /// # Errors
     /// It is not.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.lines.flush()?;
-        self.notes.flush()
+    pub fn finish(self) -> io::Result<()> {
+        self.lines.into_inner()?.sync_data()?;
+        self.notes.into_inner()?.sync_data()
     }
 }
 
@@ -381,18 +422,47 @@ impl Said {
     }
 }
 
+/// Rows by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Rows(Vec<u64>);
+
+impl Rows {
+    /// One more; whether it was not there before.
+    pub(super) fn add(&mut self, row: u32) -> bool {
+        let at = row as usize / 64;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, 0);
+        }
+        let Some(bits) = self.0.get_mut(at) else {
+            return false;
+        };
+        let bit = 1 << (row % 64);
+        let is_new = *bits & bit == 0;
+        *bits |= bit;
+        is_new
+    }
+
+    /// Whether it is among them.
+    pub(super) fn has(&self, row: u64) -> bool {
+        let at = usize::try_from(row / 64).ok();
+        let bits = at.and_then(|at| self.0.get(at)).copied();
+        bits.unwrap_or(0) & (1 << (row % 64)) != 0
+    }
+}
+
 /// What became of rows, in the order in which they were done.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
-    entries: u64,
 }
 
 impl Journal {
-    /// How many rows are done.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.entries
+    /// All of it is on disk.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
     /// More rows are done.
@@ -405,9 +475,7 @@ impl Journal {
             bytes.extend_from_slice(&row.to_le_bytes());
             bytes.push(*outcome);
         }
-        self.file.write_all(&bytes)?;
-        self.entries += done.len() as u64;
-        Ok(())
+        self.file.write_all(&bytes)
     }
 }
 
@@ -425,7 +493,6 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..8]).unwrap();
         let mut journal = place.journal().unwrap();
-        assert_eq!(journal.entries(), 1);
         journal.append(&[(9, 3)]).unwrap();
         let mut found = Vec::new();
         place
@@ -458,6 +525,52 @@ mod tests {
         assert_eq!(said.next_line().unwrap(), None);
         assert_eq!(said.next_note().unwrap(), Some(note));
         assert_eq!(said.next_note().unwrap(), None);
+    }
+
+    #[test]
+    fn what_the_first_release_kept_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(folder.path(), "imp_1");
+        place.make().unwrap();
+        // As short as it may be: a member that comes later is in none that are kept by now.
+        let kept = r#"{"id":"imp_1","business":"acme","started_ms":7,"state":"undoing","options":{"dry_run":false},"undo":{"actor":"ada"}}"#;
+        fs::write(place.path().join(META), kept).unwrap();
+        let meta = place.meta().unwrap();
+        assert_eq!(
+            (meta.state, meta.options),
+            (State::Undoing, Options::default())
+        );
+        assert_eq!(meta.undo.unwrap().actor, "ada");
+    }
+
+    #[test]
+    fn rows_are_known_by_their_numbers() {
+        let mut rows = Rows::default();
+        assert!(!rows.has(0));
+        for row in [0, 63, 64, 1_000] {
+            assert!(rows.add(row), "{row}");
+            assert!(!rows.add(row), "{row}");
+        }
+        let there: Vec<u64> = (0..2_000).filter(|row| rows.has(*row)).collect();
+        assert_eq!(there, [0, 63, 64, 1_000]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_have_a_hand_in_is_not_ours() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        private_folder(&of("ours")).unwrap();
+        only_ours(&of("ours")).unwrap();
+        only_ours(&of("missing")).unwrap();
+        symlink(of("ours"), of("link")).unwrap();
+        private_folder(&of("open")).unwrap();
+        fs::set_permissions(of("open"), fs::Permissions::from_mode(0o750)).unwrap();
+        for name in ["link", "open"] {
+            let error = only_ours(&of(name)).unwrap_err().to_string();
+            assert!(error.contains("imports.folder"), "{error}");
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub enum Dates {
 
 /// Everything said about a file.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// Reads and compares, records nothing.
     pub dry_run: bool,

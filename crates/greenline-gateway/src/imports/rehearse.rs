@@ -14,8 +14,10 @@ use crate::app::Shared;
 
 use super::run::{Stop, patiently};
 
-/// Events that are remembered at most.
+/// Rows that are remembered at most.
 const REMEMBERED_MAX: usize = 1_000_000;
+/// Identifiers that are remembered at most.
+const IDENTIFIERS_MAX: usize = 2 * REMEMBERED_MAX;
 
 /// What earlier pieces did for people with more than one identifier.
 #[derive(Debug, Default)]
@@ -99,9 +101,9 @@ impl Rehearsal {
                 self.count += 1;
             }
         }
-        if self.count > REMEMBERED_MAX {
+        if self.count > REMEMBERED_MAX || self.people.len() > IDENTIFIERS_MAX {
             return Err(Stop::Failed(format!(
-                "a dry run remembers {REMEMBERED_MAX} noes of people with several identifiers at most; split the file"
+                "of people with several identifiers a dry run remembers at most {REMEMBERED_MAX} rows that say no or name two identifiers, and {IDENTIFIERS_MAX} identifiers; split the file"
             )));
         }
         Ok(())

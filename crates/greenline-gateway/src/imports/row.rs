@@ -152,8 +152,9 @@ impl RowReader<'_> {
             by_file: true,
             key: Some("import"),
         };
-        let ready =
-            form::read(row, kind, self.business, &intake).map_err(|problem| problem.in_words())?;
+        // What is said of a row is kept when the file is gone, so it repeats nothing that stood in it.
+        let ready = form::read(row, kind, self.business, &intake)
+            .map_err(|problem| problem.in_own_words())?;
         let mut event = ready.event;
         event.dedup = event.dedup.map(|key| {
             let hash = key.rsplit(':').next().unwrap_or_default();
@@ -209,7 +210,7 @@ fn kind(cells: &mut Cells) -> Result<EventKind, String> {
     let out = cells.take(Member::OptOut);
     if let Some(event) = event {
         let row = Map::from_iter([("event".to_owned(), Value::String(event))]);
-        return form::kind(&row).map_err(|problem| problem.in_words());
+        return form::kind(&row).map_err(|problem| problem.in_own_words());
     }
     let is = |words: &[&str], text: &str| words.contains(&super::columns::folded(text).as_str());
     if let Some(out) = out {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::import::{ImportPiece, ImportRow, RowDone};
+use greenline_ledger::types::NewEvent;
 use tokio::sync::mpsc;
 
+use crate::admin::consents::lapse;
 use crate::app::Shared;
 use crate::directory::Business;
 
-use super::files::{Journal, Meta, Note, Place, State};
+use super::files::{Journal, Meta, Note, Place, Rows, State};
 use super::number::Country;
 use super::packed::{self, Common};
 use super::rehearse::Rehearsal;
@@ -82,7 +84,10 @@ pub(super) async fn run(app: &Shared, place: &Place, live: &Arc<Live>) {
     let done = if meta.state == State::Undoing {
         undo::run(app, &business, &mut meta, live).await
     } else {
-        import(app, &business, place, &mut meta, live).await
+        let done = import(app, &business, place, &mut meta, live).await;
+        // However it ends: what was recorded is told.
+        meta.counts = live.counts();
+        done
     };
     match done {
         Ok(()) => {}
@@ -121,8 +126,12 @@ pub(super) async fn run(app: &Shared, place: &Place, live: &Arc<Live>) {
 struct Prepared {
     sorted: Sorted,
     layout: Layout,
-    rejected: u64,
+    /// Rows of the file.
     rows: u64,
+    /// Rows that were done before, by the journal.
+    done: Rows,
+    /// What these became, and what cannot be read.
+    counts: Counts,
 }
 
 async fn import(
@@ -150,23 +159,10 @@ async fn import(
     meta.ignored_columns = prepared.layout.ignored.iter().cloned().collect();
     meta.state = State::Writing;
     place.put_meta(meta)?;
-    let mut counts = Counts {
-        rows: prepared.rejected,
-        rejected: prepared.rejected,
-        ..Counts::default()
-    };
-    live.rows.store(prepared.rows, Ordering::Relaxed);
-    let mut journal = if meta.options.dry_run {
-        // What was tried before is forgotten by now.
-        place.fresh_journal()?
-    } else {
-        place.journal()?
-    };
-    place.entries(|_, code| {
-        if let Some(became) = Became::of(code) {
-            counts.add(became);
-        }
-    })?;
+    let mut counts = prepared.counts;
+    live.rows
+        .store(prepared.rows - counts.rejected, Ordering::Relaxed);
+    let mut journal = place.journal()?;
     live.set_counts(counts);
     let common = Common {
         business: business.ix,
@@ -174,9 +170,9 @@ async fn import(
         arrival_ms: meta.started_ms,
     };
     let size = Arc::new(AtomicUsize::new(ROWS_FIRST));
-    let pieces = pieces(prepared.sorted, common, journal.entries(), &size);
+    let pieces = pieces(prepared.sorted, common, prepared.done, &size);
     live.done
-        .store(counts.rows - prepared.rejected, Ordering::Relaxed);
+        .store(counts.rows - counts.rejected, Ordering::Relaxed);
     let mut writing = Writing {
         app,
         business,
@@ -187,7 +183,10 @@ async fn import(
         rehearsal: Rehearsal::default(),
     };
     writing.all(pieces, &mut journal, &mut counts).await?;
-    meta.counts = counts;
+    // It is what the results are made of, and nothing makes it again once the file is gone.
+    tokio::task::spawn_blocking(move || journal.sync())
+        .await
+        .map_err(io::Error::other)??;
     meta.state = State::Done;
     Ok(())
 }
@@ -199,6 +198,20 @@ fn prepare(
     live: &Live,
     rows_max: u64,
 ) -> Result<Prepared, Unfit> {
+    if meta.options.dry_run {
+        // What was tried before is forgotten by now.
+        place.fresh_journal()?;
+    }
+    // By the rows' numbers in the file: settings may have changed since, and with them which rows can be read.
+    let (mut done, mut counts) = (Rows::default(), Counts::default());
+    place.entries(|row, code| {
+        if let Some(became) = Became::of(code)
+            && done.add(row)
+        {
+            counts.add(became);
+        }
+    })?;
+    live.set_counts(counts);
     let reader = RowReader {
         business,
         actor: &meta.actor,
@@ -209,7 +222,7 @@ fn prepare(
     };
     let mut sorter = Sorter::new(place.path(), RUN_BYTES);
     let mut sayings = place.sayings()?;
-    let (mut rows, mut rejected) = (0_u64, 0_u64);
+    let mut rows = 0_u64;
     let mut body = Vec::with_capacity(1 << 10);
     let rows_max = rows_max.min(u64::from(u32::MAX));
     let layout = source::read(
@@ -235,8 +248,10 @@ fn prepare(
                         })?;
                     }
                 }
+                // It was done when it could be read, and that stands.
+                Err(_) if done.has(rows) => {}
                 Err(problem) => {
-                    rejected += 1;
+                    counts.add(Became::Rejected);
                     sayings.note(&Note {
                         row: rows,
                         problem: Some(problem),
@@ -252,8 +267,9 @@ fn prepare(
     Ok(Prepared {
         sorted: sorter.finish()?,
         layout,
-        rejected,
-        rows: rows - rejected,
+        rows,
+        done,
+        counts,
     })
 }
 
@@ -266,11 +282,11 @@ pub(super) struct Piece {
     pub(super) goes_on: bool,
 }
 
-/// Makes pieces in order, of whole people where that can be, but for the first `skip` rows.
+/// Makes pieces in order, of whole people where that can be, but for the rows that were done before.
 fn pieces(
     mut sorted: Sorted,
     common: Common,
-    skip: u64,
+    before: Rows,
     size: &Arc<AtomicUsize>,
 ) -> mpsc::Receiver<Result<Piece, String>> {
     let (to, from) = mpsc::channel(AHEAD);
@@ -278,7 +294,6 @@ fn pieces(
     tokio::task::spawn_blocking(move || {
         let mut piece = Piece::default();
         let mut last: Vec<u8> = Vec::new();
-        let mut at = 0_u64;
         loop {
             let entry = match sorted.take_next() {
                 Ok(Some(entry)) => entry,
@@ -308,11 +323,10 @@ fn pieces(
             };
             last.clear();
             last.extend_from_slice(same);
-            if at >= skip {
+            if !before.has(number) {
                 let number = u32::try_from(number).unwrap_or(u32::MAX);
                 piece.items.push((number, row));
             }
-            at += 1;
         }
         if !piece.items.is_empty() {
             let _ = to.blocking_send(Ok(piece));
@@ -407,6 +421,7 @@ impl Writing<'_> {
             business: self.business.ix,
             rows,
             since_ms: self.meta.started_ms,
+            now_ms: self.app.clock.now_ms(),
             rehearsal: self.meta.options.dry_run,
             before: Vec::new(),
         };
@@ -415,6 +430,8 @@ impl Writing<'_> {
                 .piece(self.app, request, piece.goes_on)
                 .await?
         } else {
+            // A dry run would not see them: that a renewal came too late changes nothing in what becomes of a row.
+            ends(self.app, &request.rows).await?;
             patiently(self.app, request).await?
         };
         let took = self.app.clock.instant().saturating_duration_since(begun);
@@ -441,8 +458,44 @@ impl Writing<'_> {
 pub(super) async fn patiently(app: &Shared, piece: ImportPiece) -> Result<Vec<RowDone>, Stop> {
     let mut tries = 0;
     loop {
-        match app.ledger.import(piece.clone()).await {
+        let piece = ImportPiece {
+            now_ms: app.clock.now_ms(),
+            ..piece.clone()
+        };
+        match app.ledger.import(piece).await {
             Ok(done) => return Ok(done),
+            Err(error) => waited(&error, &mut tries).await?,
+        }
+    }
+}
+
+/// Puts on record, before renewals that come too late, that there is nothing left to renew.
+async fn ends(app: &Shared, rows: &[ImportRow]) -> Result<(), Stop> {
+    let events: Vec<&NewEvent> = rows.iter().map(|row| &row.event).collect();
+    let mut tries = 0;
+    let lapsed = loop {
+        match lapse::before(app, &events, 0).await {
+            Ok(lapsed) => break lapsed,
+            Err(error) => waited(&error, &mut tries).await?,
+        }
+    };
+    if lapsed.ends.is_empty() {
+        return Ok(());
+    }
+    append(app, lapsed.ends).await
+}
+
+/// Appends events, also to a store that is down for a while.
+pub(super) async fn append(app: &Shared, events: Vec<NewEvent>) -> Result<(), Stop> {
+    let mut tries = 0;
+    loop {
+        match app.ledger.append_all(events.clone()).await {
+            Ok(appended) => {
+                return match appended.into_iter().find_map(Result::err) {
+                    None => Ok(()),
+                    Some(error) => Err(Stop::Failed(format!("the store did not take it: {error}"))),
+                };
+            }
             Err(error) => waited(&error, &mut tries).await?,
         }
     }

@@ -17,7 +17,7 @@ use crate::directory::Business;
 use super::Live;
 use super::files::{Meta, State, Undo};
 use super::row::{IMPORT, UNDO_OF};
-use super::run::{Stop, waited};
+use super::run::{Stop, append, waited};
 
 /// Events looked at and taken back in one transaction.
 const PAGE_ROWS: usize = 500;
@@ -45,7 +45,10 @@ pub(super) async fn run(
     // Nothing was recorded where there is no first event.
     while let Some(from) = after {
         let page = match app.ledger.export(business.ix, Some(from), PAGE_ROWS).await {
-            Ok(page) => page,
+            Ok(page) => {
+                tries = 0;
+                page
+            }
             Err(error) => {
                 waited(&error, &mut tries).await?;
                 continue;
@@ -61,28 +64,14 @@ pub(super) async fn run(
             .filter(|_| page.len() == PAGE_ROWS)
             .map(|last| last.id);
     }
-    meta.state = if undo.dry_run {
-        State::Done
-    } else {
-        State::Undone
+    meta.state = match (undo.dry_run, &meta.problem) {
+        (false, _) => State::Undone,
+        // As it was before.
+        (true, Some(_)) => State::Failed,
+        (true, None) => State::Done,
     };
     meta.undo = Some(undo);
     Ok(())
-}
-
-async fn append(app: &Shared, events: Vec<NewEvent>) -> Result<(), Stop> {
-    let mut tries = 0;
-    loop {
-        match app.ledger.append_all(events.clone()).await {
-            Ok(appended) => {
-                return match appended.into_iter().find_map(Result::err) {
-                    None => Ok(()),
-                    Some(error) => Err(Stop::Failed(format!("the store did not take it: {error}"))),
-                };
-            }
-            Err(error) => waited(&error, &mut tries).await?,
-        }
-    }
 }
 
 /// What takes back the events of a page that this import brought.

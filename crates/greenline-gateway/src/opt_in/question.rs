@@ -30,8 +30,28 @@ const TITLE_CHARS_MAX: usize = 20;
 const PAYLOAD_CHARS_MAX: usize = 256;
 /// Bytes of a seal.
 const SEAL_BYTES: usize = 16;
+/// Scopes of one question at most.
+pub(crate) const SCOPES_MAX: usize = 4;
+/// Characters of their names together at most: what a payload holds beside the language and the seal.
+const NAMES_CHARS_MAX: usize = 200;
 /// Before a message id that is none: what the question is about instead. Such a question quotes nothing.
 pub(crate) const ABOUT: &str = "about:";
+
+/// The names of as many scopes, from the first, as one question can ask about.
+pub(crate) fn askable<'s>(scopes: impl Iterator<Item = &'s Scope>) -> String {
+    let mut names = String::new();
+    for scope in scopes.take(SCOPES_MAX) {
+        let name = scope.to_string();
+        if names.len() + 1 + name.len() > NAMES_CHARS_MAX {
+            break;
+        }
+        if !names.is_empty() {
+            names.push(' ');
+        }
+        names.push_str(&name);
+    }
+    names
+}
 
 /// What is asked, in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,6 +92,11 @@ impl Question {
             language: &texts.language,
             scopes,
         })
+    }
+
+    /// The language it is in, which may be another than was asked for.
+    pub(crate) fn language(&self) -> &'static str {
+        self.language
     }
 
     fn named(&self) -> String {
@@ -182,6 +207,10 @@ pub(crate) fn answered(
     let Some((yes, question, seal)) = taken_apart(business, &answer.payload) else {
         return Vec::new();
     };
+    // Without a time a yes may be older than a no (A19); a no counts as of its arrival.
+    if yes && !answer.is_stated {
+        return Vec::new();
+    }
     if yes && !is_ours(app, business, answer, &question, seal) {
         tracing::warn!(business.id = %business.config.id, "the answer to a question of ours has no seal that fits; it was taken as an ordinary message");
         return Vec::new();
@@ -257,4 +286,24 @@ fn is_ours(
         })
     };
     ring.of(Purpose::Link).any(fits) && *question.yes == *answer.title
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_asked_about_than_a_button_can_carry() {
+        let named = |names: &[String]| -> String {
+            let scopes: Vec<Scope> = names.iter().filter_map(|name| Scope::parse(name)).collect();
+            assert_eq!(scopes.len(), names.len());
+            askable(scopes.iter())
+        };
+        let short: Vec<String> = (0..6).map(|n| format!("marketing.t{n}")).collect();
+        assert_eq!(named(&short), short[..SCOPES_MAX].join(" "));
+        let long: Vec<String> = (0..4)
+            .map(|n| format!("marketing.{}{n}", "t".repeat(50)))
+            .collect();
+        assert_eq!(named(&long), long[..3].join(" "));
+    }
 }

@@ -1,8 +1,9 @@
 //! What a text that carries codes says.
 //!
 //! It is a yes only if it is unmistakable: the text that the link prefilled, letter case, spaces, punctuation
-//! and pictures aside, or the code alone. Whoever added, left out or changed a word may mean anything, "I don't
-//! want this" too; that is put down as claimed, and the person is asked with two buttons.
+//! and a few approving pictures aside, or the code alone. Whoever added, left out or changed a word, or put any other
+//! sign beside it, may mean anything, "I don't want this" too; that is put down as claimed, and the person is asked
+//! with two buttons.
 
 use greenline_policy::scope::Scope;
 
@@ -27,6 +28,7 @@ pub fn read<'f>(text: &str, forms: &'f Forms) -> Option<Said<'f>> {
     let found = code::find(text);
     let mut scopes: Vec<(Scope, &Form, &Worded)> = Vec::new();
     let mut expected = Vec::new();
+    let mut shown = String::new();
     let mut all_known = true;
     let mut rest = String::with_capacity(text.len());
     let mut from = 0;
@@ -39,6 +41,7 @@ pub fn read<'f>(text: &str, forms: &'f Forms) -> Option<Said<'f>> {
             continue;
         };
         expected.extend(words(&worded.text));
+        shown.push_str(&worded.text);
         for scope in &form.scopes {
             if !scopes.iter().any(|(known, ..)| known == scope) {
                 scopes.push((scope.clone(), form, worded));
@@ -52,8 +55,54 @@ pub fn read<'f>(text: &str, forms: &'f Forms) -> Option<Said<'f>> {
     let said = words(&rest);
     Some(Said {
         scopes,
-        is_clear: all_known && (said.is_empty() || said == expected),
+        is_clear: all_known && (said.is_empty() || said == expected) && are_harmless(&rest, &shown),
     })
+}
+
+/// Whether nothing but words, what was shown, punctuation and approving signs stands in a text.
+fn are_harmless(text: &str, shown: &str) -> bool {
+    let is_sad = [":(", ":-("].iter().any(|face| text.contains(face));
+    let is_harmless = |letter: char| {
+        letter.is_alphanumeric()
+            || is_mark(letter)
+            || letter.is_whitespace()
+            || is_punctuation(letter)
+            || is_invisible(letter)
+            || APPROVING.contains(&letter)
+            || shown.contains(letter)
+    };
+    !is_sad && text.chars().all(is_harmless)
+}
+
+/// Signs that nobody puts beside what they do not want.
+const APPROVING: [char; 26] = [
+    '👍', '👌', '🙏', '👏', '🙌', '🤝', '💪', '✅', '✔', '☑', '💯', '❤', '💚', '💙', '🧡', '💛',
+    '😊', '🙂', '😀', '😃', '😄', '😁', '😍', '🥰', '🎉', '✨',
+];
+
+/// What parts sentences. Not a tilde, which strikes through.
+fn is_punctuation(letter: char) -> bool {
+    matches!(
+        letter,
+        '!' | '"' | '\'' | '(' | ')' | ',' | '-' | '.' | '/' | ':' | ';' | '?' | '[' | ']' | '_' | '*' | '&' | '+'
+            | '#' | '`' | '¡' | '¿' | '«' | '»' | '·'
+            // Hebrew, Arabic, Devanagari.
+            | '\u{5be}' | '\u{5f3}' | '\u{5f4}' | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{6d4}' | '\u{964}' | '\u{965}'
+            // Dashes, quotes, dots.
+            | '\u{2010}'..='\u{2027}' | '\u{2039}' | '\u{203a}' | '\u{203c}'
+            // East Asian.
+            | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{30fb}'
+            | '\u{ff01}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff1f}'
+    )
+}
+
+/// What directs writing, joins pictures or colours them, and is not seen by itself.
+fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+            | '\u{fe0e}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'
+    )
 }
 
 /// A text without its codes; `None` where there are none.
@@ -140,6 +189,8 @@ text.en = "Orders please"
                 text.to_uppercase(),
                 text.replace(' ', "  \n"),
                 format!("{text} 👍!!"),
+                format!("👍🏽 {text} ❤\u{fe0f}"),
+                format!("\u{200f}{code} ✅"),
                 text.replace(['.', ',', '(', ')'], ""),
                 code.clone(),
                 format!(" ({code})."),
@@ -173,6 +224,39 @@ text.en = "Orders please"
             "",
         ] {
             assert!(read(text, &forms).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sign_that_may_mean_no_is_not_clear() {
+        let forms = forms();
+        let text = prefilled(&forms, "offers", "en");
+        let from = text.rfind("GL-").unwrap();
+        let code = text[from..].trim_end_matches(')');
+        for sign in [
+            "👎",
+            "👎🏿",
+            "❌",
+            "🚫",
+            "✖\u{fe0f}",
+            "🛑",
+            "😡",
+            "🤮",
+            "✗",
+            "×",
+            "~",
+            ":(",
+            ":-(",
+            "<",
+            "$",
+        ] {
+            for text in [
+                format!("{sign} ({code})"),
+                format!("{sign} {text}"),
+                format!("{text}{sign}"),
+            ] {
+                assert!(!read(&text, &forms).unwrap().is_clear, "{text}");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! One lane: takes what is due from the ledger, hands it to the apps' queues, runs the attempts.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::order::{self, Keys};
 use super::pause;
-use super::queue::{End, Item, Queue};
+use super::queue::{Item, Queue};
 use super::target::{Attempt, Targets};
 use crate::app::Shared;
 use crate::events;
@@ -29,10 +30,20 @@ const PUT_OFF_MS: i64 = 2_000;
 const ATTEMPTS_MIN: u32 = 8;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
+/// What became of a delivery that was to be attempted.
+enum Tried {
+    /// It was.
+    Attempted(Attempt),
+    /// It was not: what it tells was taken back meanwhile.
+    Gone,
+    /// It was not: whether it is still to be told could not be read.
+    Unsure,
+}
+
 struct Over {
     relay: Relay,
     keys: Keys,
-    attempt: Attempt,
+    tried: Tried,
 }
 
 struct Carrier {
@@ -67,7 +78,7 @@ pub(super) async fn run(
     rung.as_mut().enable();
     let mut more = false;
     while !*stop.borrow() {
-        carrier.start();
+        carrier.start().await;
         if more && carrier.has_room() {
             more = carrier.fetch().await;
             continue;
@@ -91,9 +102,14 @@ pub(super) async fn run(
 }
 
 impl Carrier {
-    /// Another batch never finds all queues full.
+    /// Another batch never finds all queues full. What comes by the thousand is left in the ledger while one of them
+    /// may have no room for it: each that is put off is written once more.
     fn has_room(&self) -> bool {
-        self.queues.is_empty() || self.queues.values().any(Queue::has_room)
+        let mut queues = self.queues.values();
+        if self.lane == Lane::Bulk {
+            return queues.all(|queue| queue.has_room_for(BATCH));
+        }
+        self.queues.is_empty() || queues.any(Queue::has_room)
     }
 
     /// Takes what is due; whether there may be more.
@@ -113,18 +129,47 @@ impl Carrier {
                 self.app.events.refresh(&self.app, business).await;
             }
         }
+        let mut reread = FxHashMap::default();
         for relay in due {
-            self.enqueue(relay, now_ms).await;
+            self.enqueue(relay, now_ms, &mut reread).await;
         }
         full
     }
 
-    async fn enqueue(&mut self, relay: Relay, now_ms: i64) {
-        let receiver = self
-            .targets
-            .get(&self.app, self.lane, relay.business, &relay.app);
-        if receiver.is_none() {
-            let result = if self.lane.is_of_notices() {
+    fn has_receiver(&self, relay: &Relay) -> bool {
+        self.targets
+            .get(&self.app, self.lane, relay.business, &relay.app)
+            .is_some()
+    }
+
+    /// Whether someone takes a notice, by subscriptions that were read after the notice was: somebody may have
+    /// subscribed, or been set going, a moment before. `reread` says of which businesses that was done, and whether
+    /// it could be.
+    async fn is_taken(&self, relay: &Relay, reread: &mut FxHashMap<BusinessIx, bool>) -> bool {
+        if self.has_receiver(relay) {
+            return true;
+        }
+        if let Entry::Vacant(place) = reread.entry(relay.business) {
+            place.insert(self.app.events.reread(&self.app, relay.business).await);
+        }
+        self.has_receiver(relay)
+    }
+
+    async fn enqueue(
+        &mut self,
+        relay: Relay,
+        now_ms: i64,
+        reread: &mut FxHashMap<BusinessIx, bool>,
+    ) {
+        let is_taken = if self.lane.is_of_notices() {
+            self.is_taken(&relay, reread).await
+        } else {
+            self.has_receiver(&relay)
+        };
+        if !is_taken {
+            let result = if reread.get(&relay.business) == Some(&false) {
+                events::unsure(now_ms)
+            } else if self.lane.is_of_notices() {
                 events::without_receiver(&self.app, &relay, now_ms)
             } else {
                 // The app, or its address, is gone from the configuration: kept until it is replayed.
@@ -138,8 +183,8 @@ impl Carrier {
             .entry((relay.business, Arc::clone(&relay.app)))
             .or_default();
         if queue.is_down(now_ms) {
-            let again_ms = self.again_ms(&relay, now_ms).max(self.down_until(&relay));
-            self.note(&relay, RelayResult::RetryAt(again_ms)).await;
+            let result = self.while_down(&relay, now_ms);
+            self.note(&relay, result).await;
         } else if queue.has_room() {
             queue.push(Item {
                 keys: if self.lane.is_of_notices() {
@@ -150,25 +195,41 @@ impl Carrier {
                 relay,
             });
         } else {
-            self.note(
-                &relay,
-                RelayResult::RetryAt(now_ms.saturating_add(PUT_OFF_MS)),
-            )
-            .await;
+            let result = self.put_off(now_ms.saturating_add(PUT_OFF_MS));
+            self.note(&relay, result).await;
         }
     }
 
-    fn down_until(&self, relay: &Relay) -> i64 {
-        self.queues
+    /// What becomes of a delivery whose app is down.
+    fn while_down(&self, relay: &Relay, now_ms: i64) -> RelayResult {
+        let down_until_ms = self
+            .queues
             .get(&(relay.business, Arc::clone(&relay.app)))
-            .map_or(0, Queue::down_until_ms)
+            .map_or(0, Queue::down_until_ms);
+        let again_ms = if self.lane.is_of_notices() {
+            events::put_off_ms(&self.app, relay, now_ms)
+        } else {
+            self.again_ms(relay, now_ms)
+        };
+        self.put_off(again_ms.max(down_until_ms))
     }
 
-    /// Starts every attempt that may start.
-    fn start(&mut self) {
+    /// A notice is given up after attempts, so one that was not attempted counts as none.
+    fn put_off(&self, due_ms: i64) -> RelayResult {
+        if self.lane.is_of_notices() {
+            RelayResult::PutOff(due_ms)
+        } else {
+            RelayResult::RetryAt(due_ms)
+        }
+    }
+
+    /// Starts every attempt that may start. What waits for someone who takes nothing any more is looked at anew.
+    async fn start(&mut self) {
+        let mut left = Vec::new();
         for ((business, name), queue) in &mut self.queues {
             let receiver = self.targets.get(&self.app, self.lane, *business, name);
             let Some(receiver) = receiver.map(Arc::new) else {
+                left.extend(queue.take());
                 continue;
             };
             let under_way_max = receiver.under_way_max(&self.app, self.lane);
@@ -184,38 +245,59 @@ impl Carrier {
                 allowance -= 1;
                 receiver.started(self.lane);
                 let (receiver, app) = (Arc::clone(&receiver), Arc::clone(&self.app));
+                let is_notice = self.lane.is_of_notices();
                 self.attempts.spawn(async move {
-                    let attempt = receiver.attempt(&app, &relay).await;
-                    Over {
-                        relay,
-                        keys,
-                        attempt,
-                    }
+                    // A notice about someone who was erased meanwhile is told no more.
+                    let waits = !is_notice || match app.ledger.relay_waits(&relay).await {
+                        Ok(waits) => waits,
+                        Err(error) => {
+                            tracing::warn!(%error, "whether an event is still to be told could not be read");
+                            return Over { relay, keys, tried: Tried::Unsure };
+                        }
+                    };
+                    let tried = if waits {
+                        Tried::Attempted(receiver.attempt(&app, &relay).await)
+                    } else {
+                        Tried::Gone
+                    };
+                    Over { relay, keys, tried }
                 });
             }
+        }
+        let result = self.put_off(self.app.clock.now_ms());
+        for item in left {
+            self.note(&item.relay, result).await;
         }
     }
 
     async fn over(&mut self, over: Over) {
-        let Over {
-            relay,
-            keys,
-            attempt,
-        } = over;
+        let Over { relay, keys, tried } = over;
         let now_ms = self.app.clock.now_ms();
         let first_ms = i64::try_from(self.app.config.relay.backoff_first_ms).unwrap_or(i64::MAX);
         let queue = self
             .queues
             .entry((relay.business, Arc::clone(&relay.app)))
             .or_default();
-        let put_off = queue.over(&keys, attempt.end, now_ms, first_ms);
-        let result = self.result(&relay, attempt, now_ms);
+        let put_off = match &tried {
+            Tried::Attempted(attempt) => queue.over(&keys, attempt.end, now_ms, first_ms),
+            Tried::Gone | Tried::Unsure => {
+                queue.forget(&keys);
+                Vec::new()
+            }
+        };
+        let result = self.after(&relay, &tried, now_ms);
         self.note(&relay, result).await;
         for item in put_off {
-            let again_ms = self
-                .again_ms(&item.relay, now_ms)
-                .max(self.down_until(&item.relay));
-            self.note(&item.relay, RelayResult::RetryAt(again_ms)).await;
+            let result = self.while_down(&item.relay, now_ms);
+            self.note(&item.relay, result).await;
+        }
+    }
+
+    fn after(&self, relay: &Relay, tried: &Tried, now_ms: i64) -> RelayResult {
+        match tried {
+            Tried::Attempted(attempt) => self.result(relay, *attempt, now_ms),
+            Tried::Gone => RelayResult::Delivered,
+            Tried::Unsure => events::unsure(now_ms),
         }
     }
 
@@ -247,9 +329,6 @@ impl Carrier {
     }
 
     fn again_ms(&self, relay: &Relay, now_ms: i64) -> i64 {
-        if self.lane.is_of_notices() {
-            return events::again_ms(&self.app, relay, now_ms);
-        }
         let attempts = relay.attempts.saturating_add(1);
         now_ms.saturating_add(pause::after(
             &self.app.config.relay,
@@ -275,17 +354,10 @@ impl Carrier {
         let mut attempts = std::mem::take(&mut self.attempts);
         let ending = async {
             while let Some(over) = attempts.join_next().await {
-                let Ok(Over { relay, attempt, .. }) = over else {
+                let Ok(Over { relay, tried, .. }) = over else {
                     continue;
                 };
-                let result = self.result(
-                    &relay,
-                    Attempt {
-                        end: End::Answered,
-                        ..attempt
-                    },
-                    self.app.clock.now_ms(),
-                );
+                let result = self.after(&relay, &tried, self.app.clock.now_ms());
                 self.note(&relay, result).await;
             }
         };

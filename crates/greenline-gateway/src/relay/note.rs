@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greenline_ledger::types::RelayDone;
+use greenline_ledger::types::{RelayDone, RelayResult};
 use tokio::sync::mpsc;
 
 use crate::app::Shared;
@@ -22,7 +22,15 @@ pub(super) async fn run(app: Shared, mut ended: mpsc::Receiver<RelayDone>) {
         let mut tries = 0;
         loop {
             match app.ledger.relay_done(batch.clone()).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    let parked = batch
+                        .iter()
+                        .filter(|done| done.result == RelayResult::Parked);
+                    for done in parked {
+                        app.events.parked(done.business, &done.app);
+                    }
+                    break;
+                }
                 Err(error) if error.is_passing() && tries < LAST_TRIES_MAX => {
                     tracing::warn!(%error, "the ends of relays could not be noted yet");
                     if ended.is_closed() && ended.is_empty() {

@@ -49,6 +49,17 @@ impl Queue {
         self.waiting.len() < WAITING_MAX && self.bytes < WAITING_BYTES_MAX
     }
 
+    /// Whether there is room for so many.
+    pub(super) fn has_room_for(&self, more: usize) -> bool {
+        self.waiting.len() + more <= WAITING_MAX && self.has_room()
+    }
+
+    /// Takes out what waits: nobody takes it any more.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Item> + '_ {
+        self.bytes = 0;
+        self.waiting.drain(..)
+    }
+
     /// Whether the app counts as down.
     pub(super) fn is_down(&self, now_ms: i64) -> bool {
         self.failures >= FAILURES_DOWN && now_ms < self.down_until_ms
@@ -116,8 +127,7 @@ impl Queue {
         }
         let doubled = pause_first_ms.max(1) << (self.failures - FAILURES_DOWN).min(16);
         self.down_until_ms = now_ms.saturating_add(doubled.min(DOWN_MS_MAX));
-        self.bytes = 0;
-        self.waiting.drain(..).collect()
+        self.take().collect()
     }
 
     /// When the app is tried again.
@@ -207,6 +217,11 @@ mod tests {
     fn memory_is_bounded() {
         let mut queue = Queue::default();
         let mut taken = 0;
+        while queue.has_room_for(64) {
+            queue.push(item(taken, &[]));
+            taken += 1;
+        }
+        assert_eq!(taken, 193);
         while queue.has_room() {
             queue.push(item(taken, &[]));
             taken += 1;

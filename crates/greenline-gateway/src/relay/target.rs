@@ -154,7 +154,7 @@ impl Targets {
         }
         match app.events.find(business, name) {
             Found::Ready(subscriber) => Some(Receiver::Subscriber(subscriber)),
-            Found::Waits | Found::Nobody | Found::Unread => None,
+            Found::Waits | Found::Nobody | Found::Unread | Found::Unreadable => None,
         }
     }
 }

@@ -103,6 +103,8 @@ pub struct Answer {
     pub at_ms: i64,
     /// When, end of the second.
     pub end_ms: i64,
+    /// The platform said when; otherwise these are the arrival.
+    pub is_stated: bool,
     /// When, as the platform said.
     pub stated_ms: i64,
 }

@@ -18,6 +18,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use greenline_gateway::app::Shared;
 use greenline_gateway::clock::Clock;
+use greenline_gateway::config::Config;
 use greenline_gateway::pipeline::DISPATCH_WITHIN;
 use greenline_gateway::{config, ids, router, serve};
 use greenline_ledger::Ledger;
@@ -98,7 +99,7 @@ display_number = "+1 555 020 0001"
 pub(crate) struct Desk {
     pub(crate) app: Shared,
     router: Router,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// An answer, read to its end.
@@ -150,10 +151,27 @@ impl Answer {
 
 impl Desk {
     pub(crate) fn new() -> Self {
+        Self::open(TempDir::new().unwrap(), &|_| {})
+    }
+
+    /// With other settings.
+    pub(crate) fn with(change: &dyn Fn(&mut Config)) -> Self {
+        Self::open(TempDir::new().unwrap(), change)
+    }
+
+    /// The same after a restart with other settings.
+    pub(crate) async fn reopened(self, change: &dyn Fn(&mut Config)) -> Self {
+        self.app.ledger.close().await;
+        let folder = self.folder;
+        drop((self.app, self.router));
+        Self::open(folder, change)
+    }
+
+    fn open(folder: TempDir, change: &dyn Fn(&mut Config)) -> Self {
         let mut config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
-        let folder = TempDir::new().unwrap();
         config.keys.file = folder.path().join("own.keys").display().to_string();
         config.imports.folder = folder.path().join("imports").display().to_string();
+        change(&mut config);
         let ledger =
             Ledger::open_sqlite(&folder.path().join("a.db"), serve::setup(&config)).unwrap();
         let app = serve::build(config, ledger, Clock::fixed(NOW_MS)).unwrap();
@@ -161,7 +179,7 @@ impl Desk {
         Self {
             app,
             router,
-            _folder: folder,
+            folder,
         }
     }
 

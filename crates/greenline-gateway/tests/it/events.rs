@@ -1,5 +1,7 @@
 //! Ways out that close and open are told once, however many nodes look, and once for each time.
 
+mod told;
+
 use std::path::Path;
 
 use greenline_gateway::app::Shared;

@@ -32,7 +32,7 @@ pub(crate) struct Receiver {
     /// Answers to come; 200 when there are none left.
     answers: Arc<Mutex<VecDeque<u16>>>,
     /// While set, requests to `/slow` wait until it is rung.
-    held: Arc<Notify>,
+    pub(crate) held: Arc<Notify>,
 }
 
 pub(crate) async fn receiver(answers: &[u16]) -> (u16, Receiver, mpsc::UnboundedReceiver<Arrival>) {
@@ -89,13 +89,13 @@ fn app(name: &str, port: u16, path: &str) -> String {
 }
 
 /// The relay at work; stopped with [`Work::stop`].
-struct Work {
+pub(crate) struct Work {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    pub(crate) task: JoinHandle<()>,
 }
 
 impl Work {
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
         let (stop, stopped) = watch::channel(false);
         Self {
             stop,
@@ -103,14 +103,14 @@ impl Work {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(true).unwrap();
         self.task.await.unwrap();
     }
 }
 
 /// Sets the clock on and rings.
-fn pass(desk: &Desk, ms: i64) {
+pub(crate) fn pass(desk: &Desk, ms: i64) {
     desk.app.clock.set(desk.app.clock.now_ms() + ms);
     desk.app.relay_due.notify_waiters();
 }

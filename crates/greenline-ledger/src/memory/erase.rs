@@ -56,6 +56,19 @@ impl All {
         found
     }
 
+    /// A person, everyone who is the same, and who of those moved here, near or far.
+    pub(super) fn person_until_here(&self, person: usize) -> Vec<usize> {
+        let mut found = self.group(person);
+        while let Some(moved) = self
+            .moves
+            .iter()
+            .find(|moved| found.contains(&moved.to) && !found.contains(&moved.from))
+        {
+            found.extend(self.group(moved.from));
+        }
+        found
+    }
+
     pub(super) fn erase(&mut self, erase: &Erase) -> Result<Erased> {
         let business = erase.business;
         let id = self.business(business)?.to_owned();

@@ -4,14 +4,14 @@ use greenline_policy::identity::Identifier;
 
 use super::All;
 use crate::erasure::{mentions, spellings};
-use crate::held::{CallAnswer, FOUND_MAX, Held, HeldAt, HeldKind, HeldPage, Holding};
+use crate::held::{CallAnswer, FOUND_MAX, Held, HeldAt, HeldKind, HeldPage, Holding, elsewhere};
 use crate::types::BusinessIx;
 
 impl All {
     pub(super) fn holding(&self, business: BusinessIx, given: &Identifier) -> Option<Holding> {
         let canonical = given.canonical().0;
         let first = self.find(business, &canonical)?;
-        let members = self.whole_person(first);
+        let members = self.person_until_here(first);
         let people = members.iter().map(|member| &self.people[*member]);
         let names = people.clone().flat_map(|person| &person.names);
         let identifiers: Vec<Identifier> = names.map(|name| name.id.clone()).collect();
@@ -33,6 +33,10 @@ impl All {
         texts.extend(spellings(&canonical));
         texts.sort();
         texts.dedup();
+        let whole = self.whole_person(first);
+        let left = whole.iter().filter(|one| !members.contains(one));
+        let left = left.flat_map(|one| &self.people[*one].names);
+        let elsewhere = elsewhere(left.map(|name| &name.id), &texts);
         let revoked = people.clone().map(|person| person.link_generation).max();
         Some(Holding {
             people: people.clone().map(|person| person.id).collect(),
@@ -41,6 +45,7 @@ impl All {
             links_revoked: u64::from(revoked.unwrap_or(0)),
             links_revoked_ms: people.filter_map(|person| person.links_revoked_ms).max(),
             texts,
+            elsewhere,
         })
     }
 

@@ -4,6 +4,7 @@ use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 
 use super::{All, Result};
+use crate::flight::Watch;
 use crate::import::{
     Before, ImportPiece, ImportRow, RowDone, Step, is_shut, recorded, step, undo_key,
 };
@@ -30,18 +31,18 @@ impl All {
         for event in &piece.before {
             self.append(event)?;
         }
-        piece
-            .rows
-            .iter()
-            .map(|row| self.import_row(piece, row))
-            .collect()
+        self.importing_ms = Some(piece.now_ms);
+        let rows = piece.rows.iter();
+        let done = rows.map(|row| self.import_row(piece, row)).collect();
+        self.importing_ms = None;
+        done
     }
 
     fn import_row(&mut self, piece: &ImportPiece, row: &ImportRow) -> Result<RowDone> {
         let event = &row.event;
         let before = self.on_record(piece, event);
         let (outcome, id, flights) = match step(row, before) {
-            Step::Say(outcome, id) => (outcome, id, Vec::new()),
+            Step::Say(outcome, id) => (outcome, id, self.still_to_come(event)),
             Step::Append => {
                 let appended = self.append_anew(event)?;
                 (recorded(event), Some(appended.id), appended.flights)
@@ -90,6 +91,18 @@ impl All {
     pub(super) fn keyed(&self, business: BusinessIx, key: &str) -> Option<EventId> {
         let named = |key: &str| self.keys.get(&(business, key.into())).copied();
         named(key).filter(|id| named(&undo_key(*id)).is_none())
+    }
+
+    /// Sends allowed earlier that a row closes something for, also when it is on record already.
+    fn still_to_come(&self, event: &NewEvent) -> Vec<Watch> {
+        if !event.kind.closes() {
+            return Vec::new();
+        }
+        let people = event.person.iter();
+        people
+            .filter_map(|identifier| self.find(event.business, &identifier.canonical().0))
+            .flat_map(|person| self.flights(person))
+            .collect()
     }
 
     fn known_by(&self, event: &NewEvent) -> Vec<Identifier> {

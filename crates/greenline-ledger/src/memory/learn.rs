@@ -55,7 +55,10 @@ impl All {
             Request::RelayReplay(business, app, now_ms) => {
                 Answer::Count(self.relay_replay(business, app.as_deref(), now_ms))
             }
-            Request::InboxPrune(before_ms) => Answer::Count(self.inbox_prune(before_ms)),
+            Request::InboxPrune(before_ms) => Answer::Emptied {
+                bodies: self.inbox_prune(before_ms),
+                more: false,
+            },
             Request::Seal(seal) => Answer::Sealed(self.seal(*seal)),
             Request::ForgetSalts(business, id, names) => {
                 Answer::Sealed(self.forget_salts(business, id, &names)?)

@@ -20,7 +20,7 @@ impl All {
     fn has_subscribers(&self, business: BusinessIx) -> bool {
         self.subscriptions
             .iter()
-            .any(|one| one.business == business)
+            .any(|one| one.business == business && one.takes.consents)
     }
 
     /// Tells of an event that was just recorded about a person.
@@ -38,7 +38,8 @@ impl All {
         let people = group.iter().map(|one| self.people[*one].id).collect();
         let names = self.names_told(&event.person, &group);
         let changed = Changed::by(event, id, people, names, head);
-        self.tell(event.business, lane_of(event), changed, event.arrival_ms)
+        let now_ms = self.importing_ms.unwrap_or(event.arrival_ms);
+        self.tell(event.business, lane_of(event), changed, now_ms)
     }
 
     fn names_told(&self, given: &[Identifier], group: &[usize]) -> Vec<Identifier> {
@@ -175,6 +176,9 @@ impl All {
         for inbox in found.into_iter().take(limit) {
             looked += 1;
             last = Some((inbox.received_ms, inbox.seq));
+            if inbox.lane == Lane::Bulk && !replay.imports {
+                continue;
+            }
             let waits = |waiting: &Waiting| *waiting.app == *replay.subscription;
             if !inbox.waiting.iter().any(waits) {
                 let app = replay.subscription.as_ref().into();

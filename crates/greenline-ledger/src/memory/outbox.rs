@@ -94,6 +94,11 @@ impl All {
         due.map(claim).collect()
     }
 
+    pub(super) fn relay_waits(&self, relay: &Relay) -> bool {
+        let mut inbox = self.inbox.iter().filter(|one| one.seq == relay.inbox_seq);
+        inbox.any(|one| one.waiting.iter().any(|waiting| waiting.app == relay.app))
+    }
+
     pub(super) fn relay_done(&mut self, done: &[RelayDone]) {
         for one in done {
             let inbox = self.inbox.iter_mut().find(|i| i.seq == one.inbox_seq);
@@ -102,10 +107,14 @@ impl All {
             let Some(at) = at else { continue };
             let waiting = &mut inbox.waiting[at];
             waiting.claimed_until_ms = i64::MIN;
-            waiting.attempts += 1;
+            if !matches!(one.result, RelayResult::PutOff(_)) {
+                waiting.attempts += 1;
+            }
             match one.result {
                 RelayResult::Delivered => drop(inbox.waiting.remove(at)),
-                RelayResult::RetryAt(due_ms) => waiting.due_ms = due_ms,
+                RelayResult::RetryAt(due_ms) | RelayResult::PutOff(due_ms) => {
+                    waiting.due_ms = due_ms;
+                }
                 RelayResult::Parked => waiting.is_parked = true,
             }
         }

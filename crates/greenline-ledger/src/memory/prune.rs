@@ -35,7 +35,8 @@ impl All {
             PruneKind::Timeline => {
                 let entries = self.timeline.iter().filter(|(of, _)| *of == business);
                 entries
-                    .filter(|(_, entry)| entry.at_ms < before_ms)
+                    // How a way out stands is what its newest entry says.
+                    .filter(|(_, entry)| entry.at_ms < before_ms && &*entry.subject != "avenue")
                     .map(|(_, entry)| entry.seq)
                     .collect()
             }

@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 
 use greenline_policy::identity::Identifier;
-use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::connect::{Link, retrying};
+use super::held::speaks_of;
 use super::load::{Snapshot, shard_of_key, shard_of_name};
 use super::rows::{
     identifier_columns, identifiers_column, person_column, seq, seq_column, shard, shard_of_text,
@@ -30,12 +31,17 @@ use crate::erasure::{
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
 use crate::seal::{RecordId, SealKind};
+use crate::state::State;
+use crate::state::people::Slot;
 use crate::types::{BusinessIx, PersonId};
 
 type Result<T, E = Trouble> = std::result::Result<T, E>;
 
 /// How old an unfinished erasure is before another node takes it for broken off.
 const RESUME_AFTER_MS: i64 = 10_000;
+
+/// How long before others a delivery may say it came, and be written after them.
+const LATE_MS: i64 = 60_000;
 
 /// A delivery's shard and number.
 type Delivery = (i64, i64);
@@ -105,8 +111,18 @@ impl Store {
         let id = self.business(erase.business)?;
         // Found before the transaction, a page at a time, since every delivery must be looked at.
         let texts = retrying!(self.pool, link => self.texts(link, erase).await)?;
-        let spoken_of = self.deliveries_with(id, &texts).await?;
-        retrying!(self.pool, link => self.transaction(link, erase, &spoken_of).await)
+        let mut spoken_of = SpokenOf::with(texts);
+        self.deliveries_with(id, &mut spoken_of).await?;
+        retrying!(self.pool, link => {
+            // And what came since, before each try.
+            let texts = self.texts(link, erase).await?;
+            if texts != spoken_of.texts {
+                spoken_of = SpokenOf::with(texts);
+            }
+            spoken_of.look_again(erase.event.arrival_ms);
+            while spoken_of.look(link, id).await? {}
+            self.transaction(link, erase, &spoken_of.found).await
+        })
     }
 
     /// Erasures that were recorded and whose person is still named were broken off: their node died. They are
@@ -124,18 +140,21 @@ impl Store {
             let stored = rows.iter().map(|row| stored_event(row, business));
             stored.collect::<Result<Vec<_>>>()
         })?;
-        let mut resumed = 0;
+        let (mut resumed, mut failed) = (0, None);
         for one in stored.iter().filter(|one| !is_pseudonym(&one.identifier)) {
-            self.finish(&Erase {
+            let erase = Erase {
                 business,
                 identifier: one.identifier.clone(),
                 event: one.event.clone(),
                 found: Default::default(),
-            })
-            .await?;
-            resumed += 1;
+            };
+            // One that cannot be ended holds up none of the others.
+            match self.finish(&erase).await {
+                Ok(_) => resumed += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(resumed)
+        failed.map_or(Ok(resumed), Err)
     }
 
     pub(crate) async fn is_erasure_key_used(&self, key: &str) -> Result<bool, LedgerError> {
@@ -143,10 +162,16 @@ impl Store {
         // Behind every hexadecimal digit.
         let (to, pattern) = (format!("{from}g"), format!("{from}%"));
         let shards: Vec<i64> = (0..1 << 12).collect();
-        for business in self.businesses.iter() {
+        // Also of businesses that no configuration names any more: their noes count again once one does.
+        let mut businesses = retrying!(self.pool, link => {
+            let rows = link.rows(sql::LOGGED, &[]).await?;
+            rows.iter().map(|row| Ok(row.try_get::<_, String>(0)?)).collect::<Result<BTreeSet<_>>>()
+        })?;
+        businesses.extend(self.businesses.iter().map(ToString::to_string));
+        for business in &businesses {
             let found = retrying!(self.pool, link => {
                 let rows = link
-                    .rows(sql::KEPT_BY_KEY, &[&shards, &&**business, &from, &to, &pattern])
+                    .rows(sql::KEPT_BY_KEY, &[&shards, business, &from, &to, &pattern])
                     .await?;
                 Ok(!rows.is_empty())
             })?;
@@ -161,7 +186,7 @@ impl Store {
         &self,
         link: &mut Link,
         erase: &Erase,
-        spoken_of: &[Delivery],
+        spoken_of: &BTreeSet<Delivery>,
     ) -> Result<Erased> {
         link.batch("BEGIN").await?;
         let done = self.wipe(link, erase, spoken_of).await;
@@ -197,12 +222,8 @@ impl Store {
         let Some(slot) = snapshot.state.find(business, canonical)? else {
             return Err(LedgerError::NotFound("a person of that identifier").into());
         };
-        let slots = snapshot.state.whole_person(slot);
-        let members = slots
-            .iter()
-            .flat_map(|slot| snapshot.state.group(*slot).members.iter().copied())
-            .collect();
-        Ok((snapshot, members))
+        let whole = members(&snapshot.state, &snapshot.state.whole_person(slot));
+        Ok((snapshot, whole))
     }
 
     /// How they are written wherever they are spoken of.
@@ -212,35 +233,17 @@ impl Store {
     }
 
     /// Deliveries that speak of them.
-    async fn deliveries_with(
-        &self,
-        id: &str,
-        texts: &[String],
-    ) -> Result<Vec<Delivery>, LedgerError> {
-        let patterns: Vec<String> = texts.iter().map(|text| format!("%{text}%")).collect();
-        let mut found = Vec::new();
-        let mut after: Delivery = (i64::MIN, i64::MIN);
-        loop {
-            let page = retrying!(self.pool, link => {
-                link.rows(sql::INBOX_WITH, &[&id, &patterns, &after.0, &after.1]).await
-            })?;
-            let read = |row: &Row| -> Result<(Delivery, Option<Vec<u8>>)> {
-                Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?))
-            };
-            for row in &page {
-                let (delivery, body) = read(row).map_err(Trouble::given_up)?;
-                after = delivery;
-                if body.is_some_and(|body| mentions(&body, texts)) {
-                    found.push(delivery);
-                }
-            }
-            if page.is_empty() {
-                return Ok(found);
-            }
-        }
+    async fn deliveries_with(&self, id: &str, of: &mut SpokenOf) -> Result<(), LedgerError> {
+        while retrying!(self.pool, link => of.look(link, id).await)? {}
+        Ok(())
     }
 
-    async fn wipe(&self, link: &mut Link, erase: &Erase, spoken_of: &[Delivery]) -> Result<Erased> {
+    async fn wipe(
+        &self,
+        link: &mut Link,
+        erase: &Erase,
+        spoken_of: &BTreeSet<Delivery>,
+    ) -> Result<Erased> {
         let id = self.business(erase.business).map_err(Trouble::from)?;
         // First, and held to the end: whatever was read before to be sealed is not taken any more, and what is
         // sealed already is found as such below.
@@ -297,6 +300,56 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// Everyone in some groups.
+pub(super) fn members(state: &State, slots: &[Slot]) -> BTreeSet<PersonId> {
+    let groups = slots.iter().map(|slot| state.group(*slot));
+    groups
+        .flat_map(|group| group.members.iter().copied())
+        .collect()
+}
+
+/// Deliveries that speak of somebody, as far as was looked: in the order in which they came.
+struct SpokenOf {
+    texts: Vec<String>,
+    patterns: Vec<String>,
+    found: BTreeSet<Delivery>,
+    after: (i64, i64),
+}
+
+impl SpokenOf {
+    fn with(texts: Vec<String>) -> Self {
+        Self {
+            patterns: texts.iter().map(|text| format!("%{text}%")).collect(),
+            texts,
+            found: BTreeSet::new(),
+            after: (i64::MIN, i64::MIN),
+        }
+    }
+
+    /// Goes on with what may have come since a moment, and what was being written when it was looked.
+    fn look_again(&mut self, since_ms: i64) {
+        let from_ms = self.after.0.min(since_ms);
+        self.after = (from_ms.saturating_sub(LATE_MS), i64::MIN);
+    }
+
+    /// Looks at a page; `false` after the last.
+    async fn look(&mut self, link: &mut Link, id: &str) -> Result<bool> {
+        let (at_ms, number) = self.after;
+        let rows = link
+            .rows(sql::INBOX_WITH, &[&id, &self.patterns, &at_ms, &number])
+            .await?;
+        for row in &rows {
+            let delivery: Delivery = (row.try_get(0)?, row.try_get(1)?);
+            let body: Option<Vec<u8>> = row.try_get(3)?;
+            if body.is_some_and(|body| mentions(&body, &self.texts)) {
+                self.found.insert(delivery);
+            }
+            self.after = (row.try_get(2)?, delivery.1);
+        }
+        Ok(!rows.is_empty())
     }
 }
 
@@ -487,17 +540,21 @@ async fn identifiers(link: &mut Link, whose: &Whose<'_>, done: &mut Erased) -> R
 async fn deliveries(
     link: &mut Link,
     whose: &Whose<'_>,
-    spoken_of: &[Delivery],
+    spoken_of: &BTreeSet<Delivery>,
     done: &mut Erased,
 ) -> Result<()> {
     let patterns: Vec<String> = whose.texts.iter().map(|text| format!("%{text}%")).collect();
     link.run(sql::DELETE_REPLIES_TO, &[&whose.id, &whose.texts])
         .await?;
-    link.run(
-        sql::DELETE_TIMELINE_OF,
-        &[&whose.id, &whose.texts, &patterns],
-    )
-    .await?;
+    let (mut shards, mut seqs): (Vec<i64>, Vec<i64>) = Default::default();
+    let columns: [&(dyn ToSql + Sync); 3] = [&whose.id, &whose.texts, &patterns];
+    for row in &link.rows(sql::TIMELINE_WITH, &columns).await? {
+        if speaks_of(row.try_get(2)?, row.try_get(3)?, &whose.texts) {
+            shards.push(row.try_get(0)?);
+            seqs.push(row.try_get(1)?);
+        }
+    }
+    link.run(sql::PRUNE_TIMELINE, &[&shards, &seqs]).await?;
     for (of, number) in spoken_of {
         link.run(sql::DELETE_PARKED, &[of, number]).await?;
         let emptied = link

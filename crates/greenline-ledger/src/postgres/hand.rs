@@ -42,6 +42,8 @@ pub(super) struct Hand<'w> {
     pub(super) decide: DecideFn,
     /// Identifiers were marked as left since the last fold.
     pub(super) marked: bool,
+    /// The moment of the piece of an import that is being done.
+    pub(super) importing_ms: Option<i64>,
 }
 
 impl Hand<'_> {

@@ -5,24 +5,20 @@ use tokio_postgres::Row;
 
 use super::Store;
 use super::connect::{Link, retrying};
+use super::erase::members;
 use super::read::records;
-use super::rows::{boxed, count_column, person_column, seq, shard};
+use super::rows::{boxed, count_column, lane_of, person_column, seq, shard};
 use super::sql;
 use super::trouble::Trouble;
 use crate::codec::rows::decode_reply;
 use crate::erasure::{mentions, spellings};
 use crate::error::LedgerError;
 use crate::held::{
-    CallAnswer, FOUND_BYTES_MAX, FOUND_MAX, Held, HeldAt, HeldKind, HeldPage, Holding,
+    CallAnswer, FOUND_BYTES_MAX, FOUND_MAX, Held, HeldAt, HeldKind, HeldPage, Holding, elsewhere,
 };
-use crate::types::{BusinessIx, Lane, TimelineEntry};
+use crate::types::{BusinessIx, TimelineEntry};
 
 type Result<T, E = Trouble> = std::result::Result<T, E>;
-
-fn lane(column: i64) -> Lane {
-    let of = |lane: &Lane| super::rows::lane_column(*lane) == column;
-    Lane::ALL.into_iter().find(of).unwrap_or(Lane::Account)
-}
 
 /// Whose.
 struct Of<'h> {
@@ -100,7 +96,7 @@ impl Of<'_> {
                 bytes += body.len();
                 page.records.push(Held::Delivery {
                     received_ms: row.try_get(0)?,
-                    lane: lane(row.try_get(1)?),
+                    lane: lane_of(row.try_get(1)?)?,
                     body,
                 });
             }
@@ -132,7 +128,7 @@ impl Of<'_> {
         let columns: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&self.business, &after, &self.texts, &self.patterns, &limit];
         let rows = link.rows(sql::HELD_TIMELINE, &columns).await?;
-        page(&rows, |row| {
+        let mut page = page(&rows, |row| {
             Ok(Held::Timeline(TimelineEntry {
                 seq: row.try_get(0)?,
                 subject: boxed(row, 1)?,
@@ -142,8 +138,20 @@ impl Of<'_> {
                 at_ms: row.try_get(5)?,
                 body: boxed(row, 6)?,
             }))
-        })
+        })?;
+        // A text may stand there as a part of a longer number.
+        page.records.retain(|held| match held {
+            Held::Timeline(entry) => speaks_of(&entry.subject_id, &entry.body, self.texts),
+            _ => false,
+        });
+        Ok(page)
     }
+}
+
+/// Whether an entry of the timeline speaks of somebody.
+pub(super) fn speaks_of(subject_id: &str, body: &str, texts: &[String]) -> bool {
+    let about = [subject_id, body];
+    about.iter().any(|text| mentions(text.as_bytes(), texts))
 }
 
 /// A page of rows that begin with their number.
@@ -165,11 +173,15 @@ impl Store {
         self.business(business)?;
         let canonical = identifier.canonical().0;
         retrying!(self.pool, link => {
-            let everyone = self.everyone(link, business, &canonical).await;
-            let (snapshot, members) = match everyone {
+            let whole = match self.everyone(link, business, &canonical).await {
                 Err(Trouble::Final(LedgerError::NotFound(_))) => return Ok(None),
-                everyone => everyone?,
+                whole => whole?,
             };
+            let (snapshot, whole) = whole;
+            let Some(slot) = snapshot.state.find(business, &canonical)? else {
+                return Ok(None);
+            };
+            let members = members(&snapshot.state, &snapshot.state.person_until_here(slot));
             let (mut identifiers, mut calls) = (Vec::new(), Vec::new());
             let (mut shards, mut ids) = (Vec::new(), Vec::new());
             for member in &members {
@@ -195,6 +207,9 @@ impl Store {
             texts.extend(spellings(&canonical));
             texts.sort();
             texts.dedup();
+            let left = whole.difference(&members).filter_map(|one| snapshot.people.get(one));
+            let left = left.flat_map(|known| &known.identifiers).map(|row| &row.canonical);
+            let elsewhere = elsewhere(left, &texts);
             Ok(Some(Holding {
                 people: members.into_iter().collect(),
                 identifiers,
@@ -202,6 +217,7 @@ impl Store {
                 links_revoked,
                 links_revoked_ms,
                 texts,
+                elsewhere,
             }))
         })
     }

@@ -7,6 +7,7 @@ use super::hand::Hand;
 use super::rows::{seq, seq_column};
 use super::wants::KeyKind;
 use crate::error::LedgerError;
+use crate::flight::Watch;
 use crate::import::{
     Before, ImportPiece, ImportRow, RowDone, Step, is_shut, recorded, step, undo_key,
 };
@@ -20,18 +21,18 @@ impl Hand<'_> {
         for event in &piece.before {
             self.append(event)?;
         }
-        piece
-            .rows
-            .iter()
-            .map(|row| self.import_row(piece, row))
-            .collect()
+        self.importing_ms = Some(piece.now_ms);
+        let rows = piece.rows.iter();
+        let done = rows.map(|row| self.import_row(piece, row)).collect();
+        self.importing_ms = None;
+        done
     }
 
     fn import_row(&mut self, piece: &ImportPiece, row: &ImportRow) -> Result<RowDone> {
         let event = &row.event;
         let before = self.on_record(piece, event)?;
         let (outcome, id, flights) = match step(row, before) {
-            Step::Say(outcome, id) => (outcome, id, Vec::new()),
+            Step::Say(outcome, id) => (outcome, id, self.still_to_come(event)?),
             Step::Append => {
                 let appended = self.append_anew(event)?;
                 (recorded(event), Some(appended.id), appended.flights)
@@ -85,6 +86,21 @@ impl Hand<'_> {
             self.snapshot.keys.get(&key).map(|id| EventId(seq(*id)))
         };
         named(key).filter(|id| named(&undo_key(*id)).is_none())
+    }
+
+    /// Sends allowed earlier that a row closes something for, also when it is on record already: whoever says it again
+    /// waits for them as well.
+    fn still_to_come(&self, event: &NewEvent) -> Result<Vec<Watch>> {
+        let mut flights = Vec::new();
+        if event.kind.closes() {
+            for identifier in &event.person {
+                let canonical = identifier.canonical().0;
+                if let Some(slot) = self.snapshot.state.find(event.business, &canonical)? {
+                    self.flights_from(slot, &mut flights);
+                }
+            }
+        }
+        Ok(flights)
     }
 
     fn known_by(&self, event: &NewEvent) -> Result<Vec<Identifier>> {

@@ -66,7 +66,8 @@ impl Hand<'_> {
         let people = state.group(slot).members.to_vec();
         let names = self.names(&event.person, slot);
         let changed = Changed::by(event, id, people, names, head);
-        self.tell(event.business, lane_of(event), changed, event.arrival_ms)
+        let now_ms = self.importing_ms.unwrap_or(event.arrival_ms);
+        self.tell(event.business, lane_of(event), changed, now_ms)
     }
 
     fn names(&self, given: &[Identifier], slot: Slot) -> Vec<Identifier> {
@@ -240,6 +241,7 @@ impl Store {
     pub(super) async fn replay_notices(&self, replay: &Replay) -> Result<Answer> {
         let business = self.business(replay.business)?;
         let limit = replay.limit.min(REPLAY_STEP_MAX);
+        let bulk = lane_column(Lane::Bulk);
         let done = retrying!(self.pool, link => {
             let after = replay.after;
             let rows = link
@@ -247,10 +249,14 @@ impl Store {
                 .await?;
             let (mut shards, mut seqs, mut lanes, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
             for row in rows.iter().take(limit) {
+                last = Some((row.try_get::<_, i64>(3)?, row.try_get::<_, i64>(1)?));
+                let lane: i64 = row.try_get(2)?;
+                if lane == bulk && !replay.imports {
+                    continue;
+                }
                 shards.push(row.try_get::<_, i64>(0)?);
                 seqs.push(row.try_get::<_, i64>(1)?);
-                lanes.push(row.try_get::<_, i64>(2)?);
-                last = Some((row.try_get::<_, i64>(3)?, row.try_get::<_, i64>(1)?));
+                lanes.push(lane);
             }
             let mut done = Replayed {
                 notices: 0,

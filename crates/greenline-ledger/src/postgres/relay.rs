@@ -110,12 +110,22 @@ impl Store {
         self.in_hand.has(&self.seat, relay.inbox_seq, &relay.app)
     }
 
+    /// Whether a delivery still waits for its app.
+    pub(crate) async fn relay_waits(&self, relay: &Relay) -> Result<bool, LedgerError> {
+        let shard = shard_of_number(relay.inbox_seq);
+        retrying!(self.pool, link => {
+            let rows = link.rows(sql::RELAY_WAITS, &[&shard, &relay.inbox_seq, &&*relay.app]).await?;
+            Ok(!rows.is_empty())
+        })
+    }
+
     /// Notes how relay attempts ended. What was not taken is put down only by whoever has it in hand: another
     /// node may have taken it over meanwhile.
     pub(crate) async fn relay_done(&self, done: Vec<RelayDone>) -> Result<Answer, LedgerError> {
         self.check_open()?;
         let mut delivered = (Vec::new(), Vec::new(), Vec::new());
         let mut again = (
+            Vec::new(),
             Vec::new(),
             Vec::new(),
             Vec::new(),
@@ -130,15 +140,16 @@ impl Store {
             ..
         } in &done
         {
-            let (due_ms, parked) = match result {
+            let (due_ms, parked, attempts) = match result {
                 RelayResult::Delivered => {
                     delivered.0.push(shard_of_number(*inbox_seq));
                     delivered.1.push(*inbox_seq);
                     delivered.2.push(&**app);
                     continue;
                 }
-                RelayResult::RetryAt(due_ms) => (Some(*due_ms), 0_i64),
-                RelayResult::Parked => (None, 1),
+                RelayResult::RetryAt(due_ms) => (Some(*due_ms), 0_i64, 1_i64),
+                RelayResult::PutOff(due_ms) => (Some(*due_ms), 0, 0),
+                RelayResult::Parked => (None, 1, 1),
             };
             let Some(claim) = self.in_hand.claim(*inbox_seq, app) else {
                 continue;
@@ -149,6 +160,7 @@ impl Store {
             again.3.push(due_ms);
             again.4.push(parked);
             again.5.push(claim);
+            again.6.push(attempts);
         }
         retrying!(self.pool, link => {
             if !delivered.0.is_empty() {
@@ -156,8 +168,8 @@ impl Store {
                     .await?;
             }
             if !again.0.is_empty() {
-                let (shards, seqs, apps, due, parked, claims) = &again;
-                link.run(sql::RELAYS_AGAIN, &[shards, seqs, apps, due, parked, claims])
+                let (shards, seqs, apps, due, parked, claims, attempts) = &again;
+                link.run(sql::RELAYS_AGAIN, &[shards, seqs, apps, due, parked, claims, attempts])
                     .await?;
             }
             Ok(())
@@ -210,7 +222,10 @@ impl Store {
                 break;
             }
         }
-        Ok(Answer::Count(emptied))
+        Ok(Answer::Emptied {
+            bodies: emptied,
+            more: false,
+        })
     }
 
     /// Hands out own replies that nobody has in hand who lives.

@@ -305,18 +305,22 @@ pub(super) const CLAIMED_RELAYS: &str =
      JOIN inbox i ON i.person_shard = r.person_shard AND i.seq = r.inbox_seq
      WHERE r.claim = $4 ORDER BY r.due_ms, r.inbox_seq, r.app";
 
+pub(super) const RELAY_WAITS: &str =
+    "SELECT 1 FROM relays WHERE person_shard = $1 AND inbox_seq = $2 AND app = $3";
+
 pub(super) const RELAYS_DELIVERED: &str = "DELETE FROM relays USING unnest($1::bigint[], $2::bigint[], $3::text[]) AS done (shard, seq, app)
      WHERE relays.person_shard = done.shard AND relays.inbox_seq = done.seq AND relays.app = done.app";
 
 pub(super) const RELAYS_AGAIN: &str = "UPDATE relays SET due_ms = coalesce(done.due_ms, relays.due_ms), parked = done.parked,
-       attempts = relays.attempts + 1, held_by = NULL, held_until_ms = NULL, claim = NULL
-     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS done (shard, seq, app, due_ms, parked, claim)
+       attempts = relays.attempts + done.attempts, held_by = NULL, held_until_ms = NULL, claim = NULL
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+       AS done (shard, seq, app, due_ms, parked, claim, attempts)
      WHERE relays.person_shard = done.shard AND relays.inbox_seq = done.seq AND relays.app = done.app AND relays.claim = done.claim";
 
 pub(super) const RELAY_REPLAY: &str = "UPDATE relays SET parked = 0, due_ms = $3, attempts = 0
      WHERE business = $1 AND parked = 1 AND CASE WHEN $2::text IS NULL THEN lane NOT IN (4, 5) ELSE app = $2 END";
 
-pub(super) const FIND_SUBSCRIBERS: &str = "SELECT business, id, active, consents, imports FROM subscriptions WHERE business = ANY($1) ORDER BY business, id";
+pub(super) const FIND_SUBSCRIBERS: &str = "SELECT business, id, active, consents, imports FROM subscriptions WHERE business = ANY($1) AND consents = 1 ORDER BY business, id";
 
 pub(super) const SUBSCRIPTIONS: &str = "SELECT id, version, active, consents, imports, body
      FROM subscriptions WHERE business = $1 ORDER BY id";
@@ -501,8 +505,9 @@ pub(super) const PRUNE_REPLIES: &str =
     "DELETE FROM replies USING unnest($1::bigint[], $2::bigint[]) AS old (shard, id)
      WHERE replies.person_shard = old.shard AND replies.reply_id = old.id AND replies.state = 2";
 
+/// Not how ways out stand: the newest entry of each says so, however old it is.
 pub(super) const OLD_TIMELINE: &str = "SELECT person_shard, seq, at_ms FROM timeline
-     WHERE business = $1 ORDER BY seq LIMIT $2";
+     WHERE business = $1 AND subject <> 'avenue' ORDER BY seq LIMIT $2";
 
 pub(super) const PRUNE_TIMELINE: &str =
     "DELETE FROM timeline USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
@@ -662,12 +667,13 @@ pub(super) const DELETE_WINDOWS: &str =
 pub(super) const DELETE_REPLIES_TO: &str =
     "DELETE FROM replies WHERE business = $1 AND recipient = ANY ($2::text[])";
 
-pub(super) const DELETE_TIMELINE_OF: &str = "DELETE FROM timeline WHERE business = $1 AND (subject_id = ANY ($2::text[]) OR body LIKE ANY ($3::text[]))";
+pub(super) const TIMELINE_WITH: &str = "SELECT person_shard, seq, subject_id, body FROM timeline
+     WHERE business = $1 AND (subject_id = ANY ($2::text[]) OR body LIKE ANY ($3::text[]))";
 
-/// A page of deliveries, with the bodies of those that speak of somebody.
-pub(super) const INBOX_WITH: &str = "SELECT person_shard, seq,
+/// A page of deliveries in the order in which they came, with the bodies of those that speak of somebody.
+pub(super) const INBOX_WITH: &str = "SELECT person_shard, seq, received_ms,
        CASE WHEN business = $1 AND encode(body, 'escape') LIKE ANY ($2::text[]) THEN body END
-     FROM inbox WHERE (person_shard, seq) > ($3, $4) ORDER BY person_shard, seq LIMIT 1000";
+     FROM inbox WHERE (received_ms, seq) > ($3, $4) AND body IS NOT NULL ORDER BY received_ms, seq LIMIT 1000";
 
 /// What subscribers were still to be told of somebody goes too.
 pub(super) const DELETE_PARKED: &str = "DELETE FROM relays
@@ -757,6 +763,9 @@ pub(super) const GROW_LOG: &str = "UPDATE logs SET size = $4 WHERE person_shard 
 
 pub(super) const LOG_ERASURES: &str =
     "SELECT erasures FROM logs WHERE person_shard = $1 AND business = $2";
+
+/// A row each, also of businesses that no configuration names any more.
+pub(super) const LOGGED: &str = "SELECT DISTINCT business FROM logs";
 
 pub(super) const TAKE_UNSEALED: &str = "DELETE FROM unsealed
      WHERE business = $1 AND kind = $2 AND seq = ANY ($3::bigint[]) RETURNING person_shard, kind, seq";

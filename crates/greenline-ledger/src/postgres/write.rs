@@ -311,6 +311,7 @@ impl Writer {
             ids: &mut self.ids,
             decide: self.decide,
             marked: false,
+            importing_ms: None,
         };
         let mut answers = Answers::with_capacity(jobs.len());
         for job in jobs {

@@ -9,10 +9,11 @@ use super::rows::{count_column, identifier, person_column, seq, seq_column};
 use super::sql;
 use super::write::Hand;
 use crate::codec::rows::{decode_reply, encode_list};
-use crate::codec::{decode_record, encode_record};
-use crate::erasure::is_pseudonym;
+use crate::codec::{decode_record, encode_record, names_erased};
 use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
+use crate::request::Answer;
+use crate::seal::record_people;
 use crate::state::State;
 use crate::state::facts::Addressees;
 use crate::state::journal::Change;
@@ -117,7 +118,10 @@ impl Hand<'_> {
         self.written += settles.len() * OUTCOME_BYTES;
         let cut;
         let mut rest = settles;
-        if self.state.has_erased_lately() {
+        if settles
+            .iter()
+            .any(|(id, _)| self.state.was_erased_lately(id.seq))
+        {
             cut = self.without_erased(settles)?;
             rest = &cut;
         }
@@ -156,17 +160,13 @@ impl Hand<'_> {
         Ok(cut)
     }
 
+    /// A record that does not read counts as one of somebody erased: its outcome is kept, without an id.
     fn is_erased(&self, id: DecisionId) -> Result<bool, LedgerError> {
         let mut statement = self.connection.prepare_cached(sql::RECORD)?;
-        let found: Option<(i64, String)> = statement
-            .query_row([seq_column(id.seq)], |row| Ok((row.get(0)?, row.get(1)?)))
+        let found: Option<String> = statement
+            .query_row([seq_column(id.seq)], |row| row.get(1))
             .optional()?;
-        let Some((at_ms, text)) = found else {
-            return Ok(false);
-        };
-        let record = decode_record(id, "", at_ms, &text)?;
-        let mut people = record.people.iter();
-        Ok(people.any(|person| is_pseudonym(&person.identifier)))
+        Ok(found.is_some_and(|text| record_people(&text).and_then(names_erased).unwrap_or(true)))
     }
 
     /// What follows from an outcome that is written.
@@ -254,6 +254,10 @@ impl Hand<'_> {
                     .connection
                     .prepare_cached(sql::RELAY_RETRY)?
                     .execute(params![inbox_seq, &**app, due_ms])?,
+                RelayResult::PutOff(due_ms) => self
+                    .connection
+                    .prepare_cached(sql::RELAY_PUT_OFF)?
+                    .execute(params![inbox_seq, &**app, due_ms])?,
                 RelayResult::Parked => self
                     .connection
                     .prepare_cached(sql::RELAY_PARK)?
@@ -286,9 +290,9 @@ impl Hand<'_> {
 
     /// Empties deliveries whose days are over, some at a time. Their hashes stay as long again, so that a late
     /// redelivery is still known.
-    pub(crate) fn inbox_prune(&mut self, before_ms: i64) -> Result<u64, LedgerError> {
+    pub(crate) fn inbox_prune(&mut self, before_ms: i64) -> Result<Answer, LedgerError> {
         const HASHES_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-        self.drop_notices(before_ms, INBOX_BATCH)?;
+        let dropped = self.drop_notices(before_ms, INBOX_BATCH)?;
         let emptied = self
             .connection
             .prepare_cached(sql::EMPTY_INBOX)?
@@ -305,7 +309,12 @@ impl Hand<'_> {
         for message_id in strays {
             self.forget_stray(message_id);
         }
-        Ok(emptied as u64)
+        let full = |rows: usize| count_column(rows) >= INBOX_BATCH;
+        Ok(Answer::Emptied {
+            bodies: emptied as u64,
+            // What was dropped last may have been all that kept a body.
+            more: full(emptied) || dropped,
+        })
     }
 
     /// Hands out own replies, marked as such by the same transaction.

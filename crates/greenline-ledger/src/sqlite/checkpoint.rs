@@ -19,6 +19,9 @@ use crate::error::LedgerError;
 
 /// The log is moved each time so many bytes were committed.
 const EVERY_BYTES: usize = 16 << 20;
+/// The writer moves what is left if it is no more than so many pages: a reader may have kept most of the log from
+/// being moved, and sends must not wait for that.
+const REST_PAGES_MAX: i64 = 1_024;
 /// Past so many pages the log is cut, for which the writer waits a moment.
 const CUT_PAGES: i64 = 64 << 10;
 
@@ -101,17 +104,20 @@ impl Drop for Checkpointer {
 
 fn run(connection: &Connection, rung: &Receiver<()>, moved: &AtomicBool) {
     while rung.recv().is_ok() {
-        let pages = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)");
-        if pages.is_some_and(|pages| pages > CUT_PAGES) {
+        let Some((pages, done)) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") else {
+            continue;
+        };
+        if pages > CUT_PAGES {
             checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-        } else if pages.is_some() {
+        } else if pages - done <= REST_PAGES_MAX {
             moved.store(true, Ordering::Release);
         }
     }
 }
 
-fn checkpoint(connection: &Connection, pragma: &str) -> Option<i64> {
-    match connection.query_row(pragma, [], |row| row.get(1)) {
+/// The log's pages, and how many of them are moved.
+fn checkpoint(connection: &Connection, pragma: &str) -> Option<(i64, i64)> {
+    match connection.query_row(pragma, [], |row| Ok((row.get(1)?, row.get(2)?))) {
         Ok(pages) => Some(pages),
         Err(error) => {
             tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");

@@ -17,13 +17,15 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_person_links.sql"),
     include_str!("migrations/0003_log.sql"),
     include_str!("migrations/0004_replies_in_hand.sql"),
     include_str!("migrations/0005_subscriptions.sql"),
     include_str!("migrations/0006_log_counts.sql"),
+    include_str!("migrations/0007_inbox_full.sql"),
+    include_str!("migrations/0008_relays_by_lane.sql"),
 ];
 
 impl From<rusqlite::Error> for LedgerError {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use greenline_policy::identity::Identifier;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::{
     identifier_columns, identifier_row, identifiers_column, person, person_column, seq,
@@ -68,11 +68,20 @@ pub(super) fn identifiers(connection: &Connection, of: PersonId) -> Result<Vec<I
 
 /// A person, everyone linked to them, and whom they moved to or from.
 pub(super) fn whole_person(connection: &Connection, first: PersonId) -> Result<Vec<PersonId>> {
+    reached(connection, first, sql::ALL_LINKED)
+}
+
+/// A person and everyone whom a statement leads to from them, step by step.
+pub(super) fn reached(
+    connection: &Connection,
+    first: PersonId,
+    others: &'static str,
+) -> Result<Vec<PersonId>> {
     let mut found = vec![first];
     let mut next = 0;
     while let Some(&at) = found.get(next) {
         next += 1;
-        let mut statement = connection.prepare_cached(sql::ALL_LINKED)?;
+        let mut statement = connection.prepare_cached(others)?;
         let key = params![at.shard().0, person_column(at)];
         for other in statement.query_map(key, |row| row.get(0))? {
             let other = person(other?);
@@ -309,10 +318,15 @@ impl Hand<'_> {
     }
 
     fn wipe_decision(&mut self, whose: &Whose<'_>, number: i64, done: &mut Erased) -> Result<()> {
-        let record: String = self
+        let record: Option<String> = self
             .connection
             .prepare_cached(sql::RECORD)?
-            .query_row([number], |row| row.get(1))?;
+            .query_row([number], |row| row.get(1))
+            .optional()?;
+        let Some(record) = record else {
+            // Its days were over meanwhile.
+            return Ok(());
+        };
         let theirs = |person: Option<u64>, canonical: &Identifier| {
             let is_theirs = person.is_some_and(|id| whose.people.contains(&PersonId(id)))
                 || self

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use greenline_policy::identity::Identifier;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::erase::{find, identifiers, whole_person};
-use super::rows::{identifier, person_column, seq};
+use super::erase::{find, identifiers, reached, whole_person};
+use super::rows::{lane_of, person_column, seq};
 use super::verbs::{blocking, reading};
 use super::{Store, read, sql};
 use crate::codec::rows::decode_reply;
@@ -14,18 +14,14 @@ use crate::erasure::{mentions, prefix_of, spellings};
 use crate::error::LedgerError;
 use crate::held::{
     CallAnswer, FOUND_BYTES_MAX, FOUND_MAX, Held, HeldAt, HeldKind, HeldPage, Holding, LOOKED_MAX,
+    elsewhere,
 };
-use crate::types::{BusinessIx, Lane, TimelineEntry};
+use crate::types::{BusinessIx, TimelineEntry};
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
 fn text<'r>(row: &'r Row<'_>, at: usize) -> Result<&'r str> {
     Ok(row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?)
-}
-
-fn lane(column: i64) -> Lane {
-    let of = |lane: &Lane| super::rows::lane_column(*lane) == column;
-    Lane::ALL.into_iter().find(of).unwrap_or(Lane::Account)
 }
 
 /// One record, as the row that was looked at has it.
@@ -41,18 +37,15 @@ fn held(connection: &Connection, kind: HeldKind, row: &Row<'_>) -> Result<Option
         HeldKind::Deliveries => Held::Delivery {
             body: row.get(1)?,
             received_ms: row.get(2)?,
-            lane: lane(row.get(3)?),
+            lane: lane_of(row.get(3)?)?,
         },
-        HeldKind::Replies => {
-            identifier(text(row, 1)?)?;
-            Held::Reply {
-                number: row.get(2)?,
-                reply: decode_reply(text(row, 3)?)?,
-                at_ms: row.get(4)?,
-                is_over: row.get::<_, i64>(5)? == 2,
-                decision: row.get::<_, Option<i64>>(6)?.map(seq),
-            }
-        }
+        HeldKind::Replies => Held::Reply {
+            number: row.get(2)?,
+            reply: decode_reply(text(row, 3)?)?,
+            at_ms: row.get(4)?,
+            is_over: row.get::<_, i64>(5)? == 2,
+            decision: row.get::<_, Option<i64>>(6)?.map(seq),
+        },
         HeldKind::Timeline => Held::Timeline(TimelineEntry {
             seq: number,
             subject: row.get(2)?,
@@ -128,7 +121,7 @@ impl Store {
             let Some(first) = find(connection, (row, &name), &keys, &canonical)? else {
                 return Ok(None);
             };
-            let people = whole_person(connection, first)?;
+            let people = reached(connection, first, sql::LINKED_BEFORE)?;
             let (mut names, mut calls) = (Vec::new(), Vec::new());
             let (mut links_revoked, mut links_revoked_ms) = (0, None);
             for one in &people {
@@ -153,12 +146,19 @@ impl Store {
                     links_revoked_ms = links_revoked_ms.max(Some(at_ms));
                 }
             }
+            let mut left = Vec::new();
+            for one in whole_person(connection, first)? {
+                if !people.contains(&one) {
+                    left.extend(identifiers(connection, one)?);
+                }
+            }
             let identifiers: Vec<Identifier> =
                 names.into_iter().map(|name| name.canonical).collect();
             let mut texts: Vec<String> = identifiers.iter().flat_map(spellings).collect();
             texts.extend(spellings(&canonical));
             texts.sort();
             texts.dedup();
+            let elsewhere = elsewhere(left.iter().map(|row| &row.canonical), &texts);
             Ok(Some(Holding {
                 people,
                 identifiers,
@@ -166,6 +166,7 @@ impl Store {
                 links_revoked,
                 links_revoked_ms,
                 texts,
+                elsewhere,
             }))
         })
         .await

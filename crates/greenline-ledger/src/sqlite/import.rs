@@ -13,6 +13,7 @@ use super::write::Hand;
 use crate::codec::encode_head;
 use crate::compose::{self, EventRow, GroupRows, IdentifierRow, PersonRows};
 use crate::error::LedgerError;
+use crate::flight::Watch;
 use crate::import::{
     Before, ImportPiece, ImportRow, RowDone, Step, is_shut, recorded, step, undo_key,
 };
@@ -31,11 +32,11 @@ impl Hand<'_> {
         for event in &piece.before {
             self.append(event)?;
         }
-        piece
-            .rows
-            .iter()
-            .map(|row| self.import_row(piece, row))
-            .collect()
+        self.importing_ms = Some(piece.now_ms);
+        let rows = piece.rows.iter();
+        let done = rows.map(|row| self.import_row(piece, row)).collect();
+        self.importing_ms = None;
+        done
     }
 
     fn import_row(&mut self, piece: &ImportPiece, row: &ImportRow) -> Result<RowDone> {
@@ -56,7 +57,7 @@ impl Hand<'_> {
         }
         let before = self.on_record(piece, event)?;
         let (outcome, id, flights) = match step(row, before) {
-            Step::Say(outcome, id) => (outcome, id, Vec::new()),
+            Step::Say(outcome, id) => (outcome, id, self.still_to_come(event)?),
             Step::Append => {
                 let appended = self.append_anew(event)?;
                 (recorded(event), Some(appended.id), appended.flights)
@@ -127,6 +128,21 @@ impl Hand<'_> {
             }
         }
         Ok(newest.filter(|(id, _)| !keys.contains(&undo_key(*id))))
+    }
+
+    /// Sends allowed earlier that a row closes something for, also when it is on record already: whoever says it again
+    /// waits for them as well.
+    fn still_to_come(&self, event: &NewEvent) -> Result<Vec<Watch>> {
+        let mut flights = Vec::new();
+        if event.kind.closes() {
+            for identifier in &event.person {
+                let canonical = identifier.canonical().0;
+                if let Some(slot) = self.state.find(event.business, &canonical)? {
+                    self.flights_from(slot, &mut flights);
+                }
+            }
+        }
+        Ok(flights)
     }
 
     fn known_by(&self, event: &NewEvent) -> Result<Vec<Identifier>> {

@@ -14,6 +14,7 @@ use crate::state::links::Move;
 use crate::state::people::{Slot, Window};
 use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
 use crate::state::{Business, State};
+use crate::subscription::Takes;
 use crate::types::{BusinessIx, DecisionId, PersonId, PersonShard, UNSETTLED_MS};
 
 /// The businesses that the store knows, by row.
@@ -46,6 +47,7 @@ pub(super) fn state(
     loading.heads(&people)?;
     loading.windows(&people)?;
     loading.platform()?;
+    loading.takers()?;
     loading.unsettled()?;
     loading.state.messages = messages::load(connection)?;
     let mut state = loading.state;
@@ -273,6 +275,23 @@ impl<'c> Loading<'c> {
                 .business_mut(business)?
                 .platform
                 .set_account(&waba_id, account);
+        }
+        Ok(())
+    }
+
+    /// Who takes changes of consent.
+    fn takers(&mut self) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare(sql::LOAD_TAKERS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let takes = Takes {
+                active: row.get(2)?,
+                consents: true,
+                imports: row.get(3)?,
+            };
+            let (business, id) = (self.place(row.get(0)?)?, row.get(1)?);
+            let takers = &mut self.state.business_mut(business)?.takers;
+            takers.push((id, takes));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use greenline_policy::consent::{EventId, Head};
 use greenline_policy::identity::Identifier;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use sha2::{Digest, Sha256};
 
 use super::people::history;
@@ -52,20 +52,6 @@ impl Store {
     }
 }
 
-/// Who takes what, of a business.
-fn takers(connection: &Connection, business: i64) -> Result<Vec<(Box<str>, Takes)>> {
-    let mut statement = connection.prepare_cached(sql::SUBSCRIBERS)?;
-    let found = statement.query_map([business], |row| {
-        let takes = Takes {
-            active: row.get(1)?,
-            consents: row.get(2)?,
-            imports: row.get(3)?,
-        };
-        Ok((row.get(0)?, takes))
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
 impl Hand<'_> {
     /// Tells of an event that was just recorded and folded.
     pub(super) fn tell_event(
@@ -75,16 +61,15 @@ impl Hand<'_> {
         first: &Identifier,
         slot: Slot,
     ) -> Result<()> {
-        let row = self.state.business(event.business)?.row;
-        let takers = takers(self.connection, row)?;
-        if takers.is_empty() {
+        if self.state.business(event.business)?.takers.is_empty() {
             return Ok(());
         }
         let head = self.state.head(slot, first.canonical().1).clone();
         let people = self.state.group(slot).members.to_vec();
         let names = self.names(&event.person, slot)?;
         let changed = Changed::by(event, id, people, names, head);
-        self.tell(row, takers, lane_of(event), changed, event.arrival_ms)
+        let now_ms = self.importing_ms.unwrap_or(event.arrival_ms);
+        self.tell(event.business, lane_of(event), changed, now_ms)
     }
 
     fn names(&self, given: &[Identifier], slot: Slot) -> Result<Vec<Identifier>> {
@@ -105,8 +90,7 @@ impl Hand<'_> {
         business: BusinessIx,
         person: &[Identifier],
     ) -> Result<Option<Before>> {
-        let row = self.state.business(business)?.row;
-        if takers(self.connection, row)?.is_empty() {
+        if self.state.business(business)?.takers.is_empty() {
             return Ok(None);
         }
         Ok(Some(Before {
@@ -144,7 +128,6 @@ impl Hand<'_> {
         let Some(slot) = slot.transpose()?.flatten() else {
             return Ok(());
         };
-        let row = self.state.business(business)?.row;
         let (_, history) = history(self.connection, self.state, slot)?;
         let newest = history.events.iter().map(|event| event.id.0).max();
         let changed = Changed::without_event(
@@ -154,25 +137,25 @@ impl Hand<'_> {
             self.names(&before.person, slot)?,
             (at_ms, head.clone()),
         );
-        let takers = takers(self.connection, row)?;
-        self.tell(row, takers, Lane::Event, changed, at_ms)
+        self.tell(business, Lane::Event, changed, at_ms)
     }
 
     fn tell(
         &mut self,
-        business: i64,
-        takers: Vec<(Box<str>, Takes)>,
+        business: BusinessIx,
         lane: Lane,
         changed: Changed,
         now_ms: i64,
     ) -> Result<()> {
+        let of = self.state.business(business)?;
+        let row = of.row;
         let body = Notice::Consent(Box::new(changed)).encode()?;
         let hash = Sha256::digest(&body);
         let inserted = self
             .connection
             .prepare_cached(sql::INSERT_INBOX)?
             .execute(params![
-                business,
+                row,
                 hash.as_slice(),
                 now_ms,
                 lane_column(lane),
@@ -183,11 +166,11 @@ impl Hand<'_> {
             return Ok(());
         }
         let seq = self.connection.last_insert_rowid();
-        for (id, takes) in takers {
+        for (id, takes) in &of.takers {
             if takes.has(lane == Lane::Bulk) {
                 self.connection
                     .prepare_cached(sql::INSERT_RELAY)?
-                    .execute(params![seq, id, business, lane_column(lane), now_ms])?;
+                    .execute(params![seq, id, row, lane_column(lane), now_ms])?;
             }
         }
         self.written += body.len();
@@ -220,6 +203,10 @@ impl Hand<'_> {
             .connection
             .prepare_cached(statement)?
             .execute(columns)?;
+        if written > 0 {
+            self.state
+                .set_taker(one.business, &one.id, Some(one.takes))?;
+        }
         Ok(written > 0)
     }
 
@@ -230,17 +217,23 @@ impl Hand<'_> {
             .connection
             .prepare_cached(sql::DELETE_SUBSCRIPTION)?
             .execute(params![row, id])?;
+        if removed > 0 {
+            self.state.set_taker(business, id, None)?;
+        }
         Ok(removed > 0)
     }
 
-    /// Drops what waits for too long for subscriptions that get nothing.
-    pub(super) fn drop_notices(&mut self, before_ms: i64, limit: i64) -> Result<()> {
+    /// Drops what waits for too long for subscriptions that get nothing; whether some of it may be left.
+    pub(super) fn drop_notices(&mut self, before_ms: i64, limit: i64) -> Result<bool> {
+        let mut more = false;
         for business in &self.state.businesses {
-            self.connection
+            let dropped = self
+                .connection
                 .prepare_cached(sql::DROP_NOTICES)?
                 .execute(params![business.row, before_ms, limit])?;
+            more |= count_column(dropped) >= limit;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Makes notices due once more.
@@ -258,7 +251,11 @@ impl Hand<'_> {
             }
         }
         let mut done = Replayed::default();
-        for (_, seq, lane) in &found {
+        let bulk = lane_column(Lane::Bulk);
+        let wanted = found
+            .iter()
+            .filter(|(.., lane)| replay.imports || *lane != bulk);
+        for (_, seq, lane) in wanted {
             let columns = params![seq, &*replay.subscription, row, lane, replay.now_ms];
             let inserted = self
                 .connection

@@ -7,7 +7,7 @@ use greenline_proof::Salts;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{count_column, seq};
-use super::seal::{block, late, marks, push_entry};
+use super::seal::{block, marks, push_entry};
 use super::verbs::reading;
 use super::write::Hand;
 use super::{Store, sql};
@@ -42,10 +42,7 @@ fn old_rows(
 /// Decisions that are old enough and sealed.
 fn decisions(connection: &Connection, business: i64, before_ms: i64) -> Result<Vec<i64>> {
     let sealed = marks(connection, business)?.decision.saturating_add(1);
-    let unsealed = late(connection, business)?.into_iter().min();
-    let before = first_number(before_ms)
-        .min(sealed)
-        .min(unsealed.unwrap_or(i64::MAX));
+    let before = first_number(before_ms).min(sealed);
     let mut statement = connection.prepare_cached(sql::OLD_DECISIONS)?;
     let columns = params![business, before, count_column(BATCH_MAX)];
     let rows = statement.query_map(columns, |row| row.get(0))?;

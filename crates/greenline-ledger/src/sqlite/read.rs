@@ -110,6 +110,14 @@ impl Readers {
         Ok(due)
     }
 
+    /// Whether a delivery still waits for its app.
+    pub(crate) fn relay_waits(&self, inbox_seq: i64, app: &str) -> Result<bool, LedgerError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(sql::RELAY_WAITS)?;
+            Ok(statement.exists(params![inbox_seq, app])?)
+        })
+    }
+
     /// Lets a delivery be handed out again.
     pub(crate) fn release(&self, inbox_seq: i64, app: &Arc<str>) {
         self.claims

@@ -6,7 +6,7 @@
 //! that nothing is sealed from here that the store no longer holds.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
@@ -30,11 +30,15 @@ impl Batch {
     fn last(&self) -> i64 {
         self.rows.last().map_or(i64::MIN, |(row, ..)| row.seq)
     }
+
+    fn bytes(&self) -> usize {
+        self.records.capacity() + self.rows.capacity() * size_of::<(Row, Cuts, usize)>()
+    }
 }
 
 #[derive(Debug)]
 struct Kept {
-    batches: VecDeque<Batch>,
+    batches: VecDeque<Arc<Batch>>,
     bytes: usize,
     /// Every decision after this number is here, but for those that came late.
     after: i64,
@@ -66,13 +70,14 @@ impl Recent {
         if rows.is_empty() {
             return;
         }
+        let batch = Arc::new(Batch { records, rows });
         let mut kept = self.kept();
-        kept.bytes += records.capacity();
-        kept.batches.push_back(Batch { records, rows });
+        kept.bytes += batch.bytes();
+        kept.batches.push_back(batch);
         while kept.bytes > RECENT_BYTES_MAX
             && let Some(oldest) = kept.batches.pop_front()
         {
-            kept.bytes = kept.bytes.saturating_sub(oldest.records.capacity());
+            kept.bytes = kept.bytes.saturating_sub(oldest.bytes());
             kept.after = kept.after.max(oldest.last());
         }
     }
@@ -90,6 +95,22 @@ impl Recent {
         self.kept().after = last;
     }
 
+    /// The commits that may hold some after a mark. The writer waits here to add to them, so they are read elsewhere.
+    fn batches_after(&self, business: i64, mark: i64) -> Option<Vec<Arc<Batch>>> {
+        let mut kept = self.kept();
+        kept.forget_sealed(business, mark);
+        if mark < kept.after {
+            return None;
+        }
+        let batches = kept.batches.iter();
+        Some(
+            batches
+                .filter(|batch| batch.last() > mark)
+                .cloned()
+                .collect(),
+        )
+    }
+
     /// Decisions of a business after its mark, oldest first; `None` when not all of them are here.
     pub(super) fn unsealed(
         &self,
@@ -97,16 +118,8 @@ impl Recent {
         mark: i64,
         limit: usize,
     ) -> Option<Result<Vec<Unsealed>, LedgerError>> {
-        let mut kept = self.kept();
-        kept.forget_sealed(business, mark);
-        if mark < kept.after {
-            return None;
-        }
         let mut found = Vec::new();
-        for batch in &kept.batches {
-            if batch.last() <= mark {
-                continue;
-            }
+        for batch in self.batches_after(business, mark)? {
             let mut from = 0;
             for (row, cuts, end) in &batch.rows {
                 let record = batch.records.get(from..*end);
@@ -139,7 +152,7 @@ impl Kept {
             })
         };
         while let Some(oldest) = self.batches.pop_front_if(|batch| is_sealed(batch)) {
-            self.bytes = self.bytes.saturating_sub(oldest.records.capacity());
+            self.bytes = self.bytes.saturating_sub(oldest.bytes());
         }
     }
 }

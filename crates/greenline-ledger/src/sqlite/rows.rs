@@ -81,6 +81,13 @@ pub(super) fn lane_column(lane: Lane) -> i64 {
     }
 }
 
+/// The lane that a column says.
+pub(super) fn lane_of(column: i64) -> Result<Lane, LedgerError> {
+    let is = |lane: &Lane| lane_column(*lane) == column;
+    let found = Lane::ALL.into_iter().find(is);
+    found.ok_or_else(|| LedgerError::unreadable("the lane of a delivery"))
+}
+
 fn kind(text: &str) -> Result<EventKind, LedgerError> {
     EventKind::parse(text).ok_or_else(|| LedgerError::unreadable("the kind of an event"))
 }

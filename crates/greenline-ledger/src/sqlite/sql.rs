@@ -176,6 +176,9 @@ pub(super) const RELAY_DELIVERED: &str = "DELETE FROM relays WHERE inbox_seq = ?
 pub(super) const RELAY_RETRY: &str =
     "UPDATE relays SET due_ms = ?3, attempts = attempts + 1 WHERE inbox_seq = ?1 AND app = ?2";
 
+pub(super) const RELAY_PUT_OFF: &str =
+    "UPDATE relays SET due_ms = ?3 WHERE inbox_seq = ?1 AND app = ?2";
+
 pub(super) const RELAY_PARK: &str =
     "UPDATE relays SET parked = 1, attempts = attempts + 1 WHERE inbox_seq = ?1 AND app = ?2";
 
@@ -217,9 +220,6 @@ pub(super) const FINISH_REPLY: &str =
 
 pub(super) const SUBSCRIPTIONS: &str =
     "SELECT id, version, active, consents, imports, body FROM subscriptions WHERE business_id = ?1";
-
-pub(super) const SUBSCRIBERS: &str =
-    "SELECT id, active, consents, imports FROM subscriptions WHERE business_id = ?1";
 
 pub(super) const INSERT_SUBSCRIPTION: &str =
     "INSERT OR IGNORE INTO subscriptions (business_id, id, version, active, consents, imports, body)
@@ -461,6 +461,8 @@ pub(super) const RELAYS_DUE: &str =
      FROM relays JOIN inbox ON inbox.seq = relays.inbox_seq
      WHERE relays.lane = ?1 AND due_ms <= ?2 AND parked = 0 ORDER BY due_ms, inbox_seq LIMIT ?3";
 
+pub(super) const RELAY_WAITS: &str = "SELECT 1 FROM relays WHERE inbox_seq = ?1 AND app = ?2";
+
 // Start: everything that decisions need.
 
 pub(super) const LOAD_BUSINESSES: &str =
@@ -486,6 +488,9 @@ pub(super) const LOAD_RESTRICTIONS: &str =
 
 pub(super) const LOAD_TEMPLATES: &str = "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms FROM templates";
 
+pub(super) const LOAD_TAKERS: &str =
+    "SELECT business_id, id, active, imports FROM subscriptions WHERE consents = 1";
+
 pub(super) const LOAD_STRAYS: &str = "SELECT message_id FROM stray_statuses";
 
 pub(super) const LAST_MESSAGE_RUN: &str = "SELECT coalesce(max(run), 0) FROM message_runs";
@@ -501,6 +506,11 @@ pub(super) const LOAD_UNSETTLED: &str =
      WHERE seq > ?1 AND verdict > 0 AND (outcome IS NULL OR outcome = 'unknown')";
 
 // Erasure.
+
+/// As [`ALL_LINKED`], but of moves only who moved here.
+pub(super) const LINKED_BEFORE: &str =
+    "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2 AND kind = 1
+     UNION SELECT person_id FROM links WHERE other_shard = ?1 AND other_id = ?2 AND kind IN (1, 2)";
 
 pub(super) const ALL_LINKED: &str = "SELECT other_id FROM links WHERE shard = ?1 AND person_id = ?2
      UNION SELECT person_id FROM links WHERE other_shard = ?1 AND other_id = ?2 AND kind IN (1, 2)";
@@ -576,13 +586,15 @@ pub(super) const LINKS_REVOKED: &str =
 
 pub(super) const OLD_DECISIONS: &str = "SELECT seq FROM decision_ranges r CROSS JOIN decisions d
      WHERE r.business_id = ?1 AND first_seq < ?2 AND d.business_id = ?1 AND seq < ?2
-       AND seq BETWEEN first_seq AND last_seq ORDER BY first_seq, seq LIMIT ?3";
+       AND seq BETWEEN first_seq AND last_seq
+       AND NOT EXISTS (SELECT 1 FROM log_late l WHERE l.business_id = ?1 AND l.seq = d.seq AND l.log_index IS NULL)
+     ORDER BY first_seq, seq LIMIT ?3";
 
 pub(super) const OLD_REPLIES: &str =
     "SELECT reply_id, at_ms, state = 2 FROM replies WHERE business_id = ?1 ORDER BY reply_id";
 
-pub(super) const OLD_TIMELINE: &str =
-    "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 ORDER BY seq";
+/// Not how ways out stand: the newest entry of each says so, however old it is.
+pub(super) const OLD_TIMELINE: &str = "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 AND subject <> 'avenue' ORDER BY seq";
 
 pub(super) const VERDICT: &str =
     "SELECT verdict FROM decisions WHERE seq = ?1 AND business_id = ?2";

@@ -185,6 +185,14 @@ impl Store {
         .await
     }
 
+    pub(crate) async fn relay_waits(self: &Arc<Self>, relay: &Relay) -> Result<bool> {
+        let (inbox_seq, app) = (relay.inbox_seq, Arc::clone(&relay.app));
+        blocking(self, move |store| {
+            store.readers.relay_waits(inbox_seq, &app)
+        })
+        .await
+    }
+
     pub(crate) async fn verify(self: &Arc<Self>, decide: DecideFn) -> Result<Verification> {
         blocking(self, move |store| {
             store

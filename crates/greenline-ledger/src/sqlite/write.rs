@@ -59,6 +59,8 @@ pub(crate) struct Hand<'w> {
     pub(crate) written: usize,
     /// Identifiers were marked as left since the last fold.
     pub(crate) marked: bool,
+    /// The moment of the piece of an import that is being done.
+    pub(crate) importing_ms: Option<i64>,
 }
 
 type Settles = [(DecisionId, Outcome)];
@@ -282,6 +284,7 @@ impl Writer {
             pending: &mut self.pending,
             written: 0,
             marked: false,
+            importing_ms: None,
         };
         hand.settle(settles)?;
         let mut answers = Vec::with_capacity(jobs.len());
@@ -339,7 +342,7 @@ impl Hand<'_> {
             Request::RelayReplay(business, app, now_ms) => self
                 .relay_replay(*business, app.as_deref(), *now_ms)
                 .map(Answer::Count),
-            Request::InboxPrune(before_ms) => self.inbox_prune(*before_ms).map(Answer::Count),
+            Request::InboxPrune(before_ms) => self.inbox_prune(*before_ms),
             Request::Erase(erase) => self
                 .erase(erase)
                 .map(|erased| Answer::Erased(Box::new(erased))),

@@ -6,6 +6,7 @@ use super::State;
 use super::people::{Group, Slot};
 use super::platform::PlatformChange;
 use super::unsettled::Waits;
+use crate::subscription::Takes;
 use crate::types::{BusinessIx, PersonId};
 
 /// One change, with what is needed to take it back.
@@ -33,6 +34,8 @@ pub(crate) enum Change {
     Message(i64, Option<i64>),
     /// A message id was noted as unknown.
     StrayAdded(Box<str>),
+    /// Who takes changes of consent, as it was before.
+    Takers(BusinessIx, Vec<(Box<str>, Takes)>),
     /// A message id was matched.
     StrayRemoved(Box<str>),
 }
@@ -117,6 +120,11 @@ impl State {
                     self.unsettled.restore(person, hash, before);
                 }
                 Change::Message(hash, before) => self.messages.restore(hash, before),
+                Change::Takers(business, before) => {
+                    if let Some(business) = self.businesses.get_mut(business.0 as usize) {
+                        business.takers = before;
+                    }
+                }
                 Change::StrayAdded(id) => {
                     self.strays.remove(&id);
                 }

@@ -148,6 +148,12 @@ impl State {
         found
     }
 
+    /// A group and all that people moved here from: who they were, but not who they are elsewhere now.
+    pub(crate) fn person_until_here(&self, slot: Slot) -> Vec<Slot> {
+        let carried = self.upstream(slot).into_iter();
+        carried.map(|carried| carried.slot).collect()
+    }
+
     /// Names what was left by the move at a place.
     pub(crate) fn put_left(&mut self, at: u32, left: Identifier) {
         if let Some(before) = self.links.put_left(at, left) {

@@ -97,6 +97,7 @@ macro_rules! over {
                 an_erasure_that_was_broken_off_is_carried_to_its_end,
                 a_key_that_an_erasure_needs_is_known_as_such,
                 old_decisions_go_once_they_are_sealed_and_the_log_stays_whole,
+                a_record_that_was_passed_over_keeps_no_other_from_going,
                 nothing_of_the_last_day_is_pruned_whatever_is_asked,
                 old_replies_and_timeline_entries_go_and_what_is_owed_stays,
             }
@@ -122,7 +123,12 @@ macro_rules! over {
                 what_changes_without_an_event_is_told_too,
                 a_subscription_is_written_only_over_the_version_that_was_read,
                 notices_are_replayed_from_a_moment_a_page_at_a_time,
+                a_replay_leaves_out_imports_for_who_does_not_take_them,
+                what_is_imported_is_told_when_it_is_recorded,
+                who_takes_no_consents_has_none_written_down,
+                what_is_put_off_was_not_attempted,
                 what_waits_for_nobody_is_dropped_when_its_days_are_over,
+                however_much_waits_for_nobody_it_is_dropped_in_one_go,
                 an_erasure_names_nobody_and_takes_back_what_was_not_told,
             }
         );

@@ -127,7 +127,8 @@ impl Side {
                 mode,
             } => {
                 let mut ask = ask(&ids(&to), name, now_ms);
-                (ask.body_hash, ask.mode) = ([body; 16], mode);
+                // Zeroes are what an erasure leaves of a hash.
+                (ask.body_hash, ask.mode) = ([body + 1; 16], mode);
                 let admitted = self.ledger.admit(ask).await.unwrap();
                 if admitted.flight.is_some() {
                     self.went.push(admitted.id);
@@ -232,6 +233,7 @@ impl Side {
             business: relay.business,
             result: match result {
                 RelayResult::RetryAt(pause_ms) => RelayResult::RetryAt(now_ms + pause_ms),
+                RelayResult::PutOff(pause_ms) => RelayResult::PutOff(now_ms + pause_ms),
                 other => other,
             },
         });

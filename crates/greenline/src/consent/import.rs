@@ -201,8 +201,7 @@ impl Import {
         let begun = access.call(Method::POST, target, content).await?.done()?;
         let import = followed(access, begun).await?;
         if text(&import, "/state") == "failed" {
-            return Err(Failure::input(text(&import, "/problem").to_owned())
-                .help("Nothing of the file was recorded."));
+            return Err(Failure::input(text(&import, "/problem").to_owned()).help(kept(&import)));
         }
         if let Some(path) = &self.results {
             write_results(access, &import, path).await?;
@@ -304,6 +303,21 @@ fn word(state: &str) -> &'static str {
 
 fn count(import: &Value, name: &str) -> u64 {
     import["counts"][name].as_u64().unwrap_or(0)
+}
+
+/// What a failed import leaves behind.
+fn kept(import: &Value) -> String {
+    let recorded: u64 = ["new_yes", "new_no", "claimed", "other"]
+        .iter()
+        .map(|name| count(import, name))
+        .sum();
+    if recorded == 0 || import["dry_run"] == Value::Bool(true) {
+        return "Nothing of the file was recorded.".to_owned();
+    }
+    let id = text(import, "/id");
+    format!(
+        "{recorded} rows before that were recorded; `greenline consent undo {id}` takes their yeses back."
+    )
 }
 
 fn rendered(import: &Value) -> String {
@@ -414,6 +428,19 @@ async fn write_results(access: &Access, import: &Value, path: &Path) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_recorded_before_a_failure_is_said() {
+        let failed = |counts: Value| kept(&json!({ "id": "imp_1", "counts": counts }));
+        assert_eq!(
+            failed(json!({ "rows": 3, "rejected": 3, "new_no": 0 })),
+            "Nothing of the file was recorded."
+        );
+        assert_eq!(
+            failed(json!({ "rows": 9, "new_yes": 4, "new_no": 1 })),
+            "5 rows before that were recorded; `greenline consent undo imp_1` takes their yeses back."
+        );
+    }
 
     #[test]
     fn pairs_are_split_where_they_should_be() {

@@ -1,18 +1,19 @@
 //! An import that is killed again and again comes to the same end as one that is not.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::process::Command;
+use serde_json::{Value, json};
 
 use crate::support::chance::{Chance, seed};
+use crate::support::command::killed;
 use crate::support::place::Place;
 use crate::support::store::{Store, on_each_store};
 
 on_each_store! {
     an_import_killed_again_and_again_comes_to_the_same_end,
+    what_holds_holds_after_it_was_handed_out_and_taken_in,
 }
 
 /// Rows of the list.
@@ -45,26 +46,6 @@ fn list() -> String {
         );
     }
     file
-}
-
-/// Starts an import and kills it after a while; whether it was still at it.
-async fn killed(place: &Place, file: &str, after: Duration) -> bool {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_greenline"))
-        .args(["consent", "import", file, "--config"])
-        .arg(place.config())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the program starts");
-    match tokio::time::timeout(after, child.wait()).await {
-        Ok(_) => false,
-        Err(_) => {
-            child.kill().await.expect("it dies");
-            true
-        }
-    }
 }
 
 /// What an import came to: counts, and the result of each row.
@@ -111,10 +92,13 @@ async fn an_import_killed_again_and_again_comes_to_the_same_end(store: Store) {
     assert_eq!(expect.0["rows"], ROWS, "{}", expect.0);
     let seed = seed();
     let mut chance = Chance::about(seed, 0);
+    let config = broken.config();
+    let config = config.to_str().expect("a path in UTF-8");
+    let args = ["consent", "import", &file, "--config", config];
     let mut kills = 0;
     for _ in 0..KILLS {
         let after = Duration::from_millis(150 + chance.below(2_500));
-        if !killed(&broken, &file, after).await {
+        if !killed(&args, after).await {
             break;
         }
         kills += 1;
@@ -136,4 +120,126 @@ async fn an_import_killed_again_and_again_comes_to_the_same_end(store: Store) {
         (&0.into(), &0.into())
     );
     broken.run(&["verify"]).await.ended(0);
+}
+
+/// People who agreed and refused, over and over, one file after the other.
+const PEOPLE: u64 = 120;
+const FILES: u64 = 3;
+const SCOPES: [&str; 5] = ["all", "marketing", "marketing.offers", "utility", "calls"];
+/// How many of them open by an act of their own what they had refused.
+const REOPENED: u64 = 8;
+
+/// What holds: by person and scope, what was said and when.
+type Holds = BTreeMap<(String, String), (String, String)>;
+
+fn acts(chance: &mut Chance, file: u64) -> String {
+    let mut acts = String::new();
+    for person in 0..PEOPLE {
+        for act in 0..chance.below(3) {
+            let scope = chance.one_of(&SCOPES);
+            let event =
+                chance.one_of(&["granted", "granted", "refused", "withdrawn", "reconfirmed"]);
+            let act = json!({
+                "wa_id": format!("1555030{person:04}"), "scope": scope, "event": event,
+                "occurred_at": format!("2026-0{}-1{act}T10:00:00Z", file + 1),
+                "method": "website_form", "wording": "Yes, offers", "business_name": "Acme",
+            });
+            let _ = writeln!(acts, "{act}");
+        }
+    }
+    acts
+}
+
+/// Hands out what holds, as a file, and reads it.
+async fn handed_out(place: &Place, format: &str) -> (String, Holds) {
+    let file = place.folder().join(format!("current.{format}"));
+    let file = file.to_str().expect("UTF-8").to_owned();
+    let current = [
+        "consent",
+        "export",
+        "--current",
+        "--output",
+        &file,
+        "--format",
+    ];
+    place
+        .run(&[&current, &[format][..]].concat())
+        .await
+        .ended(0);
+    let lines = place
+        .run(&["consent", "export", "--current"])
+        .await
+        .ended(0);
+    let holds = lines.stdout.lines().map(|line| {
+        let act: Value = serde_json::from_str(line).expect("JSON");
+        let of = |name: &str| act[name].as_str().unwrap_or_default().to_owned();
+        (
+            (act["person"].to_string(), of("scope")),
+            (of("event"), of("occurred_at")),
+        )
+    });
+    (file, holds.collect())
+}
+
+/// Those who refuse, and what.
+fn noes(holds: &Holds) -> BTreeSet<&(String, String)> {
+    let is_no = |(event, _): &(String, String)| event != "granted" && event != "reconfirmed";
+    holds
+        .iter()
+        .filter(|(_, what)| is_no(what))
+        .map(|(whom, _)| whom)
+        .collect()
+}
+
+async fn what_holds_holds_after_it_was_handed_out_and_taken_in(store: Store) {
+    let seed = seed();
+    let mut chance = Chance::about(seed, 1);
+    let place = Place::new(store);
+    for file in 0..FILES {
+        let file = place.write("acts.jsonl", &acts(&mut chance, file));
+        place.run(&["consent", "import", &file]).await;
+    }
+    for person in 0..REOPENED {
+        let person = format!("1555030{person:04}");
+        let evidence = [
+            "--method",
+            "website_form",
+            "--wording",
+            "Yes",
+            "--business-name",
+            "Acme",
+        ];
+        let yes = [
+            "consent", "record", "--person", &person, "--event", "granted", "--scope",
+        ];
+        place
+            .run(&[&yes, &["marketing"][..], &evidence].concat())
+            .await
+            .ended(0);
+    }
+    for format in ["csv", "jsonl"] {
+        let (file, held) = handed_out(&place, format).await;
+        assert!(
+            noes(&held).len() > 20 && held.len() > 100,
+            "seed {seed}: {held:?}"
+        );
+        let elsewhere = Place::new(store);
+        elsewhere.run(&["consent", "import", &file]).await.ended(0);
+        elsewhere.run(&["verify"]).await.ended(0);
+        let (file, taken) = handed_out(&elsewhere, format).await;
+        assert_eq!(noes(&taken), noes(&held), "seed {seed}");
+        for (whom, what) in &taken {
+            assert_eq!(held.get(whom), Some(what), "seed {seed}: {whom:?}");
+        }
+        // What a person opened below a no of theirs is not opened again by a file.
+        for whom in held.keys().filter(|whom| !taken.contains_key(whom)) {
+            let stays = noes(&held).into_iter().any(|no| no.0 == whom.0);
+            assert!(stays, "seed {seed}: {whom:?} of {held:?}");
+        }
+
+        let third = Place::new(store);
+        third.run(&["consent", "import", &file]).await.ended(0);
+        third.run(&["verify"]).await.ended(0);
+        assert_eq!(handed_out(&third, format).await.1, taken, "seed {seed}");
+    }
 }

@@ -404,25 +404,45 @@ async fn what_is_old_is_pruned_and_the_log_stays_whole(store: Store) {
     let whole = check(&app, ACME, &kept).await.expect("a log");
     assert_eq!((whole.leaves, whole.pruned), (302, 300));
     assert_eq!(whole.findings, Vec::<String>::new());
-    let told = app
-        .ledger
-        .timeline(ACME, Some(("business", "acme")), None, 10)
-        .await;
-    let told = told.expect("a store");
-    let told = told
-        .iter()
-        .find(|entry| *entry.event == *"pruned")
-        .expect("an entry");
-    let body: Value = serde_json::from_str(&told.body).expect("JSON");
-    assert_eq!(
-        (&body["kind"], &body["rows"]),
-        (&json!("decisions"), &json!(300))
-    );
+    let told = async || {
+        let about = Some(("business", "acme"));
+        let entries = app.ledger.timeline(ACME, about, None, 10).await;
+        let mut entries = entries.expect("a store");
+        entries.retain(|entry| *entry.event == *"pruned");
+        let body = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let rows = entries.iter().map(|entry| body(&entry.body));
+        rows.map(|body| (body["kind"].clone(), body["rows"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, [(json!("decisions"), json!(300))]);
+    let done_ms = app.retention.done_ms(PruneKind::Decisions);
+    assert_eq!(done_ms, Some(NOW_MS + 6 * DAY_MS));
 
-    // Whoever is told to stop stops.
+    // Once a day at most, and then all that went since.
+    app.clock.set(NOW_MS + 6 * DAY_MS + DAY_MS / 2);
+    decided(&app, &[LEE]).await;
+    seal_all(&app, ACME).await.expect("a log");
+    let told_of = |rows: &[i64]| {
+        let rows = rows.iter().map(|rows| (json!("decisions"), json!(rows)));
+        rows.collect::<Vec<_>>()
+    };
+    for (at_ms, went, entries) in [
+        (11 * DAY_MS + 1, 2, &[2, 300][..]),
+        (11 * DAY_MS + DAY_MS / 2 + 1, 1, &[2, 300]),
+        (12 * DAY_MS + 1, 0, &[1, 2, 300]),
+        (14 * DAY_MS, 0, &[1, 2, 300]),
+    ] {
+        app.clock.set(NOW_MS + at_ms);
+        assert_eq!(prune(PruneKind::Decisions).await, went);
+        assert_eq!(told().await, told_of(entries));
+    }
+
+    // Whoever is told to stop stops, and does not say that nothing was left.
     app.clock.set(NOW_MS + 30 * DAY_MS);
     stop.send(true).expect("somebody listens");
+    let before = app.retention.done_ms(PruneKind::Decisions);
     assert_eq!(prune(PruneKind::Decisions).await, 0);
+    assert_eq!(app.retention.done_ms(PruneKind::Decisions), before);
     app.ledger.close().await;
 }
 

@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use greenline_testdb::Database;
-use tokio::process::Command;
 
 use crate::support::chance::{Chance, seed};
-use crate::support::command::{Ran, run};
+use crate::support::command::{Ran, killed, run};
 use crate::support::place::NOWHERE;
 use crate::support::ports;
 use crate::support::settings::Settings;
@@ -62,25 +60,6 @@ async fn shown(config: &str, person: usize) -> serde_json::Value {
         .json()
 }
 
-/// Kills a move after a while; whether it was still at it.
-async fn killed(from: &str, to: &str, after: Duration) -> bool {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_greenline"))
-        .args(["migrate", "--from", from, "--to", to])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the program starts");
-    match tokio::time::timeout(after, child.wait()).await {
-        Ok(_) => false,
-        Err(_) => {
-            child.kill().await.expect("it dies");
-            true
-        }
-    }
-}
-
 async fn moved(from: &str, to: &str) -> Ran {
     run(&["migrate", "--from", from, "--to", to, "--json"]).await
 }
@@ -95,7 +74,7 @@ async fn an_installation_is_moved_though_the_move_is_killed_again_and_again() {
     let mut chance = Chance::about(seed, 0);
     for _ in 0..KILLS {
         let after = Duration::from_millis(chance.below(1_500));
-        if !killed(&from, &to, after).await {
+        if !killed(&["migrate", "--from", &from, "--to", &to], after).await {
             break;
         }
     }

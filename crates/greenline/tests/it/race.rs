@@ -5,6 +5,7 @@
 //! times. Judged is what arrives at the platform and when, not when a send began or what was answered. The
 //! same judge is shown a gateway that acknowledges too early, and must see it.
 
+mod course;
 mod everywhere;
 mod front;
 pub(crate) mod judge;

@@ -42,7 +42,7 @@ pub(super) fn reply(reply: &OwnReply) -> &'static str {
 fn drawn(page: &impl Page) -> Result<String, Stopped> {
     greenline_console::render(page).map_err(|error| {
         tracing::error!(%error, "a piece of a page could not be drawn");
-        Stopped::Over
+        Stopped::Undrawn
     })
 }
 

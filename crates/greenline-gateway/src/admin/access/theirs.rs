@@ -9,21 +9,31 @@ use serde_json::Value;
 /// How deep the lists stand whose elements are about one person.
 const LISTS: u8 = 3;
 
-/// What a body says of a person; all of it, as text, where it is not in the platform's form.
+/// What a body says of a person; all of it, as text, where it is not in the platform's form. Where somebody went who
+/// left their number is of no concern to who has it now: nothing at all where that cannot be cut out.
 pub(super) fn cut(body: &[u8], of: &Holding) -> Value {
-    match serde_json::from_slice::<Value>(body) {
+    let value = match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
             keep(&mut value, of, LISTS);
             value
         }
         Err(_) => Value::String(String::from_utf8_lossy(body).into_owned()),
+    };
+    if of.is_named_elsewhere_in(value.to_string().as_bytes()) {
+        return Value::Null;
     }
+    value
 }
 
 fn keep(value: &mut Value, of: &Holding, lists: u8) {
     match value {
         Value::Array(items) if lists > 0 => {
-            items.retain(|item| of.is_named_in(item.to_string().as_bytes()));
+            items.retain(|item| {
+                let text = item.to_string();
+                // The innermost are about one person each.
+                let is_of_another = lists == 1 && of.is_named_elsewhere_in(text.as_bytes());
+                of.is_named_in(text.as_bytes()) && !is_of_another
+            });
             for item in items {
                 keep(item, of, lists - 1);
             }
@@ -67,5 +77,30 @@ mod tests {
         assert!(text.contains("shoes") && text.contains("n1"), "{text}");
         assert_eq!(left["entry"].as_array().unwrap().len(), 1);
         assert_eq!(cut(b"from 15551230001", &of), json!("from 15551230001"));
+    }
+
+    #[test]
+    fn where_somebody_went_is_cut_out_for_who_has_their_number_now() {
+        let mut of = Holding::of_nobody(&Identifier::parse("15551230001").unwrap());
+        of.elsewhere = vec!["15551230002".into()];
+        let body = json!({"entry": [{"changes": [{"value": {
+            "contacts": [{"wa_id": "15551230001"}],
+            "messages": [
+                {"from": "15551230001", "text": {"body": "hello"}},
+                {"from": "15551230001", "system": {"wa_id": "15551230002", "type": "user_changed_number"}},
+            ],
+        }}]}]});
+        let text = cut(body.to_string().as_bytes(), &of).to_string();
+        assert!(!text.contains("15551230002"), "{text}");
+        assert!(
+            text.contains("hello") && text.contains("15551230001"),
+            "{text}"
+        );
+        for whole in [
+            &b"15551230001 is 15551230002 now"[..],
+            br#"{"from": "15551230001", "to": "15551230002"}"#,
+        ] {
+            assert_eq!(cut(whole, &of), Value::Null);
+        }
     }
 }

@@ -17,12 +17,13 @@ use crate::admin::auth::Who;
 use crate::admin::extract::{Params, Raw};
 use crate::admin::problem::{Kind, Problem, ProblemBody};
 use crate::admin::shape::standing_word;
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::config::May;
 use crate::directory::Business;
 use crate::ids;
 
 use super::form::{self, Intake, Ready};
+use super::lapse;
 
 /// Rows appended in one transaction.
 const CHUNK_ROWS: usize = 256;
@@ -144,13 +145,11 @@ pub(crate) async fn import_file(
         now_ms: app.clock.now_ms(),
         dry_run: params.dry_run,
     };
-    import(&app.ledger, &business, &body, options)
-        .await
-        .map(Json)
+    import(&app, &business, &body, options).await.map(Json)
 }
 
 async fn import(
-    ledger: &Ledger,
+    app: &App,
     business: &Business,
     file: &[u8],
     options: ImportOptions<'_>,
@@ -166,10 +165,16 @@ async fn import(
         .map_err(|error| Problem::new(Kind::Malformed, format!("not CSV: {error}")))?
         .clone();
     let columns = Columns::new(&headers)?;
-    let mut answer = ImportAnswer {
+    let answer = ImportAnswer {
         dry_run: options.dry_run,
         ignored_columns: columns.ignored.clone(),
         ..Default::default()
+    };
+    let mut taking = Taking {
+        app,
+        options,
+        earlier: Vec::new(),
+        answer,
     };
     let mut chunk = Vec::with_capacity(CHUNK_ROWS);
     for record in reader.records() {
@@ -185,11 +190,11 @@ async fn import(
         };
         chunk.push(row);
         if chunk.len() == CHUNK_ROWS {
-            take(ledger, std::mem::take(&mut chunk), options, &mut answer).await?;
+            taking.take(std::mem::take(&mut chunk)).await?;
         }
     }
-    take(ledger, chunk, options, &mut answer).await?;
-    Ok(answer)
+    taking.take(chunk).await?;
+    Ok(taking.answer)
 }
 
 /// The line on which a row begins; the reader's position is before any empty lines that it skips.
@@ -315,37 +320,66 @@ impl Columns {
 /// Rows of one transaction: the line each begins on, and what was read.
 type Chunk = Vec<(u64, Result<Ready, String>)>;
 
-async fn take(
-    ledger: &Ledger,
-    rows: Chunk,
-    options: ImportOptions<'_>,
-    answer: &mut ImportAnswer,
-) -> Result<(), Problem> {
-    let mut appended = Vec::new();
-    if !options.dry_run {
-        let events = rows
-            .iter()
-            .filter_map(|(_, row)| row.as_ref().ok())
-            .map(|ready| ready.event.clone())
-            .collect();
-        appended = ledger.append_all(events).await?;
+/// What rows are taken with.
+struct Taking<'a> {
+    app: &'a App,
+    options: ImportOptions<'a>,
+    /// In a dry run: what bears on how long a yes lasts in earlier rows, which are not on record.
+    earlier: Vec<NewEvent>,
+    answer: ImportAnswer,
+}
+
+impl Taking<'_> {
+    async fn take(&mut self, rows: Chunk) -> Result<(), Problem> {
+        let ledger = &self.app.ledger;
+        let read = rows.iter().filter_map(|(_, row)| row.as_ref().ok());
+        let read = read.map(|ready| &ready.event);
+        let events: Vec<&NewEvent> = self.earlier.iter().chain(read).collect();
+        let first = self.earlier.len();
+        let lapsed = lapse::before(self.app, &events, first).await?;
+        let mut appended = Vec::new();
+        if self.options.dry_run {
+            let lasts = |event: &&NewEvent| {
+                use EventKind::{Expired, Granted, Reconfirmed};
+                matches!(event.kind, Granted | Reconfirmed | Expired)
+            };
+            let kept = events.iter().skip(first).copied().filter(lasts);
+            let kept: Vec<NewEvent> = kept.cloned().collect();
+            self.earlier.extend(kept);
+        } else {
+            super::put_ends(self.app, &lapsed).await?;
+            let events = events.into_iter().cloned().collect();
+            appended = ledger.append_all(events).await?;
+        }
+        let mut appended = appended.into_iter();
+        let mut place = first;
+        for (line, row) in rows {
+            let is_yes = row
+                .as_ref()
+                .is_ok_and(|ready| ready.event.kind == EventKind::Granted);
+            let row = row.map(|mut ready| {
+                ready.notes.extend(lapsed.note(place));
+                place += 1;
+                ready
+            });
+            let result = match row {
+                Err(problem) => bad(line, problem),
+                Ok(ready) if self.options.dry_run => foreseen(ledger, line, ready).await?,
+                Ok(ready) => match appended.next() {
+                    Some(Ok(appended)) => {
+                        let appended = said_again(ledger, &ready, appended).await?;
+                        taken(line, ready, appended).await
+                    }
+                    _ => bad(line, "the store did not take it".to_owned()),
+                },
+            };
+            self.count(result, is_yes);
+        }
+        Ok(())
     }
-    let mut appended = appended.into_iter();
-    for (line, row) in rows {
-        let is_yes = row
-            .as_ref()
-            .is_ok_and(|ready| ready.event.kind == EventKind::Granted);
-        let result = match row {
-            Err(problem) => bad(line, problem),
-            Ok(ready) if options.dry_run => foreseen(ledger, line, ready).await?,
-            Ok(ready) => match appended.next() {
-                Some(Ok(appended)) => {
-                    let appended = said_again(ledger, &ready, appended).await?;
-                    taken(line, ready, appended).await
-                }
-                _ => bad(line, "the store did not take it".to_owned()),
-            },
-        };
+
+    fn count(&mut self, result: ImportRow, is_yes: bool) {
+        let answer = &mut self.answer;
         answer.rows += 1;
         match result.result {
             "bad" => answer.bad += 1,
@@ -355,7 +389,6 @@ async fn take(
         answer.no_stays += u64::from(is_yes && result.standing == Some("refused"));
         answer.results.push(result);
     }
-    Ok(())
 }
 
 /// A no without a date may stand in an old file or be said anew. If it was lifted since it was first

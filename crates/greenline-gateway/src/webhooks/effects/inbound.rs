@@ -82,8 +82,10 @@ impl Part<'_, '_> {
             self.call_permission(message, &person, number, moment);
         }
         let answers = alone && !standby && !message.id.is_empty() && !number.is_empty();
-        if alone && moment.is_stated() && !message.id.is_empty() {
+        if alone && !message.id.is_empty() {
             self.answer(message, &person, number, moment);
+        }
+        if alone && moment.is_stated() && !message.id.is_empty() {
             self.codes(message, &person, number, moment, answers);
         }
         let Some(said) = self.said(message) else {
@@ -140,6 +142,7 @@ impl Part<'_, '_> {
             title: title.as_deref().unwrap_or_default().into(),
             at_ms: moment.act_ms(EventKind::Granted),
             end_ms: moment.act_ms(EventKind::Refused),
+            is_stated: moment.is_stated(),
             stated_ms: moment.stated_ms(),
         });
     }
@@ -183,18 +186,14 @@ impl Part<'_, '_> {
         if agreed.is_clear || !answers {
             return;
         }
-        let scopes: Vec<String> = agreed
-            .scopes
-            .iter()
-            .map(|(scope, ..)| scope.to_string())
-            .collect();
+        let scopes = opt_in::question::askable(agreed.scopes.iter().map(|(scope, ..)| scope));
         let language = agreed
             .scopes
             .first()
             .map_or("", |(_, _, worded)| &*worded.language);
         let reply = OwnReply::OptInQuestion {
             language: language.into(),
-            scopes: scopes.join(" ").into(),
+            scopes: scopes.into(),
         };
         self.reply(message, person, number, moment, reply);
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use greenline_gateway::imports;
 use greenline_ledger::types::BusinessIx;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ const SHOP: &str = "\u{feff}Mobile Number;WhatsApp Opt-In;Opt-in Date;Opt-out da
     1.5551E+10;yes;2026-03-04;;;;;;\r\n\
     15551230005;perhaps;;;;;;;\r\n\
     15551230006;yes;03/04/2026;;;Yes;Acme;website_form;\r\n\
-    15551230007;yes;2026-03-04;;;Yes;Acme;telepathy;\r\n\
+    15551230007;yes;2026-03-04;;;Yes;Acme;15551230077;\r\n\
     15551230008;yes\r\n\
     15551230009;yes;2026-03-04;;;Yes;Acme;website_form;\r\n\
     15551230009;no;;2026-03-05;;;;;\r\n";
@@ -189,6 +190,18 @@ async fn the_same_file_again_changes_nothing() {
         ],
     );
     assert_eq!(events(&desk).await, before);
+    // A number stands in each column, one after the other.
+    let moved = "phone,scope,event,occurred_at,method,wording,business_name\n\
+                 15551230021,15551230022,granted,,,,\n\
+                 15551230021,marketing,15551230022,,,,\n\
+                 15551230021,marketing,granted,15551230022,,,\n\
+                 15551230021,marketing,granted,,15551230022,Yes,Acme\n\
+                 15551230021,marketing.15551230022,withdrawn,,,,\n\
+                 15551230021,marketing,withdrawn,15551230022,,,\n";
+    let rejected = import(&desk, "", moved).await;
+    counted(&rejected, &[("rows", 6), ("rejected", 4), ("new_no", 2)]);
+    let said = results(&desk, &rejected, "").await;
+    assert!(said.contains("evidence.method: "), "{said}");
     // The file lies there no longer, and what is left names nobody.
     for entry in walk(desk.app.imports.folder()) {
         let text = std::fs::read(&entry).unwrap();
@@ -362,6 +375,227 @@ async fn an_import_that_was_broken_off_comes_to_the_same_end() {
         assert_eq!(results(&desk, &again, "").await, expected);
         assert_eq!(events(&desk).await, events(&whole).await);
     }
+}
+
+/// As if the process had been killed when so many rows stood in the journal.
+fn broken_off(desk: &Desk, import: &Value, file: &str, done: usize) {
+    let id = import["id"].as_str().unwrap();
+    let folder = desk.app.imports.folder().join(id);
+    let journal = std::fs::read(folder.join("journal")).unwrap();
+    std::fs::write(folder.join("journal"), &journal[..done * 5]).unwrap();
+    std::fs::write(folder.join("upload"), file).unwrap();
+    in_state(desk, import, "done", "writing");
+}
+
+/// Rewrites what is known of an import.
+fn in_state(desk: &Desk, import: &Value, from: &str, to: &str) {
+    let id = import["id"].as_str().unwrap();
+    let path = desk.app.imports.folder().join(id).join("import.json");
+    let meta = std::fs::read_to_string(&path).unwrap();
+    let meta = meta.replace(&format!("\"{from}\""), &format!("\"{to}\""));
+    std::fs::write(path, meta).unwrap();
+}
+
+/// Yeses to a topic and noes to marketing, the yeses to people whose numbers sort first.
+fn topics_and_noes() -> String {
+    let mut file = "phone,scope,event,method,wording,business_name\n".to_owned();
+    for n in 0..20 {
+        let _ = writeln!(
+            file,
+            "155512300{n:02},marketing.offers,granted,website_form,Yes,Acme"
+        );
+        let _ = writeln!(file, "155512350{n:02},marketing,withdrawn,,,");
+    }
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_goes_on_with_other_settings_loses_no_no() {
+    let desk = Desk::new();
+    let file = topics_and_noes();
+    let first = import(&desk, "", file.clone()).await;
+    // The yeses were done, and then it was killed; now none of them can be read.
+    broken_off(&desk, &first, &file, 20);
+    let desk = desk
+        .reopened(&|config| {
+            config.business[0].topics.clear();
+        })
+        .await;
+    imports::resume(&desk.app);
+    let again = over(&desk, &first).await;
+    counted(&again, &[("rows", 40), ("new_yes", 20), ("new_no", 20)]);
+    let rows = results(&desk, &again, "").await;
+    assert_eq!(rows.matches(",new_no,").count(), 20, "{rows}");
+    for n in 0..20 {
+        let who = format!("155512350{n:02}");
+        assert_eq!(standing(&desk, &who, "marketing").await, "refused", "{who}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_fails_half_way_says_what_it_recorded() {
+    let desk = Desk::new();
+    let file = topics_and_noes();
+    let first = import(&desk, "", file.clone()).await;
+    broken_off(&desk, &first, &file, 30);
+    let desk = desk.reopened(&|config| config.imports.rows_max = 5).await;
+    imports::resume(&desk.app);
+    let failed = over(&desk, &first).await;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    counted(&failed, &[("rows", 30), ("new_yes", 20), ("new_no", 10)]);
+    // To count what could be taken back changes nothing about it.
+    let counted = undo(&desk, &failed, "?dry_run=true").await;
+    assert_eq!(
+        (&counted["state"], &counted["undo"]["yeses"]),
+        (&"failed".into(), &20.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_of_an_import_is_left() {
+    let desk = Desk::new();
+    let done = import(&desk, SET, SHOP).await;
+    let folder = desk.app.imports.folder().to_owned();
+    let of_later = folder.join(done["id"].as_str().unwrap());
+    std::fs::write(of_later.join("import.json"), "{\"state\":\"paused\"}").unwrap();
+    let half_received = folder.join("imp_000000000000000000000000");
+    std::fs::create_dir(&half_received).unwrap();
+    std::fs::write(half_received.join("upload"), "phone").unwrap();
+    imports::resume(&desk.app);
+    assert!(of_later.join("journal").exists());
+    assert!(!half_received.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_that_was_broken_off_goes_on_when_asked_again() {
+    let desk = Desk::new();
+    let done = import(&desk, "", topics_and_noes()).await;
+    let dry = undo(&desk, &done, "?dry_run=true").await;
+    assert_eq!(dry["state"], "done");
+    in_state(&desk, &done, "done", "undoing");
+    let undone = undo(&desk, &done, "").await;
+    assert_eq!(
+        (&undone["state"], &undone["undo"]["yeses"]),
+        (&"undone".into(), &20.into())
+    );
+    in_state(&desk, &done, "undone", "undoing");
+    let path = format!(
+        "/v1/imports/{}/undo?dry_run=true",
+        done["id"].as_str().unwrap()
+    );
+    desk.post(MANAGER, &path, "").await.problem(409);
+    let again = undo(&desk, &done, "").await;
+    assert_eq!(
+        (&again["state"], &again["undo"]),
+        (&"undone".into(), &undone["undo"])
+    );
+    assert_eq!(desk.app.ledger.verify().await.unwrap().differences, []);
+}
+
+/// A day of November 2026, in the morning.
+fn day(day: u32) -> String {
+    format!("2026-11-{day:02}T09:00:00Z")
+}
+
+/// Offers last ten days.
+fn fleeting() -> Desk {
+    Desk::with(&|config| {
+        let lasts = &mut config.business[0].yes_lasts_days;
+        lasts.insert("marketing".to_owned(), 10);
+    })
+}
+
+const RENEWED: &str = "wa_id,scope,event,occurred_at,method,wording,business_name\n\
+    15551230001,marketing,granted,2026-11-01T09:00:00Z,checkout,Yes,Acme\n\
+    15551230001,marketing,reconfirmed,2026-11-09T09:00:00Z,checkout,Yes,Acme\n\
+    15551230001,marketing,reconfirmed,2026-11-18T09:00:00Z,checkout,Yes,Acme\n\
+    15551230002,marketing,reconfirmed,2026-11-24T09:00:00Z,checkout,Yes,Acme\n\
+    15551230002,marketing,reconfirmed,2026-11-16T09:00:00Z,checkout,Yes,Acme\n\
+    15551230002,marketing,granted,2026-11-01T09:00:00Z,checkout,Yes,Acme\n";
+
+/// The first renewed in time, twice; the second too late, and what came after that renewed nothing either.
+async fn renewed_in_time_only(desk: &Desk) {
+    assert_eq!(standing(desk, "15551230001", "marketing").await, "covered");
+    assert_eq!(standing(desk, "15551230002", "marketing").await, "expired");
+    assert_eq!(desk.app.ledger.verify().await.unwrap().differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_revives_no_yes_that_has_run_out() {
+    let desk = fleeting();
+    let dry = import(&desk, "&dry_run=true", RENEWED).await;
+    let real = import(&desk, "", RENEWED).await;
+    counted(&real, &[("rows", 6), ("new_yes", 2), ("other", 4)]);
+    assert_eq!(dry["counts"], real["counts"]);
+    renewed_in_time_only(&desk).await;
+    let recorded = events(&desk).await;
+    assert_eq!(recorded, 7, "and one end");
+    import(&desk, "", RENEWED).await;
+    assert_eq!(events(&desk).await, recorded);
+    // Its renewals came too late, and taking the import back brings nothing else to life.
+    undo(&desk, &real, "").await;
+    assert_eq!(standing(&desk, "15551230002", "marketing").await, "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_file_revives_no_yes_that_has_run_out() {
+    let desk = fleeting();
+    let path = "/v1/consents/import?business=acme";
+    let notes = |answer: &Value| {
+        let rows = answer["results"].as_array().unwrap().iter();
+        rows.map(|row| row["notes"].clone()).collect::<Vec<Value>>()
+    };
+    let dry = desk
+        .post(MANAGER, &format!("{path}&dry_run=true"), RENEWED)
+        .await
+        .json();
+    assert_eq!(events(&desk).await, 0);
+    let real = desk.post(MANAGER, path, RENEWED).await.json();
+    assert_eq!(real["recorded"], 6, "{real}");
+    assert_eq!(notes(&dry), notes(&real));
+    let late = notes(&real)
+        .iter()
+        .filter(|notes| notes.to_string().contains("run out at 2026-11-11"))
+        .count();
+    assert_eq!(late, 2, "{real}");
+    renewed_in_time_only(&desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_events_at_once_revive_no_yes_that_has_run_out() {
+    let desk = fleeting();
+    let said = |who: &str, kind: &str, on: u32| {
+        let mut event = granted(who);
+        event["event"] = kind.into();
+        event["occurred_at"] = day(on).into();
+        event
+    };
+    // A claimed yes renews nothing.
+    let mut claimed = said("15551230002", "granted", 12);
+    claimed["evidence"] = json!({});
+    let rows = json!({ "consents": [
+        said("15551230001", "granted", 1),
+        said("15551230001", "reconfirmed", 9),
+        said("15551230001", "reconfirmed", 18),
+        said("15551230002", "granted", 1),
+        claimed,
+        said("15551230002", "reconfirmed", 16),
+        said("15551230002", "reconfirmed", 24),
+    ]});
+    let answer = desk
+        .post(MANAGER, "/v1/consents", rows.to_string())
+        .await
+        .json();
+    assert_eq!(answer["recorded"], 7, "{answer}");
+    for (row, is_late) in answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip([false, false, false, false, false, true, true])
+    {
+        assert_eq!(row.to_string().contains("had run out"), is_late, "{row}");
+    }
+    renewed_in_time_only(&desk).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

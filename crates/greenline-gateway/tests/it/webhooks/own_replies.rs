@@ -93,6 +93,33 @@ async fn a_stop_is_confirmed_once_after_it_is_on_record() {
 }
 
 #[tokio::test]
+async fn a_confirmation_that_did_not_go_out_is_left_to_the_next_start() {
+    // Nobody listens where the platform should be.
+    let desk = Desk::new();
+    let (stop, stopped) = watch::channel(false);
+    let task = tokio::spawn(replies::run(desk.app.clone(), stopped));
+    assert_eq!(
+        desk.post(text("wamid.1", SECOND, "STOP")).await,
+        StatusCode::OK
+    );
+    let ledger = &desk.app.ledger;
+    let tried = async || {
+        let decisions = ledger.decisions(Some(BusinessIx(0)), None, 10).await;
+        let decisions = decisions.unwrap();
+        decisions.iter().any(|record| record.confirms.is_some())
+    };
+    while !tried().await {
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
+    task.await.unwrap();
+    let desk = desk.restarted().await;
+    let due = desk.app.ledger.replies_due(10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert!(due[0].confirms.is_some());
+}
+
+#[tokio::test]
 async fn what_we_say_ourselves_can_be_explained() {
     let mut talk = Talk::new("").await;
     talk.hears("wamid.1", SECOND, "hello").await;

@@ -17,6 +17,7 @@ const ASKS_ALL: &[(&str, &str)] = &[
         "looking for work: a page, from each shard's index",
     ),
     ("RELAY_REPLAY", "by hand"),
+    ("LOGGED", "by hand, before a key is retired"),
     ("OLD_NOTICES", "housekeeping: a page"),
     ("NOTICES_AFTER", "a replay of notices, by hand: a page"),
     (
@@ -59,7 +60,7 @@ const ASKS_ALL: &[(&str, &str)] = &[
         "an erasure: those with two addressees",
     ),
     ("DELETE_REPLIES_TO", "an erasure"),
-    ("DELETE_TIMELINE_OF", "an erasure"),
+    ("TIMELINE_WITH", "an erasure"),
     ("INBOX_WITH", "an erasure"),
     ("UNFINISHED_ERASURES", "housekeeping: a page"),
     ("HELD_INBOX", "what is held of a person: a page"),

@@ -2,7 +2,7 @@
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::erasure::{Erased, ErasureKey};
-use greenline_ledger::types::{NewEvent, Outcome};
+use greenline_ledger::types::{Effect, NewEvent, Outcome};
 use greenline_ledger::{Ledger, erasure};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::rule::Rule;
@@ -95,8 +95,18 @@ pub(crate) async fn an_erased_person_leaves_their_no_and_nothing_else(place: Pla
         .ingest(delivery(&format!("[\"{P1}\",\"{P2}\"]"), vec![]))
         .await
         .unwrap();
+    // One of the timeline's entries is about them, one about a longer number that begins with theirs.
+    let told = |by: &str| Effect::Timeline {
+        subject: "account",
+        subject_id: "w1".into(),
+        origin: "test".into(),
+        event: "complaint".into(),
+        at_ms: NOON,
+        body: format!("{{\"by\":\"{by}\"}}").into(),
+    };
+    let told = vec![told(P1), told("155512300010")];
     ledger
-        .ingest(delivery("{\"from\":\"155512300010\"}", vec![]))
+        .ingest(delivery("{\"from\":\"155512300010\"}", told))
         .await
         .unwrap();
     seal(&ledger, ACME).await;
@@ -106,6 +116,9 @@ pub(crate) async fn an_erased_person_leaves_their_no_and_nothing_else(place: Pla
         (2, 3, 1)
     );
     assert_eq!((erased.deliveries, erased.waiting), (1, 1));
+    let timeline = ledger.timeline(ACME, None, None, 10).await.unwrap();
+    let left: Vec<&str> = timeline.iter().map(|entry| &*entry.body).collect();
+    assert_eq!(left, ["{\"by\":\"155512300010\"}"]);
     is_gone(&ledger, &[P1, U1]).await;
     assert_clean(&ledger).await;
     assert_whole(&ledger, ACME).await;

@@ -63,6 +63,7 @@ fn piece(since_ms: i64, mut rows: Vec<ImportRow>) -> ImportPiece {
         business: ACME,
         rows,
         since_ms,
+        now_ms: since_ms,
         rehearsal: false,
         before: Vec::new(),
     }
@@ -278,11 +279,18 @@ pub(crate) async fn an_imported_no_waits_for_sends_under_way(place: Place) {
         .admit(template(P1, "offer", NOON + SECOND))
         .await
         .unwrap();
-    let rows = vec![row(&[P1], EventKind::Withdrawn, "marketing", NOON)];
-    let done = ledger.import(piece(FIRST, rows)).await.unwrap();
+    let rows = || vec![row(&[P1], EventKind::Withdrawn, "marketing", NOON)];
+    let done = ledger.import(piece(FIRST, rows())).await.unwrap();
     assert_eq!(done[0].flights.len(), 1);
+    // Whoever says it again is told no sooner, and whoever says yes waits for nobody.
+    let again = ledger.import(piece(SECOND_TIME, rows())).await.unwrap();
+    assert_eq!(again[0].outcome, RowOutcome::Unchanged);
+    assert_eq!(again[0].flights.len(), 1);
+    let open = vec![row(&[P1], EventKind::Granted, "marketing", NOON - 1)];
+    let late = ledger.import(piece(SECOND_TIME, open)).await.unwrap();
+    assert!(late[0].flights.is_empty());
     drop(sent.flight);
-    for flight in done.into_iter().flat_map(|row| row.flights) {
+    for flight in done.into_iter().chain(again).flat_map(|row| row.flights) {
         flight.settled().await;
     }
 }

@@ -5,7 +5,7 @@ use greenline_ledger::Ledger;
 use greenline_ledger::erasure::{ErasureKey, is_pseudonym};
 use greenline_ledger::held::{Held, HeldAt, HeldKind, Holding};
 use greenline_ledger::prune::{BATCH_MAX, PruneKind};
-use greenline_ledger::seal::{Recorded, SealKind};
+use greenline_ledger::seal::{RecordId, Recorded, SealKind};
 use greenline_ledger::types::{
     DecisionRecord, Effect, NewEvent, Outcome, OwnReply, ReplyEnd, Spilled,
 };
@@ -109,13 +109,27 @@ pub(crate) async fn everything_held_about_a_person_is_found_and_nothing_of_other
         .await
         .unwrap();
     for other in ["{\"from\":\"155512300010\"}", "{\"from\":\"15559990000\"}"] {
-        ledger.ingest(delivery(other, vec![])).await.unwrap();
+        let of_another = Effect::Timeline {
+            subject: "account",
+            subject_id: "w1".into(),
+            origin: "test".into(),
+            event: "complaint".into(),
+            at_ms: NOON,
+            body: other.into(),
+        };
+        let given = delivery(other, vec![of_another]);
+        ledger.ingest(given).await.unwrap();
     }
     ledger.revoke_links(ACME, &id(P1), NOON + 77).await.unwrap();
     for asked in [P1, U1, P2] {
         let of = ledger.holding(ACME, &id(asked)).await.unwrap().unwrap();
         assert!(of.identifiers.contains(&id(P1)) && of.identifiers.contains(&id(U1)));
-        assert!(of.identifiers.contains(&id(P2)), "whom they moved to");
+        // Who has the number they left is told nothing of where they went.
+        assert_eq!(of.identifiers.contains(&id(P2)), asked == P2, "{asked}");
+        assert_eq!(of.texts.contains(&P2.to_owned()), asked == P2, "{asked}");
+        let went = of.is_named_elsewhere_in(format!("to {P2}").as_bytes());
+        assert_eq!(went, asked != P2, "{asked}");
+        assert!(!of.is_named_elsewhere_in(body.as_bytes()), "{asked}");
         assert_eq!(of.calls.len(), 1);
         assert_eq!(of.calls[0].until_ms, Some(NOON + DAY));
         assert_eq!(
@@ -391,6 +405,39 @@ pub(crate) async fn old_decisions_go_once_they_are_sealed_and_the_log_stays_whol
     assert_clean(&ledger).await;
 }
 
+pub(crate) async fn a_record_that_was_passed_over_keeps_no_other_from_going(place: Place) {
+    let ledger = place.open().await;
+    cover(&ledger).await;
+    let mut decided = Vec::new();
+    for at in 1..=4 {
+        let sent = ledger.admit(template(P1, "offer", NOON + at)).await;
+        decided.push(sent.unwrap().id);
+    }
+    // A sealer cannot read the first event and the first decision.
+    let mut records = ledger.unsealed(ACME, 100).await.unwrap();
+    let first_event = records.iter().find(|one| one.id.kind == SealKind::Event);
+    let event = first_event.unwrap().id;
+    let decision = RecordId {
+        kind: SealKind::Decision,
+        seq: decided[0].seq,
+    };
+    records.retain(|one| one.id != event && one.id != decision);
+    let mut passed_over = made(&ledger, ACME, &records).await;
+    passed_over.skipped = vec![event, decision];
+    assert!(ledger.seal(passed_over).await.unwrap());
+    let prune = || ledger.prune(ACME, PruneKind::Decisions, NOON + DAY, NOON + 3 * DAY);
+    assert_eq!(prune().await.unwrap(), 3);
+    assert_eq!(prune().await.unwrap(), 0);
+    let left = ledger.decisions(Some(ACME), None, 10).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, decided[0]);
+    // Once it reads it is sealed, and goes as the others went.
+    assert_eq!(seal(&ledger, ACME).await.len(), 2);
+    assert_eq!(prune().await.unwrap(), 1);
+    assert_eq!(assert_whole_but_pruned(&ledger).await, 4);
+    assert_clean(&ledger).await;
+}
+
 pub(crate) async fn nothing_of_the_last_day_is_pruned_whatever_is_asked(place: Place) {
     let ledger = place.open().await;
     cover(&ledger).await;
@@ -425,6 +472,15 @@ pub(crate) async fn old_replies_and_timeline_entries_go_and_what_is_owed_stays(p
         owed("wamid.over", NOON),
         told("old", NOON),
         owed("wamid.owed", NOON + 1),
+        // How a way out stands is what its newest entry says, however old that is.
+        Effect::Timeline {
+            subject: "avenue",
+            subject_id: "reply_word".into(),
+            origin: "avenues".into(),
+            event: "avenue_closed".into(),
+            at_ms: NOON,
+            body: "{}".into(),
+        },
     ];
     ledger.ingest(delivery("[1]", old)).await.unwrap();
     let due = ledger.replies_due(10).await.unwrap();
@@ -439,7 +495,7 @@ pub(crate) async fn old_replies_and_timeline_entries_go_and_what_is_owed_stays(p
         assert_eq!(prune().await.unwrap(), 0, "{kind:?}");
     }
     let timeline = ledger.timeline(ACME, None, None, 10).await.unwrap();
-    assert_eq!(timeline.len(), 1);
-    assert_eq!(*timeline[0].event, *"young");
+    let left: Vec<&str> = timeline.iter().map(|entry| &*entry.event).collect();
+    assert_eq!(left, ["young", "avenue_closed"]);
     assert_clean(&ledger).await;
 }

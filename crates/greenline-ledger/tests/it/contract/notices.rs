@@ -1,7 +1,9 @@
 //! Notices: what is told to whom, together with the change and never without it.
 
 use greenline_ledger::Ledger;
+use greenline_ledger::import::{ImportPiece, ImportRow};
 use greenline_ledger::notice::{Cause, Changed, Notice};
+use greenline_ledger::prune::BATCH_MAX;
 use greenline_ledger::subscription::{Replay, Subscription, Takes};
 use greenline_ledger::types::{Lane, NewEvent, Relay, RelayDone, RelayResult};
 use greenline_policy::consent::{EventKind, Standing, Strength};
@@ -206,6 +208,7 @@ pub(crate) async fn notices_are_replayed_from_a_moment_a_page_at_a_time(place: P
         let step = Replay {
             business: ACME,
             subscription: "sub_a".into(),
+            imports: true,
             after,
             limit: 2,
             now_ms: LATER,
@@ -225,12 +228,153 @@ pub(crate) async fn notices_are_replayed_from_a_moment_a_page_at_a_time(place: P
     let again = Replay {
         business: ACME,
         subscription: "sub_a".into(),
+        imports: true,
         after: (0, 0),
         limit: 100,
         now_ms: LATER,
     };
     let done = ledger.replay_notices(again).await.unwrap();
     assert_eq!((done.notices, done.next), (1, None));
+}
+
+pub(crate) async fn a_replay_leaves_out_imports_for_who_does_not_take_them(place: Place) {
+    let ledger = place.open().await;
+    let live = Takes {
+        active: false,
+        imports: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_live", live).await;
+    ledger.append(imported(&[P2], NOON)).await.unwrap();
+    let event = yes(&[P1], "marketing", NOON + SECOND);
+    ledger.append(event).await.unwrap();
+    let step = Replay {
+        business: ACME,
+        subscription: "sub_live".into(),
+        imports: false,
+        after: (0, 0),
+        limit: 1,
+        now_ms: LATER,
+    };
+    let first = ledger.replay_notices(step.clone()).await.unwrap();
+    assert_eq!(first.notices, 0);
+    let next = Replay {
+        after: first
+            .next
+            .expect("the import was passed over, and more may come"),
+        ..step
+    };
+    assert_eq!(ledger.replay_notices(next).await.unwrap().notices, 1);
+    let told = due(&ledger, Lane::Event).await;
+    assert_eq!(changed(&told[0]).identifiers, [id(P1)]);
+    assert!(due(&ledger, Lane::Bulk).await.is_empty());
+}
+
+pub(crate) async fn what_is_imported_is_told_when_it_is_recorded(place: Place) {
+    let ledger = place.open().await;
+    subscribe(&ledger, "sub_all", ALL).await;
+    let row = ImportRow {
+        event: imported(&[P1], NOON),
+        dated: true,
+    };
+    let piece = ImportPiece {
+        business: ACME,
+        rows: vec![row],
+        since_ms: NOON,
+        now_ms: NOON + 60 * SECOND,
+        rehearsal: false,
+        before: Vec::new(),
+    };
+    ledger.import(piece).await.unwrap();
+    let early = ledger.relay_due(NOON + 59 * SECOND, Lane::Bulk, 10).await;
+    assert!(early.unwrap().is_empty());
+    let relays = due(&ledger, Lane::Bulk).await;
+    assert_eq!(relays.len(), 1);
+    taken(&ledger, &relays).await;
+    // A replay from a moment while the import ran has it.
+    let step = Replay {
+        business: ACME,
+        subscription: "sub_all".into(),
+        imports: true,
+        after: (NOON + 30 * SECOND, i64::MIN),
+        limit: 10,
+        now_ms: LATER,
+    };
+    assert_eq!(ledger.replay_notices(step).await.unwrap().notices, 1);
+    // What is not imported is told at its own moment again.
+    ledger
+        .append(yes(&[P2], "marketing", NOON + SECOND))
+        .await
+        .unwrap();
+    let at_once = ledger.relay_due(NOON + SECOND, Lane::Event, 10).await;
+    assert_eq!(at_once.unwrap().len(), 1);
+}
+
+pub(crate) async fn who_takes_no_consents_has_none_written_down(place: Place) {
+    let ledger = place.open().await;
+    let avenues = Takes {
+        consents: false,
+        ..ALL
+    };
+    subscribe(&ledger, "sub_avenues", avenues).await;
+    let from_start = |id: &str| Replay {
+        business: ACME,
+        subscription: id.into(),
+        imports: true,
+        after: (0, 0),
+        limit: 10,
+        now_ms: LATER,
+    };
+    let kept = async |ledger: &Ledger, id: &str| {
+        let step = from_start(id);
+        ledger.replay_notices(step).await.unwrap().notices
+    };
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    assert_eq!(kept(&ledger, "sub_avenues").await, 0);
+    // From when somebody takes them, and until nobody does, over a restart too.
+    subscribe(&ledger, "sub_all", ALL).await;
+    ledger.append(no(&[P1], "marketing", NOON)).await.unwrap();
+    let ledger = place.reopen(ledger).await;
+    ledger.append(no(&[P1], "utility", NOON)).await.unwrap();
+    assert_eq!(due(&ledger, Lane::Event).await.len(), 2);
+    assert!(ledger.remove_subscription(ACME, "sub_all").await.unwrap());
+    ledger.append(no(&[P1], "calls", NOON)).await.unwrap();
+    assert_eq!(kept(&ledger, "sub_later").await, 2);
+}
+
+pub(crate) async fn what_is_put_off_was_not_attempted(place: Place) {
+    let ledger = place.open().await;
+    subscribe(&ledger, "sub_all", ALL).await;
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    for (result, attempts) in [
+        (RelayResult::PutOff(LATER), 0),
+        (RelayResult::RetryAt(LATER), 1),
+        (RelayResult::PutOff(LATER), 1),
+    ] {
+        let relays = due(&ledger, Lane::Event).await;
+        assert!(ledger.relay_waits(&relays[0]).await.unwrap());
+        let done = RelayDone {
+            inbox_seq: relays[0].inbox_seq,
+            app: relays[0].app.clone(),
+            business: ACME,
+            result,
+        };
+        ledger.relay_done(vec![done]).await.unwrap();
+        let early = ledger.relay_due(LATER - 1, Lane::Event, 100).await;
+        assert!(early.unwrap().is_empty());
+        let relays = due(&ledger, Lane::Event).await;
+        assert_eq!(relays[0].attempts, attempts, "{result:?}");
+        let again = RelayDone {
+            inbox_seq: relays[0].inbox_seq,
+            app: relays[0].app.clone(),
+            business: ACME,
+            result: RelayResult::PutOff(NOON),
+        };
+        ledger.relay_done(vec![again]).await.unwrap();
+    }
+    let relays = due(&ledger, Lane::Event).await;
+    taken(&ledger, &relays).await;
+    assert!(!ledger.relay_waits(&relays[0]).await.unwrap());
 }
 
 pub(crate) async fn what_waits_for_nobody_is_dropped_when_its_days_are_over(place: Place) {
@@ -254,6 +398,37 @@ pub(crate) async fn what_waits_for_nobody_is_dropped_when_its_days_are_over(plac
     assert_eq!(due(&ledger, Lane::Event).await.len(), 1);
 }
 
+pub(crate) async fn however_much_waits_for_nobody_it_is_dropped_in_one_go(place: Place) {
+    let ledger = place.open().await;
+    for id in ["sub_a", "sub_b"] {
+        subscribe(&ledger, id, ALL).await;
+    }
+    let count = BATCH_MAX as i64;
+    for at in 0..count {
+        let event = yes(&[P1], "marketing", NOON + at);
+        ledger.append(event).await.unwrap();
+    }
+    loop {
+        let relays = due(&ledger, Lane::Event).await;
+        if relays.is_empty() {
+            break;
+        }
+        let parked = relays.iter().map(|relay| RelayDone {
+            inbox_seq: relay.inbox_seq,
+            app: relay.app.clone(),
+            business: relay.business,
+            result: RelayResult::Parked,
+        });
+        ledger.relay_done(parked.collect()).await.unwrap();
+    }
+    let emptied = ledger.inbox_prune(NOON + count).await.unwrap();
+    assert_eq!(emptied, count as u64);
+    for id in ["sub_a", "sub_b"] {
+        let again = ledger.relay_replay(ACME, Some(id), LATER).await;
+        assert_eq!(again.unwrap(), 0);
+    }
+}
+
 pub(crate) async fn an_erasure_names_nobody_and_takes_back_what_was_not_told(place: Place) {
     let ledger = place.open().await;
     ledger.use_erasure_keys(vec![greenline_ledger::erasure::ErasureKey {
@@ -264,8 +439,19 @@ pub(crate) async fn an_erasure_names_nobody_and_takes_back_what_was_not_told(pla
     ledger.append(no(&[P1], "marketing", NOON)).await.unwrap();
     ledger.append(yes(&[P2], "marketing", NOON)).await.unwrap();
     let person = ledger.person(ACME, &id(P1)).await.unwrap().unwrap().id;
+    let in_hand = due(&ledger, Lane::Event).await;
     let erased = event(&[P1], EventKind::Erased, "all", NOON + SECOND);
     ledger.erase(erased).await.unwrap();
+    for (relay, waits) in in_hand.iter().zip([false, true]) {
+        assert_eq!(ledger.relay_waits(relay).await.unwrap(), waits);
+    }
+    let put_off = in_hand.iter().map(|relay| RelayDone {
+        inbox_seq: relay.inbox_seq,
+        app: relay.app.clone(),
+        business: relay.business,
+        result: RelayResult::PutOff(NOON),
+    });
+    ledger.relay_done(put_off.collect()).await.unwrap();
     let relays = due(&ledger, Lane::Event).await;
     let told: Vec<Changed> = relays.iter().map(changed).collect();
     assert_eq!(told.len(), 2, "{told:?}");

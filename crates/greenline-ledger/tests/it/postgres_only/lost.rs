@@ -1,12 +1,15 @@
 //! Verification finds what was changed behind the ledger's back, and housekeeping goes through more than a page.
 
-use greenline_ledger::Ledger;
+use greenline_ledger::erasure::ErasureKey;
+use greenline_ledger::{Ledger, LedgerError};
+use greenline_policy::consent::EventKind;
 use greenline_testdb::Database;
 
 use super::node;
 use crate::support::*;
 
 const P1: &str = "15551230001";
+const P2: &str = "15551230002";
 
 async fn filled(database: &Database) -> Ledger {
     let ledger = node(&database.url()).await;
@@ -93,5 +96,32 @@ async fn housekeeping_goes_on_until_nothing_is_left() {
          SELECT count(*) FROM messages WHERE message_id LIKE 'stray.%'; SELECT count(*) FROM batches WHERE written_ms = 1000",
     );
     assert_eq!(left, "17\n0\n0");
+    ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_cannot_be_ended_holds_up_no_other() {
+    let database = Database::fresh();
+    let ledger = filled(&database).await;
+    ledger.use_erasure_keys(vec![ErasureKey {
+        id: "0a1b2c3d".into(),
+        secret: [5; 32],
+    }]);
+    ledger.append(no(&[P2], "marketing", NOON)).await.unwrap();
+    // Two that were recorded by a node that died then; what was decided about the first does not read.
+    for who in [P1, P2] {
+        let erased = event(&[who], EventKind::Erased, "all", NOON + SECOND);
+        ledger.append(erased).await.unwrap();
+    }
+    database.sql("UPDATE decisions SET record = '{'");
+    let later = NOON + 3_600 * SECOND;
+    let resumed = ledger.resume_erasures(ACME, later).await;
+    assert!(
+        matches!(resumed, Err(LedgerError::Corrupt(_))),
+        "{resumed:?}"
+    );
+    let events = ledger.export(ACME, None, 100).await.unwrap();
+    let named = |who| events.iter().any(|one| one.event.person.contains(&id(who)));
+    assert!(named(P1) && !named(P2));
     ledger.close().await;
 }

@@ -1,6 +1,7 @@
 //! Commits that do not hold: nobody is told yes, nothing is left, and the next one works.
 
-use greenline_ledger::types::{Effect, Outcome};
+use greenline_ledger::subscription::{Subscription, Takes};
+use greenline_ledger::types::{Effect, Lane, Outcome};
 use greenline_ledger::{Ledger, LedgerError};
 
 use super::File;
@@ -92,6 +93,42 @@ async fn whichever_commit_fails_memory_is_what_the_store_is() {
             "opened again after step {failing} had failed"
         );
     }
+}
+
+#[tokio::test]
+async fn a_subscription_whose_commit_failed_is_told_nothing() {
+    let place = File::new();
+    let ledger = place.open();
+    let mut one = Subscription {
+        business: ACME,
+        id: "sub_a".into(),
+        version: 0,
+        takes: Takes {
+            active: true,
+            consents: true,
+            imports: true,
+        },
+        body: "{}".into(),
+    };
+    let due = async |ledger: &Ledger| {
+        let due = ledger.relay_due(NOON + SECOND, Lane::Event, 10).await;
+        due.unwrap().len()
+    };
+    place.faults.fail(1, 0);
+    let put = ledger.put_subscription(one.clone()).await;
+    assert!(matches!(put, Err(LedgerError::Unavailable(_))), "{put:?}");
+    ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    assert_eq!(due(&ledger).await, 0);
+    assert!(ledger.put_subscription(one.clone()).await.unwrap());
+    (one.version, one.takes.consents) = (1, false);
+    place.faults.fail(1, 0);
+    let changed = ledger.put_subscription(one).await;
+    assert!(matches!(changed, Err(LedgerError::Unavailable(_))));
+    place.faults.fail(1, 0);
+    let removed = ledger.remove_subscription(ACME, "sub_a").await;
+    assert!(matches!(removed, Err(LedgerError::Unavailable(_))));
+    ledger.append(no(&[P1], "marketing", NOON)).await.unwrap();
+    assert_eq!(due(&ledger).await, 1);
 }
 
 #[tokio::test]

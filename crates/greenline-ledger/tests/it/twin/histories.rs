@@ -99,6 +99,7 @@ fn relay_result() -> impl Strategy<Value = RelayResult> {
     select(vec![
         RelayResult::Delivered,
         RelayResult::RetryAt(90 * SECOND),
+        RelayResult::PutOff(60 * SECOND),
         RelayResult::Parked,
     ])
 }
@@ -191,6 +192,7 @@ fn import() -> impl Strategy<Value = ImportPiece> {
             business: ACME,
             rows,
             since_ms,
+            now_ms: since_ms,
             rehearsal: false,
             before: Vec::new(),
         }

@@ -13,6 +13,7 @@ use crate::support::{platform, webhook};
 on_each_store! {
     it_goes_only_inside_a_window_and_its_yes_covers,
     an_answer_without_our_seal_is_an_ordinary_message,
+    without_a_time_only_a_no_counts,
     nobody_who_said_no_is_asked,
 }
 
@@ -142,6 +143,23 @@ async fn an_answer_without_our_seal_is_an_ordinary_message(store: Store) {
         );
     }
     assert_eq!(standing(&gateway, DANA, "utility").await, "unknown");
+    gateway.stop().await;
+}
+
+async fn without_a_time_only_a_no_counts(store: Store) {
+    let (home, sim) = (store.home(), platform::sample().await);
+    let mut gateway = start(&home, &sim).await;
+    claim(&gateway, DANA, "marketing", "2026-02-01T00:00:00Z").await;
+    platform_person_writes(&gateway, &sim, DANA, "hello").await;
+    assert_eq!(ask(&gateway, DANA, &json!({})).await.status, 202);
+    let asked = questions(&sim, 1).await;
+    for (at, expected) in [(0, "claimed"), (1, "refused")] {
+        let pressed = button(&asked[0], at);
+        let mut body = press(DANA, &asked[0], &pressed["id"], &pressed["title"]);
+        body["entry"][0]["changes"][0]["value"]["messages"][0]["timestamp"] = json!("soon");
+        assert_eq!(gateway.webhook(&body).await.status, 200);
+        assert_eq!(standing(&gateway, DANA, "marketing").await, expected);
+    }
     gateway.stop().await;
 }
 

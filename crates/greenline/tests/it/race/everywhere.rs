@@ -11,9 +11,9 @@ use greenline_sim::config::{Account, Number};
 use greenline_sim::{Effect, Fault, Match, Received, Sim};
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::course::Course;
 use crate::support::gateway::{Gateway, template_message, text_message, yes};
 use crate::support::http::{self, Answer, Connection};
 use crate::support::settings::{
@@ -165,21 +165,6 @@ async fn a_stop_learned_from_an_answer_closes_every_app_and_every_number(store: 
             sends,
         };
         race.judge(&house.sim.requests(0));
-    }
-}
-
-/// What all senders and the stop of one race look at.
-struct Course {
-    begun: watch::Sender<usize>,
-    acknowledged: watch::Sender<bool>,
-}
-
-impl Course {
-    fn new() -> Self {
-        Self {
-            begun: watch::Sender::new(0),
-            acknowledged: watch::Sender::new(false),
-        }
     }
 }
 
@@ -525,12 +510,8 @@ impl Sender {
     /// Sends until the stop is acknowledged, and once more.
     async fn keep_sending(&mut self, sim: &Sim, course: &Course, person: &str) -> Vec<Sent> {
         let mut sends = Vec::new();
-        let mut acknowledged = course.acknowledged.subscribe();
         loop {
-            if sends.len() == SENDS_MAX {
-                let _ = acknowledged.wait_for(|acknowledged| *acknowledged).await;
-            }
-            let last = *acknowledged.borrow();
+            let last = course.is_last(sends.len(), SENDS_MAX).await;
             sends.push(self.send(sim, course, person, sends.len()).await);
             if last {
                 return sends;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use greenline_sim::{Received, Sim};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::course::Course;
 use super::front;
 use crate::support::chance::{self, Chance};
 use crate::support::gateway::{Gateway, messages_path, template_message, text_message, yes};
@@ -156,12 +156,6 @@ struct App {
     connection: Connection,
 }
 
-/// What both apps and the stop of one race look at.
-struct Course {
-    begun: watch::Sender<usize>,
-    acknowledged: watch::Sender<bool>,
-}
-
 async fn open(address: SocketAddr) -> Connection {
     Connection::open(address).await.expect("the gateway")
 }
@@ -188,10 +182,7 @@ impl Lane {
         // A stop word also ends what is written within the window the person opened.
         let in_window = avenue == Avenue::Word && chance.percent(50);
         self.prepare(&person, in_window).await;
-        let course = Course {
-            begun: watch::Sender::new(0),
-            acknowledged: watch::Sender::new(false),
-        };
+        let course = Course::new();
         let template = template_message(&person, "spring_offer");
         let text = text_message(&person, "We have your size again.");
         let by_bot = if in_window { &text } else { &template };
@@ -241,12 +232,8 @@ impl App {
     /// Sends until the stop is acknowledged, and once more.
     async fn keep_sending(&mut self, sim: &Sim, course: &Course, message: &Value) -> Vec<Sent> {
         let mut sends = Vec::new();
-        let mut acknowledged = course.acknowledged.subscribe();
         loop {
-            if sends.len() == SENDS_MAX {
-                let _ = acknowledged.wait_for(|acknowledged| *acknowledged).await;
-            }
-            let last = *acknowledged.borrow();
+            let last = course.is_last(sends.len(), SENDS_MAX).await;
             sends.push(self.send(sim, course, message, sends.len()).await);
             if last {
                 return sends;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -71,5 +72,24 @@ pub(crate) async fn run_in(folder: &Path, args: &[&str], input: &str) -> Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// Runs the program and kills it after a while; whether it was still at it.
+pub(crate) async fn killed(args: &[&str], after: Duration) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_greenline"))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program starts");
+    match tokio::time::timeout(after, child.wait()).await {
+        Ok(_) => false,
+        Err(_) => {
+            child.kill().await.expect("it dies");
+            true
+        }
     }
 }

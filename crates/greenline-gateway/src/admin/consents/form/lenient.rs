@@ -23,9 +23,7 @@ pub(super) fn read(
     let person = person(row.get("person"), &mut notes)?;
     let scope = scope(row.get("scope"), kind)?;
     if matches!(scope, Scope::Topic(..)) && !business.config.topics.contains(&scope.to_string()) {
-        notes.push(format!(
-            "the topic `{scope}` is not declared; recorded all the same"
-        ));
+        notes.push("the topic is not declared; recorded all the same".to_owned());
     }
     let stated = match row.get("occurred_at") {
         None | Some(Value::Null) => None,

@@ -49,10 +49,8 @@ pub(super) fn read(
         whole_seconds: false,
     });
     let at_ms = act_time(kind, at.at_ms, at.whole_seconds, intake.now_ms).map_err(|_| {
-        Problem::invalid(
-            "occurred_at",
-            format!("more than {} minutes ahead", AHEAD_MAX_MS / 60_000),
-        )
+        const { assert!(AHEAD_MAX_MS == 5 * 60_000) };
+        Problem::invalid("occurred_at", "more than 5 minutes ahead")
     })?;
     let draft = Draft {
         person,
