@@ -73,6 +73,7 @@ const focused = (page) =>
       tag: at.tagName.toLowerCase(),
       name: at.getAttribute('name') ?? '',
       value: at.getAttribute('value') ?? '',
+      text: at.textContent.trim(),
       seen: box.width > 0 && box.right > 0 && ring.outlineStyle !== 'none' && ring.outlineWidth !== '0px',
     };
   });

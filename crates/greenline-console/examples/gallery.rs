@@ -6,7 +6,7 @@ mod samples;
 use std::error::Error;
 use std::path::PathBuf;
 
-use greenline_console::render;
+use greenline_console::{SubscriptionState, render};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("which folder?")?);
@@ -19,7 +19,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("people", render(&samples::people())?),
         ("person", render(&samples::person())?),
         ("message", render(&samples::message())?),
+        ("subscriptions", render(&samples::subscriptions())?),
+        ("no_subscriptions", render(&samples::no_subscriptions())?),
+        (
+            "subscription",
+            render(&samples::subscription_page(SubscriptionState::Failing))?,
+        ),
+        (
+            "subscription_paused",
+            render(&samples::subscription_page(SubscriptionState::Paused))?,
+        ),
+        ("subscription_end", render(&samples::subscription_end())?),
+        (
+            "subscription_secret",
+            render(&samples::subscription_secret())?,
+        ),
         ("docs", render(&samples::docs())?),
+        ("guide", render(&samples::guide("number banned"))?),
+        ("guide_nothing", render(&samples::guide("zzqq <b>"))?),
+        ("article", render(&samples::article())?),
+        ("rule", render(&samples::rule())?),
     ] {
         std::fs::write(folder.join(name).with_extension("html"), html)?;
     }

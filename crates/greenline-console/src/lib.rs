@@ -10,17 +10,23 @@
 mod avenues;
 mod chart;
 pub mod docs;
+pub mod guide;
 pub mod held;
 pub mod opt_in;
 mod page;
 pub mod preference;
+mod subscriptions;
 pub mod words;
 
 pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
 pub use page::{
     Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow,
-    Marker, MessagePage, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow,
-    StatusPage, StopRow, WindowRow,
+    Marker, MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay,
+    StandingRow, StatusPage, StopRow, WindowRow,
+};
+pub use subscriptions::{
+    AttemptRow, SubscriptionEndPage, SubscriptionPage, SubscriptionSecretPage, SubscriptionState,
+    SubscriptionView, SubscriptionsPage,
 };
 pub use words::When;
 

@@ -25,6 +25,8 @@ pub struct Frame {
     pub business: Option<Business>,
     /// Every business the viewer reaches.
     pub businesses: Vec<Business>,
+    /// The viewer may see who is told of events.
+    pub manages: bool,
     /// When the page was made.
     pub made: When,
 }
@@ -167,6 +169,8 @@ pub struct Alarm {
     pub title: String,
     /// More of it, and what to do.
     pub text: String,
+    /// Where something is done about it, for who may.
+    pub link: Option<String>,
     /// Since when.
     pub since: When,
 }
@@ -317,6 +321,17 @@ pub enum Replay {
     Differs(String),
 }
 
+/// What to do next about everything that is in the way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextStepView {
+    /// What to do.
+    pub text: String,
+    /// Until when to wait, where that is known.
+    pub until: Option<When>,
+    /// Rules that are still in the way afterwards.
+    pub then: Vec<String>,
+}
+
 /// The page of one decision.
 #[derive(Clone, Debug, Template)]
 #[template(path = "decision.html")]
@@ -331,6 +346,8 @@ pub struct DecisionPage {
     pub pack: String,
     /// Every reason.
     pub reasons: Vec<ReasonView>,
+    /// The one step to take first; none when it may go.
+    pub next_step: Option<NextStepView>,
     /// The addressees.
     pub people: Vec<Addressee>,
     /// What was known of the template: category and state in words.

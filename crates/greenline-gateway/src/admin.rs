@@ -11,6 +11,7 @@ pub mod consents;
 pub mod decisions;
 pub(crate) mod erase;
 mod extract;
+pub mod guide;
 pub(crate) mod imports;
 mod keys;
 pub mod links;
@@ -36,7 +37,6 @@ use problem::{Kind, Problem};
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/v1/consents", post(consents::record))
-        .route("/v1/consents/import", post(consents::import_file))
         .route("/v1/imports", get(imports::list).post(imports::begin))
         .route("/v1/imports/{id}", get(imports::show))
         .route("/v1/imports/{id}/results", get(imports::results))
@@ -96,6 +96,10 @@ pub fn routes() -> Router<Shared> {
         )
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/docs", get(openapi::docs))
+        .route("/v1/guide", get(guide::ask))
+        .route("/guide", get(guide::list))
+        .route("/guide/{id}", get(guide::article))
+        .route("/guide/rules/{id}", get(guide::rule))
         .route("/", get(pages::status))
         .route("/decisions/{id}", get(pages::decision))
         .route(
@@ -105,6 +109,25 @@ pub fn routes() -> Router<Shared> {
         .route("/people", get(pages::people).post(pages::search))
         .route("/people/export", post(access::download))
         .route("/avenues", get(avenues::page))
+        .route("/subscriptions", get(subscriptions::pages::list))
+        .route("/subscriptions/{id}", get(subscriptions::pages::show))
+        .route("/subscriptions/{id}/ping", post(subscriptions::pages::ping))
+        .route(
+            "/subscriptions/{id}/state",
+            post(subscriptions::pages::change),
+        )
+        .route(
+            "/subscriptions/{id}/replay",
+            post(subscriptions::pages::replay),
+        )
+        .route(
+            "/subscriptions/{id}/secret",
+            post(subscriptions::pages::rotate),
+        )
+        .route(
+            "/subscriptions/{id}/end",
+            get(subscriptions::pages::ask).post(subscriptions::pages::end),
+        )
         .route("/relay/replay", post(pages::replay))
         .route("/favicon.ico", get(pages::no_icon))
         .route("/healthz", get(operate::healthz))

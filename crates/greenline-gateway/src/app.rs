@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use greenline_ledger::Ledger;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::avenues::Avenues;
 use crate::clock::Clock;
@@ -56,6 +56,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Time.
     pub clock: Clock,
+    /// Batches of questions that may be answered at once.
+    pub decision_batches: Arc<Semaphore>,
     /// Rung when deliveries are waiting for apps.
     pub relay_due: Notify,
     /// Rung when own replies are due.

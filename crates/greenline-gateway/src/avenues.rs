@@ -32,8 +32,10 @@ use crate::events::ways;
 
 /// How often it is read again.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long one reading may take.
+/// How long one reading may take, where the last one still counts if it takes longer.
 const READ_WITHIN: Duration = Duration::from_secs(1);
+/// How long it may take where nothing was read before, for whoever decides without sending.
+const FIRST_READ_WITHIN: Duration = Duration::from_secs(30);
 /// Past this what was last read counts no more: asks are refused until it can be read again.
 pub const STALE: Duration = Duration::from_secs(60);
 /// How often the uses of one avenue are written down at most.
@@ -149,26 +151,46 @@ pub(crate) fn rules(app: &App, business: BusinessIx, now_ms: i64) -> Rules {
     }
 }
 
+/// Why something could not be read: the store said so, or said nothing.
+type Unread = Box<dyn std::error::Error + Send + Sync>;
+
 /// Reads what is known again unless that was just done, for whoever decides without sending: so that what they
-/// are told is what a send is told. It gives up soon; then the last look counts, as it does for sends.
-pub(crate) async fn freshen(app: &App, business: BusinessIx) {
+/// are told is what a send is told. While the last look still counts it gives up soon, as sends do not wait either;
+/// where there is none, as in a command that has only just begun, it waits as long as a command may.
+///
+/// # Errors
+/// Nothing is known that counts, and the store did not say.
+pub(crate) async fn freshen(app: &App, business: BusinessIx) -> Result<(), Unread> {
     let kept = app.avenues.place(business).and_then(Place::kept);
     let now = app.clock.instant();
-    let is_fresh = |(_, read_at): &(Known, Instant)| now.duration_since(*read_at) < FRESH;
-    if !kept.as_ref().is_some_and(is_fresh) {
-        look(app, app.directory.business(business)).await;
+    let age = kept.map(|(_, read_at)| now.duration_since(read_at));
+    if age.is_some_and(|age| age < FRESH) {
+        return Ok(());
+    }
+    // What counts now has to count until the decision is made.
+    let counts = age.is_some_and(|age| age + READ_WITHIN * 2 < STALE);
+    let business = app.directory.business(business);
+    if counts {
+        look(app, business).await;
+        return Ok(());
+    }
+    read_within(app, business, FIRST_READ_WITHIN).await
+}
+
+/// One reading, within its time.
+async fn read_within(app: &App, business: &Business, within: Duration) -> Result<(), Unread> {
+    match tokio::time::timeout(within, read(app, business)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Box::new(error)),
+        Err(late) => Err(Box::new(late)),
     }
 }
 
 /// One reading, within its time; the last one stays when it fails.
 async fn look(app: &App, business: &Business) {
-    let error: Box<dyn std::error::Error + Send + Sync> =
-        match tokio::time::timeout(READ_WITHIN, read(app, business)).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => Box::new(error),
-            Err(late) => Box::new(late),
-        };
-    tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
+    if let Err(error) = read_within(app, business, READ_WITHIN).await {
+        tracing::warn!(%error, business.id = %business.config.id, "the proofs of ways out could not be read");
+    }
 }
 
 /// Reads what is known of every business once, before the first send asks.

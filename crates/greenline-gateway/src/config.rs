@@ -195,6 +195,12 @@ pub struct Limits {
     pub connections_max: usize,
     /// Rows of one page.
     pub page_rows_max: usize,
+    /// Questions in one batch.
+    pub decision_questions_max: usize,
+    /// Batches of questions answered at once.
+    pub decision_batches_max: usize,
+    /// For one batch of questions.
+    pub decision_batch_timeout_ms: u64,
     /// Looks at one preference page in a minute.
     pub preference_views_per_minute_max: u32,
     /// Undos on one preference page in an hour.
@@ -269,6 +275,8 @@ pub struct Retention {
     pub replies_days: u32,
     /// Days that timeline entries live; 0: for good.
     pub timeline_days: u32,
+    /// Days that what is kept of an import lives once that is over; 0: for good.
+    pub imports_days: u32,
 }
 
 /// `[admin]`.
@@ -401,6 +409,12 @@ pub struct Business {
     /// Days that a yes lasts, by scope; for ever where none is given.
     #[serde(default)]
     pub yes_lasts_days: std::collections::BTreeMap<String, u16>,
+    /// Kinds of message that are not sent to a country, by its code.
+    #[serde(default)]
+    pub closed_countries: std::collections::BTreeMap<String, Vec<String>>,
+    /// When people are not to be written to.
+    #[serde(default)]
+    pub quiet_hours: QuietHours,
     /// How people sign up.
     #[serde(default)]
     pub opt_in: OptIn,
@@ -451,6 +465,38 @@ pub struct Page {
     /// What topics are called: topic → language → name.
     #[serde(default)]
     pub topics: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
+}
+
+/// `[business.quiet_hours]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuietHours {
+    /// The time of day they begin, by the clock where the person may be; empty: the business has none of its own.
+    pub start: String,
+    /// The time of day they end.
+    pub end: String,
+    /// Days on which they begin.
+    pub days: Vec<String>,
+    /// Kinds of message.
+    pub categories: Vec<String>,
+    /// The zone of numbers that do not tell where they are.
+    pub zone: String,
+    /// Countries whose laws count too; `None` for those that count by themselves.
+    pub laws: Option<Vec<String>>,
+}
+
+impl Default for QuietHours {
+    fn default() -> Self {
+        let days = greenline_policy::quiet::Days::NAMES;
+        Self {
+            start: String::new(),
+            end: String::new(),
+            days: days.map(str::to_owned).into(),
+            categories: vec!["marketing".to_owned()],
+            zone: String::new(),
+            laws: None,
+        }
+    }
 }
 
 /// `[business.opt_in]`.

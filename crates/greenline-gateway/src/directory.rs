@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{self, Config, May, Mode};
 use crate::opt_in::Forms;
+use crate::places::Places;
 
 /// SHA-256 of a key; keys are compared only so.
 type KeyHash = [u8; 32];
@@ -32,6 +33,8 @@ pub struct Business {
     pub stop: stop::Settings,
     /// Topics whose yeses last as long as they say for themselves.
     topics_last: Vec<(Scope, u16)>,
+    /// Its countries and hours.
+    pub places: Places,
     /// What people can agree to.
     pub opt_in: Forms,
     /// Templates with a topic or a mark, by name.
@@ -268,6 +271,8 @@ impl Directory {
                 .counting(business.ambiguous_stop_words.iter().map(String::as_str))
                 .in_language(&business.language),
             topics_last,
+            // What is wrong with its settings was said when they were checked.
+            places: Places::read(business, &mut Vec::new()),
             opt_in: Forms::new(business),
             templates,
             shares_token: config.business.iter().filter(same_token).count() > 1,

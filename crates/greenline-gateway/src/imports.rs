@@ -11,6 +11,7 @@ pub mod columns;
 mod dates;
 pub mod files;
 pub mod number;
+pub(crate) mod old;
 pub mod options;
 mod packed;
 mod rehearse;

@@ -25,6 +25,7 @@ mod outlive;
 pub mod pass;
 mod patience;
 pub mod pipeline;
+pub mod places;
 pub mod preferences;
 pub mod refusal;
 pub mod relay;

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use greenline_policy::pack::Pack;
+
 macro_rules! counters {
     ($($name:ident: $metric:literal, $help:literal;)*) => {
         /// Every counter of the gateway.
@@ -19,6 +21,32 @@ macro_rules! counters {
             }
         }
     };
+}
+
+/// How fresh what is known of the rules in force is.
+pub(crate) fn pack(now_ms: i64) -> String {
+    let pack = Pack::at(now_ms);
+    let checked_s = pack.checked.start_ms() / 1_000;
+    let stale = u8::from(pack.is_stale(now_ms));
+    let mut text = String::new();
+    for (name, help, value) in [
+        (
+            "greenline_rule_pack_checked_timestamp_seconds",
+            "When the sources of the rule pack in force were last checked.",
+            checked_s,
+        ),
+        (
+            "greenline_rule_pack_stale",
+            "1 when that is too long ago to be relied on.",
+            i64::from(stale),
+        ),
+    ] {
+        let _ = write!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
+        );
+    }
+    text
 }
 
 /// A number that only grows.

@@ -194,7 +194,8 @@ pub(crate) async fn parcel(
 ) -> Result<Parcel, Refusal> {
     let Prepared { number, judged } = prepared;
     if let Some(template) = &judged.template {
-        look_up(app, client.business, &number, template).await;
+        let mut look_ups = LookUps::any();
+        look_up(app, client.business, &number, template, &mut look_ups).await;
     }
     let permit = Arc::clone(&number.permits)
         .try_acquire_owned()
@@ -239,6 +240,7 @@ pub(crate) async fn decide_and_forward(
 ) -> Result<Answered, Refusal> {
     for _ in 0..DECISIONS_MAX {
         parcel.ask.now_ms = app.clock.now_ms();
+        place(app, &mut parcel.ask);
         parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
         let admitted = match app.ledger.admit(parcel.ask.clone()).await {
             Ok(admitted) => admitted,
@@ -474,7 +476,16 @@ fn ask(
         now_ms: app.clock.now_ms(),
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
+        places: SmallVec::new(),
         reply: None,
+    }
+}
+
+/// Notes what place and hour say, for what may begin a conversation: no answer is closed or quiet.
+fn place(app: &Shared, ask: &mut Ask) {
+    if matches!(ask.intent, Intent::Template | Intent::Call) {
+        let places = &app.directory.business(ask.business).places;
+        ask.places = places.of(&ask.to, ask.now_ms);
     }
 }
 
@@ -488,11 +499,22 @@ fn yes_lasts(app: &Shared, ask: &Ask) -> YesLasts {
 }
 
 /// A template that the account's list does not name is looked up once more before it is judged.
-async fn look_up(app: &Shared, business: BusinessIx, number: &Number, template: &TemplateRef) {
+async fn look_up(
+    app: &Shared,
+    business: BusinessIx,
+    number: &Number,
+    template: &TemplateRef,
+    look_ups: &mut LookUps,
+) {
+    // Whoever may not look anything up leaves no mark that it was done.
+    if !look_ups.is_left() {
+        return;
+    }
     let now = app.clock.instant();
     if app
         .templates
         .must_look_up(&number.waba_id, &template.name, &template.language, now)
+        && look_ups.take()
         && let Err(why) = learn::template(app, business, &number.waba_id, &template.name).await
     {
         tracing::warn!(number.id = %number.id, %why, "a template could not be looked up; it is judged as marketing");
@@ -624,17 +646,50 @@ async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Parcel, OwnSendResult>
     })
 }
 
-/// Decides without recording or sending: what `send` would answer for this body.
+/// How many templates that the account's list does not name are looked up on somebody's behalf.
+#[derive(Debug)]
+pub(crate) struct LookUps(Option<usize>);
+
+impl LookUps {
+    /// As many as there are.
+    pub(crate) fn any() -> Self {
+        Self(None)
+    }
+
+    /// So many; others are judged as marketing.
+    pub(crate) fn at_most(most: usize) -> Self {
+        Self(Some(most))
+    }
+
+    fn is_left(&self) -> bool {
+        self.0 != Some(0)
+    }
+
+    fn take(&mut self) -> bool {
+        match &mut self.0 {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
+
+/// What a send of this body would be decided by at that moment, for whoever decides without sending.
 ///
 /// # Errors
-/// The [`Refusal`] that an app would get for a body that cannot be read.
-pub async fn preview(
+/// The [`Refusal`] that an app would get for a body that cannot be read; or that the store does not say which ways
+/// out are open.
+pub(crate) async fn question(
     app: &Shared,
     business: BusinessIx,
     number_id: &str,
     body: &[u8],
-    at_ms: Option<i64>,
-) -> Result<DecisionRecord, Refusal> {
+    at_ms: i64,
+    look_ups: &mut LookUps,
+) -> Result<Ask, Refusal> {
     let number = app
         .directory
         .number(number_id)
@@ -650,15 +705,38 @@ pub async fn preview(
     let judged = judged(app, &number, &Outbound::Message(send))?
         .ok_or_else(|| Refusal::unreadable("this reaches nobody, so there is nothing to decide"))?;
     if let Some(template) = &judged.template {
-        look_up(app, business, &number, template).await;
+        look_up(app, business, &number, template, look_ups).await;
     }
     let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
-    ask.now_ms = at_ms.unwrap_or(ask.now_ms);
+    ask.now_ms = at_ms;
+    place(app, &mut ask);
     if ask.template.is_some() {
-        avenues::freshen(app, business).await;
+        avenues::freshen(app, business).await.map_err(|error| {
+            tracing::warn!(%error, "nothing was decided: it could not be read which ways out are proved");
+            Refusal::unavailable(
+                "Greenline's store did not say in time which ways out are proved; nothing was decided",
+                None,
+            )
+        })?;
         ask.rules = avenues::rules(app, business, ask.now_ms);
         ask.rules.yes_lasts = yes_lasts(app, &ask);
     }
+    Ok(ask)
+}
+
+/// Decides without recording or sending: what `send` would answer for this body now.
+///
+/// # Errors
+/// As [`question`]; or that the store is down.
+pub(crate) async fn preview(
+    app: &Shared,
+    business: BusinessIx,
+    number_id: &str,
+    body: &[u8],
+) -> Result<DecisionRecord, Refusal> {
+    let now_ms = app.clock.now_ms();
+    let mut look_ups = LookUps::any();
+    let ask = question(app, business, number_id, body, now_ms, &mut look_ups).await?;
     app.ledger
         .preview(ask)
         .await

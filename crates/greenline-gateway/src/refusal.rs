@@ -36,6 +36,8 @@ pub fn code(rule: Rule) -> (u32, u16) {
         Rule::NumberBanned | Rule::AccountLocked => (131_031, 403),
         Rule::NumberRestricted => (368, 403),
         Rule::LimitReached => (131_048, 400),
+        Rule::CountryUsMarketing | Rule::CountryClosed => (130_497, 403),
+        Rule::QuietHours => (131_049, 400),
         Rule::TemplatePaused => (132_015, 400),
         Rule::TemplateDisabled => (132_016, 400),
         Rule::WindowClosed => (131_047, 400),
@@ -59,6 +61,9 @@ fn title(rule: Rule) -> Option<&'static str> {
         Rule::ConsentClaimed => Some("The opt-in on record has no complete evidence"),
         Rule::ConsentUnconfirmed => Some("The opt-in on record is not confirmed from this number"),
         Rule::ConsentExpired => Some("The opt-in on record has run out"),
+        Rule::CountryUsMarketing => Some("No marketing to the United States"),
+        Rule::CountryClosed => Some("The business closed the person's country to this"),
+        Rule::QuietHours => Some("It is quiet time where the person may be"),
         _ => None,
     }
 }

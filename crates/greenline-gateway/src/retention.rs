@@ -2,8 +2,8 @@
 //!
 //! Consent events, their proof and every no are kept for good; there is no setting that would change it. Everything
 //! else goes when its days are over, a batch at a time: between two batches it rests for longer than the batch
-//! took, so that sends never wait for it. Of many nodes the one that seals a business's log does it. What is
-//! done and what is left is in the metrics and in the log.
+//! took, so that sends never wait for it. Of many nodes the one that seals a business's log does it; what a node
+//! keeps of imports in its folder, each node itself. What is done and what is left is in the metrics and in the log.
 //!
 //! A kept no is found by a key, so a node must have every key as soon as any node erases with it: the file is
 //! read again in short intervals, not only when this node is asked to erase.
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use crate::admin::erase;
 use crate::app::{App, Shared};
 use crate::config::Retention;
+use crate::imports;
 
 /// How long a new key may stay unknown to a node.
 const EVERY: Duration = Duration::from_secs(5);
@@ -35,11 +36,42 @@ const REST_TIMES: u32 = 4;
 const LEASE_MS: i64 = 30_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// What goes when its days are over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// Rows of the store.
+    Rows(PruneKind),
+    /// What is kept of imports in this node's folder.
+    Imports,
+}
+
+impl From<PruneKind> for Kind {
+    fn from(kind: PruneKind) -> Self {
+        Self::Rows(kind)
+    }
+}
+
+impl Kind {
+    fn all() -> impl Iterator<Item = Self> {
+        let rows = PruneKind::ALL.into_iter().map(Self::Rows);
+        rows.chain([Self::Imports])
+    }
+
+    /// Its name in the log, in metrics and in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rows(kind) => kind.as_str(),
+            Self::Imports => "imports",
+        }
+    }
+}
+
 /// What was pruned since this process began, and what is being pruned.
 #[derive(Debug, Default)]
 pub struct Progress {
-    counted: Mutex<BTreeMap<PruneKind, Counted>>,
-    untold: Mutex<BTreeMap<(u32, PruneKind), Untold>>,
+    counted: Mutex<BTreeMap<Kind, Counted>>,
+    untold: Mutex<BTreeMap<(u32, Kind), Untold>>,
 }
 
 /// What went of one business and kind and is not on the timeline yet: there, one sum a day is enough.
@@ -61,25 +93,45 @@ struct Counted {
 }
 
 impl Progress {
-    fn change(&self, kind: PruneKind, change: impl FnOnce(&mut Counted)) {
+    fn change(&self, kind: Kind, change: impl FnOnce(&mut Counted)) {
         let mut all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry(kind).or_default());
     }
 
     /// When nothing old of a kind was left, Unix milliseconds; `None` before the first time.
     #[must_use]
-    pub fn done_ms(&self, kind: PruneKind) -> Option<i64> {
+    pub fn done_ms(&self, kind: impl Into<Kind>) -> Option<i64> {
         let all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&kind).and_then(|counted| counted.done_ms)
+        all.get(&kind.into()).and_then(|counted| counted.done_ms)
     }
 
     fn untold<R>(
         &self,
-        (business, kind): (BusinessIx, PruneKind),
+        (business, kind): (BusinessIx, Kind),
         change: impl FnOnce(&mut Untold) -> R,
     ) -> R {
         let mut all = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry((business.0, kind)).or_default())
+    }
+
+    /// Nothing old of a kind is left.
+    fn note_done(&self, app: &App, kind: Kind) {
+        let done_ms = Some(app.clock.now_ms());
+        self.change(kind, |counted| counted.done_ms = done_ms);
+    }
+
+    /// More of a kind went.
+    fn add(&self, kind: Kind, rows: u64) {
+        self.change(kind, |counted| {
+            counted.rows += rows;
+            counted.running = true;
+        });
+    }
+
+    /// More of a kind went, and is to be put on a business's timeline.
+    fn went(&self, business: BusinessIx, kind: Kind, rows: u64) {
+        self.add(kind, rows);
+        self.untold((business, kind), |untold| untold.rows += rows);
     }
 
     /// In the text format of Prometheus.
@@ -92,7 +144,7 @@ impl Progress {
         let mut text = String::new();
         let mut family = |name: &str, help: &str, kind: &str, value: fn(&Counted) -> i64| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            for of in PruneKind::ALL {
+            for of in Kind::all() {
                 let counted = all.get(&of).copied().unwrap_or_default();
                 let _ = writeln!(
                     text,
@@ -104,7 +156,7 @@ impl Progress {
         };
         family(
             "greenline_retention_pruned_rows_total",
-            "Rows deleted since their days were over.",
+            "Rows deleted since their days were over; of imports, whole ones.",
             "counter",
             |counted| i64::try_from(counted.rows).unwrap_or(i64::MAX),
         );
@@ -125,12 +177,19 @@ impl Progress {
 }
 
 /// Days that rows of a kind are kept; 0: for good.
-fn days(settings: &Retention, kind: PruneKind) -> u32 {
+fn days(settings: &Retention, kind: Kind) -> u32 {
     match kind {
-        PruneKind::Decisions | PruneKind::Messages => settings.decisions_days,
-        PruneKind::Replies => settings.replies_days,
-        PruneKind::Timeline => settings.timeline_days,
+        Kind::Rows(PruneKind::Decisions | PruneKind::Messages) => settings.decisions_days,
+        Kind::Rows(PruneKind::Replies) => settings.replies_days,
+        Kind::Rows(PruneKind::Timeline) => settings.timeline_days,
+        Kind::Imports => settings.imports_days,
     }
+}
+
+/// Before which moment what is of a kind goes; `None`: never.
+fn before_ms(settings: &Retention, kind: Kind, now_ms: i64) -> Option<i64> {
+    let days = days(settings, kind);
+    (days > 0).then(|| now_ms.saturating_sub(i64::from(days).saturating_mul(DAY_MS)))
 }
 
 /// What is kept for how many days, in words; `None`: for good.
@@ -199,18 +258,21 @@ async fn prune(app: &Shared, mut stop: watch::Receiver<bool>) {
                 }
                 let done = prune_kind(app, business.ix, kind, &stop).await;
                 app.retention
-                    .change(kind, |counted| counted.running = false);
+                    .change(kind.into(), |counted| counted.running = false);
                 match done {
                     Ok(0) => {}
-                    Ok(rows) => {
-                        tracing::info!(business.id = %id, kind = kind.as_str(), rows, "what had been kept long enough was deleted");
-                    }
+                    Ok(rows) => let_go(id, kind.into(), rows),
                     Err(error) => {
                         tracing::warn!(%error, business.id = %id, kind = kind.as_str(), "what is old could not be deleted; it is tried again");
                     }
                 }
             }
         }
+        if let Err(error) = prune_imports(app, &stop).await {
+            tracing::warn!(%error, kind = Kind::Imports.as_str(), "that old imports went could not be put on the timeline; it is tried again");
+        }
+        app.retention
+            .change(Kind::Imports, |counted| counted.running = false);
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = stop.changed() => return,
@@ -228,35 +290,93 @@ pub async fn prune_kind(
     kind: PruneKind,
     stop: &watch::Receiver<bool>,
 ) -> Result<u64, LedgerError> {
-    let days = days(&app.config.retention, kind);
-    if days == 0 {
-        return Ok(0);
-    }
     let now_ms = app.clock.now_ms();
-    let before_ms = now_ms.saturating_sub(i64::from(days).saturating_mul(DAY_MS));
-    let of = (business, kind);
+    let Some(before_ms) = before_ms(&app.config.retention, kind.into(), now_ms) else {
+        return Ok(0);
+    };
     let mut rows = 0;
     while !*stop.borrow() && app.ledger.log_lease(business, LEASE_MS).await? {
         let began = app.clock.instant();
         let batch = app.ledger.prune(business, kind, before_ms, now_ms).await?;
         if batch == 0 {
-            let done_ms = Some(app.clock.now_ms());
-            app.retention
-                .change(kind, |counted| counted.done_ms = done_ms);
+            app.retention.note_done(app, kind.into());
             break;
         }
         rows += batch;
-        app.retention.untold(of, |untold| untold.rows += batch);
-        app.retention.change(kind, |counted| {
-            counted.rows += batch;
-            counted.running = true;
-        });
-        let took = app.clock.instant().duration_since(began);
-        tokio::time::sleep(REST_MIN.max(took * REST_TIMES)).await;
+        app.retention.went(business, kind.into(), batch);
+        rest(app.clock.instant().duration_since(began)).await;
     }
     if kind == PruneKind::Timeline {
         return Ok(rows);
     }
+    tell_daily(app, business, kind.into(), (before_ms, now_ms)).await?;
+    Ok(rows)
+}
+
+/// Throws away what is old of this node's imports, one by one; says how many those were.
+///
+/// # Errors
+/// The ledger's, when it could not be put on the timeline. One that cannot be thrown away is left, and the log
+/// says so.
+pub async fn prune_imports(app: &Shared, stop: &watch::Receiver<bool>) -> Result<u64, LedgerError> {
+    let now_ms = app.clock.now_ms();
+    let Some(before_ms) = before_ms(&app.config.retention, Kind::Imports, now_ms) else {
+        return Ok(0);
+    };
+    let mut went: BTreeMap<String, u64> = BTreeMap::new();
+    let mut is_whole = true;
+    for place in imports::old::among(app, before_ms).await {
+        if *stop.borrow() {
+            is_whole = false;
+            break;
+        }
+        let began = app.clock.instant();
+        match imports::old::throw_away(place, before_ms).await {
+            Ok(None) => continue,
+            Ok(Some(whose)) => {
+                // Those of a business that is configured no longer are counted too, but have no timeline.
+                match app.directory.business_by_id(&whose) {
+                    Some(business) => app.retention.went(business.ix, Kind::Imports, 1),
+                    None => app.retention.add(Kind::Imports, 1),
+                }
+                *went.entry(whose).or_default() += 1;
+            }
+            Err(error) => {
+                is_whole = false;
+                tracing::warn!(%error, kind = Kind::Imports.as_str(), "an old import could not be thrown away; it is tried again");
+            }
+        }
+        rest(app.clock.instant().duration_since(began)).await;
+    }
+    if is_whole {
+        app.retention.note_done(app, Kind::Imports);
+    }
+    for (whose, rows) in &went {
+        let_go(whose, Kind::Imports, *rows);
+    }
+    for business in app.directory.businesses() {
+        tell_daily(app, business.ix, Kind::Imports, (before_ms, now_ms)).await?;
+    }
+    Ok(went.values().sum())
+}
+
+fn let_go(business: &str, kind: Kind, rows: u64) {
+    tracing::info!(business.id = %business, kind = kind.as_str(), rows, "what had been kept long enough was deleted");
+}
+
+/// So long that nothing waits for it.
+async fn rest(took: Duration) {
+    tokio::time::sleep(REST_MIN.max(took * REST_TIMES)).await;
+}
+
+/// Puts on the timeline what went since the last time, once a day at most.
+async fn tell_daily(
+    app: &App,
+    business: BusinessIx,
+    kind: Kind,
+    (before_ms, now_ms): (i64, i64),
+) -> Result<(), LedgerError> {
+    let of = (business, kind);
     let Untold { rows: sum, told_ms } = app.retention.untold(of, |untold| *untold);
     if sum > 0 && told_ms.is_none_or(|told_ms| now_ms.saturating_sub(told_ms) >= DAY_MS) {
         tell(app, business, kind, (sum, before_ms, now_ms)).await?;
@@ -265,14 +385,14 @@ pub async fn prune_kind(
             untold.told_ms = Some(now_ms);
         });
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Puts on the timeline what went since the last time.
 async fn tell(
     app: &App,
     business: BusinessIx,
-    kind: PruneKind,
+    kind: Kind,
     (rows, before_ms, at_ms): (u64, i64, i64),
 ) -> Result<(), LedgerError> {
     let id = &app.directory.business(business).config.id;

@@ -46,6 +46,7 @@ pub fn is_own(path: &str) -> bool {
             | "people"
             | "avenues"
             | "guide"
+            | "subscriptions"
             | "assets"
             | "favicon.ico"
             | "relay"

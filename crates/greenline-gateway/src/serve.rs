@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use greenline_ledger::{Ledger, LedgerError, Setup};
+use greenline_policy::pack::Pack;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -139,6 +140,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         retention: retention::Progress::default(),
         unread: sealer::Unread::default(),
         events: Default::default(),
+        decision_batches: Arc::new(Semaphore::new(config.limits.decision_batches_max.max(1))),
         preferences: Preferences {
             brands: Brands::new(&config).map_err(|error| StartError::Config(error.to_string()))?,
             limiter: Limiter::default(),
@@ -201,6 +203,10 @@ impl Running {
 pub async fn start(app: Shared) -> Result<Running, StartError> {
     // The first stop must not wait until the words are read.
     greenline_policy::stop::prepare();
+    let now_ms = app.clock.now_ms();
+    if let Some(warning) = Pack::at(now_ms).warning(now_ms) {
+        tracing::warn!(%warning, "the rules want a look");
+    }
     let public = listen(app.config.listen.public).await?;
     let private = listen(app.config.listen.private).await?;
     let at = |listener: &TcpListener, wanted: SocketAddr| listener.local_addr().unwrap_or(wanted);

@@ -286,6 +286,7 @@ impl Sends {
             now_ms: NOW_MS,
             dispatch_by: now() + DISPATCH_WITHIN,
             confirms: None,
+            places: Default::default(),
             reply: None,
         }
     }

@@ -104,6 +104,7 @@ fn send(person: u64, at_ms: i64) -> Done<Ask> {
         now_ms: at_ms,
         dispatch_by: Instant::now() + Duration::from_secs(600),
         confirms: None,
+        places: Default::default(),
         reply: None,
     })
 }

@@ -5,14 +5,16 @@ use std::borrow::Cow;
 
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
+use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Decision, Intent, NumberFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
 };
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::quiet::Quiet;
 use greenline_policy::rule::Rule;
-use greenline_policy::scope::{Category, Scope};
+use greenline_policy::scope::{Categories, Category, Scope};
 use serde::Deserialize;
 
 use crate::erasure::is_pseudonym;
@@ -158,6 +160,26 @@ struct PersonCode<'a> {
     call_permission_until_ms: Option<i64>,
     #[serde(default)]
     unsettled_until_ms: Option<i64>,
+    #[serde(default, borrow)]
+    country: Option<Cow<'a, str>>,
+    #[serde(default)]
+    closed: u8,
+    #[serde(default)]
+    quiet: Option<[i64; 4]>,
+}
+
+impl PersonCode<'_> {
+    fn place(&self) -> Result<Place, Unread> {
+        let country = match self.country.as_deref() {
+            None => Country::UNKNOWN,
+            Some(code) => Country::parse(code).ok_or("a country of no known form")?,
+        };
+        Ok(Place {
+            country,
+            closed: Categories::from_bits(self.closed),
+            quiet: self.quiet.map_or(Quiet::NONE, Quiet::from_ends_ms),
+        })
+    }
 }
 
 /// A reason: the rule, the event it rests on, when it passes.
@@ -400,6 +422,7 @@ fn record(
             wrote_at_ms: code.wrote_at_ms,
             call_permission_until_ms: code.call_permission_until_ms,
             unsettled_until_ms: code.unsettled_until_ms,
+            place: code.place()?,
         })
     };
     let reason = |ReasonCode(rule, event, until_ms): &ReasonCode<'_>| {

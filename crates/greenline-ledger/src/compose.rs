@@ -12,6 +12,7 @@ use greenline_policy::identity::{Identifier, Spelling};
 use greenline_policy::scope::Scope;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::erasure::spelled;
 use crate::state::people::has_doubtful_spelling;
 use crate::types::{Actor, BusinessIx, Evidence, NewEvent, PersonId};
 
@@ -45,6 +46,8 @@ pub(crate) struct EventRow {
     pub(crate) strength: Strength,
     /// In the thread.
     pub(crate) in_thread: bool,
+    /// When it arrived.
+    pub(crate) arrival_ms: i64,
     /// What it was recorded under, as given.
     pub(crate) identifier: Identifier,
 }
@@ -173,7 +176,7 @@ pub(crate) fn history(groups: &[GroupRows]) -> Option<History> {
         .flat_map(|group| &group.people)
         .flat_map(|person| &person.events)
     {
-        let (canonical, spelling) = row.identifier.canonical();
+        let (canonical, spelling) = spelled(&row.identifier);
         let event = Event {
             id: row.id,
             version: 0,

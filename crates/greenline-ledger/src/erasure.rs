@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use greenline_policy::consent::{EventId, EventKind};
-use greenline_policy::identity::{Identifier, Phone};
+use greenline_policy::identity::{Identifier, Phone, Spelling};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -25,6 +25,8 @@ use crate::types::{Actor, BusinessIx, Evidence, NewEvent};
 
 /// What every pseudonym begins with.
 const PREFIX: &str = "ZZ.erased";
+/// Ends the pseudonym of an event that was recorded under a doubtful spelling; no hash has this letter.
+const DOUBTFUL: char = 'L';
 /// Bytes of one block of the hash.
 const BLOCK: usize = 64;
 /// Fields of an event's leaf that go; only the method stays of the evidence.
@@ -173,6 +175,29 @@ fn named(key: &ErasureKey, business: &str, name: &str) -> Option<Identifier> {
         }
     }
     Identifier::parse(&name)
+}
+
+/// Under what an event stays that was recorded under `given`: what was said in a spelling that may be a landline's is
+/// not said by whoever has the mobile number, after an erasure either.
+pub(crate) fn of_event(kept: Identifier, given: &Identifier) -> Identifier {
+    if given.canonical().1 == Spelling::Mobile {
+        return kept;
+    }
+    let mut name = kept.reveal();
+    name.push(DOUBTFUL);
+    Identifier::parse(&name).unwrap_or(kept)
+}
+
+/// The identifier under which all spellings of an event's meet, and the spelling that it was recorded under.
+pub(crate) fn spelled(identifier: &Identifier) -> (Identifier, Spelling) {
+    if let Identifier::User(user) = identifier
+        && is_pseudonym(identifier)
+        && let Some(kept) = user.reveal().strip_suffix(DOUBTFUL)
+        && let Some(kept) = Identifier::parse(kept)
+    {
+        return (kept, Spelling::MaybeLandline);
+    }
+    identifier.canonical()
 }
 
 /// HMAC with SHA-256, after RFC 2104.

@@ -37,12 +37,14 @@ pub mod notice;
 mod postgres;
 mod preference;
 pub mod prune;
+pub mod question;
 mod queue;
 mod request;
 pub mod seal;
 mod sqlite;
 mod state;
 pub mod subscription;
+mod then;
 pub mod types;
 
 use std::path::Path;
@@ -715,13 +717,6 @@ impl Ledger {
         let names = names.iter().map(|name| (*name).into()).collect();
         let request = Request::ForgetSalts(business, id, names);
         expect_answer!(self.ask(request).await?, Answer::Sealed(done) => done)
-    }
-
-    async fn read_subscriptions(
-        &self,
-        business: BusinessIx,
-    ) -> Result<Vec<subscription::Subscription>> {
-        on!(self, store => store.subscriptions(business).await)
     }
 
     /// Folds every person's events again and compares; checks that nothing is missing.

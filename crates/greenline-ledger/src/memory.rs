@@ -22,6 +22,7 @@ mod preference;
 mod prune;
 mod seal;
 mod sends;
+mod then;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -101,23 +102,11 @@ impl All {
         i64::try_from(self.next(at_ms)).unwrap_or(i64::MAX)
     }
 
-    fn business(&self, ix: BusinessIx) -> Result<&str> {
-        self.businesses
-            .get(ix.0 as usize)
-            .map(|id| &**id)
-            .ok_or(LedgerError::Bug(
-                "a business that the ledger was not set up with",
-            ))
-    }
-}
-
-impl Store {
-    /// An empty store.
-    pub(crate) fn new(setup: &Setup) -> Self {
-        let businesses = setup.businesses.iter();
-        Self(Mutex::new(All {
-            businesses: businesses.map(|b| b.id.as_str().into()).collect(),
-            decide: setup.decide,
+    /// Nothing yet.
+    fn empty(businesses: Vec<Box<str>>, decide: DecideFn) -> Self {
+        Self {
+            businesses,
+            decide,
             ids: Ids::seeded(),
             last: 0,
             closed: false,
@@ -137,7 +126,25 @@ impl Store {
             logs: HashMap::new(),
             erasures: HashMap::new(),
             erasure: Keys::default(),
-        }))
+        }
+    }
+
+    fn business(&self, ix: BusinessIx) -> Result<&str> {
+        self.businesses
+            .get(ix.0 as usize)
+            .map(|id| &**id)
+            .ok_or(LedgerError::Bug(
+                "a business that the ledger was not set up with",
+            ))
+    }
+}
+
+impl Store {
+    /// An empty store.
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let businesses = setup.businesses.iter();
+        let businesses = businesses.map(|b| b.id.as_str().into()).collect();
+        Self(Mutex::new(All::empty(businesses, setup.decide)))
     }
 
     fn lock(&self) -> MutexGuard<'_, All> {
@@ -361,6 +368,10 @@ impl Store {
 
     pub(crate) async fn subscriptions(&self, business: BusinessIx) -> Result<Vec<Subscription>> {
         Ok(self.of(business)?.subscriptions(business))
+    }
+
+    pub(crate) async fn notices_waiting(&self, business: BusinessIx, id: &str) -> Result<u64> {
+        Ok(self.of(business)?.notices_waiting(business, id))
     }
 
     pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {

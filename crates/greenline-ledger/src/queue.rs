@@ -91,7 +91,10 @@ impl Queue {
 
     /// Adds a request, or refuses it at once.
     pub(crate) fn push(&self, job: Job) -> Result<(), LedgerError> {
-        let room = if matches!(job.request, Request::Admit(_) | Request::Preview(_)) {
+        let room = if matches!(
+            job.request,
+            Request::Admit(_) | Request::Preview(_) | Request::PreviewAll(_)
+        ) {
             self.sends_max
         } else {
             self.all_max

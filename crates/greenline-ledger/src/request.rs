@@ -15,6 +15,7 @@ use crate::erasure::{Erase, Erased};
 use crate::error::LedgerError;
 use crate::import::{ImportPiece, RowDone};
 use crate::prune::Prune;
+use crate::question::{Previewed, Question};
 use crate::seal::{NewSeal, RecordId};
 use crate::subscription::{Replay, Replayed, Subscription};
 use crate::types::{
@@ -33,6 +34,8 @@ pub(crate) enum Request {
     Admit(Ask),
     /// Decide.
     Preview(Box<Ask>),
+    /// Decide about many.
+    PreviewAll(Vec<Question>),
     /// Decide and let go, to be recorded later; not to those who said stop.
     AdmitUnrecorded(Box<Ask>, Vec<Identifier>),
     /// Record what was decided that way.
@@ -78,7 +81,10 @@ pub(crate) enum Request {
 impl Request {
     /// Whether it changes the store; what does not is answered even while the store takes nothing.
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self, Self::Preview(_) | Self::AdmitUnrecorded(..)) && !self.is_rehearsal()
+        !matches!(
+            self,
+            Self::Preview(_) | Self::PreviewAll(_) | Self::AdmitUnrecorded(..)
+        ) && !self.is_rehearsal()
     }
 
     /// Whether it changes decisions that are on record and may not be sealed yet.
@@ -99,6 +105,8 @@ pub(crate) enum Answer {
     Admitted(Admitted),
     /// To [`Request::Preview`].
     Previewed(Box<DecisionRecord>),
+    /// To [`Request::PreviewAll`].
+    PreviewedAll(Vec<Result<Previewed, LedgerError>>),
     /// To [`Request::AdmitUnrecorded`].
     Unrecorded(Option<Box<Unrecorded>>),
     /// To [`Request::Append`].

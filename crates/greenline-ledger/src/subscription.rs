@@ -6,10 +6,12 @@
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
 use crate::types::BusinessIx;
-use crate::{Ledger, Result};
+use crate::{Backend, Ledger, Result, on};
 
 /// Subscriptions of one business at most.
 pub const SUBSCRIPTIONS_MAX: usize = 32;
+/// Notices that wait for one subscription are counted up to here.
+pub const WAITING_COUNTED_MAX: u64 = 1_000;
 /// Notices that one step of a replay makes due at most.
 pub const REPLAY_STEP_MAX: usize = 1_000;
 
@@ -78,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn subscriptions(&self, business: BusinessIx) -> Result<Vec<Subscription>> {
-        self.read_subscriptions(business).await
+        on!(self, store => store.subscriptions(business).await)
     }
 
     /// Writes a subscription, if it still has the version given; `false`, and nothing written, when it has not.
@@ -109,6 +111,15 @@ impl Ledger {
             Answer::Sealed(done) => Ok(done),
             _ => Err(LedgerError::Bug("an answer to another request")),
         }
+    }
+
+    /// How many notices wait for a subscription, those that are kept while it gets none too;
+    /// [`WAITING_COUNTED_MAX`] stands for that many or more.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not read.
+    pub async fn notices_waiting(&self, business: BusinessIx, id: &str) -> Result<u64> {
+        on!(self, store => store.notices_waiting(business, id).await)
     }
 
     /// Makes notices due once more, as far as they are kept, oldest first.

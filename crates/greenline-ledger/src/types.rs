@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use greenline_policy::consent::{EventId, EventKind, Head, Strength};
-use greenline_policy::decide::{Decision, Intent, Rules};
+use greenline_policy::country::Place;
+use greenline_policy::decide::{Decision, Facts, Intent, PersonFacts, Rules};
 use greenline_policy::identity::Identifier;
 use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::pack::Pack;
 use greenline_policy::scope::{Category, Scope};
 use smallvec::SmallVec;
+
+use crate::DecideFn;
 
 /// Which business, by its place in the configuration. Stores keep the business's `id`, never this index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -93,6 +97,8 @@ pub struct Ask {
     pub dispatch_by: Instant,
     /// Greenline's own confirmation after a stop: goes past the closed thread it confirms.
     pub confirms: Option<EventId>,
+    /// What place and hour say of each addressee, in their order; empty where no rule looks at it.
+    pub places: SmallVec<[Place; 1]>,
     /// The own reply that this is: decided about only while it is in this hand, and by the same commit no longer
     /// to be handed out.
     pub reply: Option<ReplyClaim>,
@@ -503,6 +509,22 @@ pub struct RecordedPerson {
     pub call_permission_until_ms: Option<i64>,
     /// Until when the same body had to wait.
     pub unsettled_until_ms: Option<i64>,
+    /// What place and hour said.
+    pub place: Place,
+}
+
+impl RecordedPerson {
+    /// What a decision is told of them.
+    #[must_use]
+    pub fn facts(&self) -> PersonFacts<'_> {
+        PersonFacts {
+            head: &self.head,
+            wrote_at_ms: self.wrote_at_ms,
+            call_permission_until_ms: self.call_permission_until_ms,
+            unsettled_until_ms: self.unsettled_until_ms,
+            place: self.place,
+        }
+    }
 }
 
 /// A decision with all it rested on: enough to decide again.
@@ -546,6 +568,27 @@ pub struct DecisionRecord {
     pub message_ids: Vec<Box<str>>,
     /// Latest status of the message, if any: `sent`, `delivered`, …
     pub status: Option<Box<str>>,
+}
+
+impl DecisionRecord {
+    /// Decides again on what was known.
+    #[must_use]
+    pub fn again(&self, decide: DecideFn) -> Decision {
+        let people: SmallVec<[PersonFacts<'_>; 1]> =
+            self.people.iter().map(RecordedPerson::facts).collect();
+        let facts = Facts {
+            people: &people,
+            template: self.template_facts.as_ref(),
+            number: &self.number_facts,
+        };
+        decide(self.intent, &facts, &self.rules, self.at_ms)
+    }
+
+    /// Whether it names the pack that its moment has in this program: only then deciding again must give the same.
+    #[must_use]
+    pub fn is_of_its_time(&self) -> bool {
+        *self.pack == *Pack::at(self.at_ms).version
+    }
 }
 
 /// What an admission gave.

@@ -5,7 +5,7 @@
 //! missing; [`only_notifications`] is the part of it that decisions about asks look at. Both look at what
 //! they are given: they prove nothing themselves and read no clock.
 
-use crate::scope::Category;
+use crate::scope::{Categories, Category};
 
 /// For how long an inbound message proves that people can write to a number.
 pub const INBOUND_PROOF_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
@@ -348,44 +348,31 @@ fn missing(avenue: Avenue, known: &Known, now_ms: i64) -> Option<Missing> {
 
 /// Kinds of messages from which notifications would be the only way out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct OnlyNotifications(u8);
+pub struct OnlyNotifications(Categories);
 
 impl OnlyNotifications {
     /// The kinds named.
     #[must_use]
     pub fn of(categories: impl IntoIterator<Item = Category>) -> Self {
-        Self(
-            categories
-                .into_iter()
-                .fold(0, |bits, category| bits | bit(category)),
-        )
+        Self(Categories::of(categories))
     }
 
     /// Whether they are the only way out of messages of that kind.
     #[must_use]
     pub fn holds(self, category: Category) -> bool {
-        self.0 & bit(category) != 0
+        self.0.holds(category)
     }
 
     /// As records keep it.
     #[must_use]
     pub fn bits(self) -> u8 {
-        self.0
+        self.0.bits()
     }
 
     /// Reads [`Self::bits`].
     #[must_use]
     pub fn from_bits(bits: u8) -> Self {
-        Self(bits)
-    }
-}
-
-fn bit(category: Category) -> u8 {
-    match category {
-        Category::Marketing => 1,
-        Category::Utility => 2,
-        Category::Authentication => 4,
-        Category::Calls => 8,
+        Self(Categories::from_bits(bits))
     }
 }
 

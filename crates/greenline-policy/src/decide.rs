@@ -6,10 +6,11 @@
 
 use crate::avenue::OnlyNotifications;
 use crate::consent::{EventId, Head, Standing, Strength};
+use crate::country::{Country, Place};
 use crate::lasting::YesLasts;
 use crate::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use crate::rule::{Rule, Severity};
-use crate::scope::{Category, Scope};
+use crate::scope::{Categories, Category, Scope};
 
 /// Length of the customer service window (SND-02).
 pub const WINDOW_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -38,6 +39,8 @@ pub struct PersonFacts<'a> {
     pub call_permission_until_ms: Option<i64>,
     /// Until when the same body may not go again, its outcome being unknown.
     pub unsettled_until_ms: Option<i64>,
+    /// What place and hour say; nothing is known of it for what only answers.
+    pub place: Place,
 }
 
 /// Where a template stands on the platform.
@@ -161,10 +164,13 @@ impl Decision {
     }
 }
 
-/// Decides.
+/// Decides, by the rules that are in force at that moment; [`crate::pack::Pack::at`] names them.
 #[must_use]
 pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> Decision {
-    let mut reasons = Reasons(Vec::with_capacity(4));
+    let mut reasons = Reasons {
+        found: Vec::with_capacity(4),
+        now_ms,
+    };
     let template =
         (intent == Intent::Template).then(|| facts.template.unwrap_or(&TemplateFacts::UNKNOWN));
     let mut starts = matches!(intent, Intent::Template | Intent::Call);
@@ -177,8 +183,13 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
                 starts = false;
                 reasons.add(Rule::WindowOpen);
                 judge_refusals(template, person, &mut reasons);
+                judge_country(template, person, &mut reasons);
             }
-            Some(template) => judge_template(template, person, rules, now_ms, &mut reasons),
+            Some(template) => {
+                judge_template(template, person, rules, now_ms, &mut reasons);
+                judge_country(template, person, &mut reasons);
+                judge_hour(concerned(template), person, now_ms, &mut reasons);
+            }
             None if intent == Intent::Call => judge_call(person, rules, now_ms, &mut reasons),
             None => judge_free_form(person, intent, window_open, rules, now_ms, &mut reasons),
         }
@@ -197,7 +208,10 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
     reasons.decision()
 }
 
-struct Reasons(Vec<Reason>);
+struct Reasons {
+    found: Vec<Reason>,
+    now_ms: i64,
+}
 
 impl Reasons {
     fn add(&mut self, rule: Rule) {
@@ -224,33 +238,34 @@ impl Reasons {
         });
     }
 
+    /// Whatever fired, if its rule is in force and it is not there yet.
     fn push(&mut self, reason: Reason) {
-        if !self.0.contains(&reason) {
-            self.0.push(reason);
+        if reason.rule.card().is_in_force(self.now_ms) && !self.found.contains(&reason) {
+            self.found.push(reason);
         }
     }
 
     /// Permanent before passing before notes; within each, the catalogue's order.
     fn decision(mut self) -> Decision {
-        self.0
+        self.found
             .sort_by_key(|reason| (reason.rule.card().severity, *reason));
         let refuses = self
-            .0
+            .found
             .iter()
             .any(|reason| reason.rule.card().severity != Severity::Note);
         // A free-form message outside the window is answered by the window, which the app can cure:
         // the missing opt-in is listed, not put first.
         if let Some(window_at) = self
-            .0
+            .found
             .iter()
             .position(|reason| reason.rule == Rule::WindowClosed)
             && self
-                .0
+                .found
                 .first()
                 .is_some_and(|reason| is_absent_consent(reason.rule))
         {
-            let window = self.0.remove(window_at);
-            self.0.insert(0, window);
+            let window = self.found.remove(window_at);
+            self.found.insert(0, window);
         }
         Decision {
             verdict: if refuses {
@@ -258,7 +273,7 @@ impl Reasons {
             } else {
                 Verdict::Allow
             },
-            reasons: self.0,
+            reasons: self.found,
         }
     }
 }
@@ -322,6 +337,34 @@ fn judge_template(
         )
     {
         reasons.add(Rule::AskFirstContact);
+    }
+}
+
+/// What a template counts as for the business's own hours and countries: its category, and what its topic lies in.
+fn concerned(template: &TemplateFacts) -> Categories {
+    let topic = template.topic.as_ref().and_then(Scope::category);
+    Categories::of(core::iter::once(template.category).chain(topic))
+}
+
+/// Countries that are closed: by the platform, which goes by its own category, and by the business.
+fn judge_country(template: &TemplateFacts, person: &PersonFacts<'_>, reasons: &mut Reasons) {
+    if template.category == Category::Marketing && person.place.country == Country::US {
+        reasons.add(Rule::CountryUsMarketing);
+    }
+    judge_closed(concerned(template), person, reasons);
+}
+
+fn judge_closed(concerned: Categories, person: &PersonFacts<'_>, reasons: &mut Reasons) {
+    if person.place.closed.meets(concerned) {
+        reasons.add(Rule::CountryClosed);
+    }
+}
+
+/// Quiet hours; whatever answers the person is never quiet, and is not judged by them.
+fn judge_hour(concerned: Categories, person: &PersonFacts<'_>, now_ms: i64, reasons: &mut Reasons) {
+    let quiet = person.place.quiet;
+    if quiet.holds(concerned, now_ms) {
+        reasons.add_until(Rule::QuietHours, quiet.until_ms(concerned));
     }
 }
 
@@ -406,6 +449,9 @@ fn judge_call(person: &PersonFacts<'_>, rules: &Rules, now_ms: i64, reasons: &mu
     {
         reasons.add(Rule::CallPermission);
     }
+    let calls = Categories::of([Category::Calls]);
+    judge_closed(calls, person, reasons);
+    judge_hour(calls, person, now_ms, reasons);
 }
 
 fn judge_template_status(template: &TemplateFacts, reasons: &mut Reasons) {

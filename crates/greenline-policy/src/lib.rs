@@ -6,11 +6,16 @@
 
 pub mod avenue;
 pub mod consent;
+pub mod country;
 pub mod decide;
 pub mod evidence;
 pub mod identity;
 pub mod lasting;
+pub mod law;
+pub mod next_step;
 pub mod number;
+pub mod pack;
+pub mod quiet;
 pub mod rule;
 pub mod scope;
 pub mod stop;

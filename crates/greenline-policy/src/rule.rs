@@ -3,8 +3,7 @@
 //! Reasons answer people, so each has one plain sentence and the cheapest legitimate next step. No
 //! remedy ever suggests another category or another number to get round a refusal.
 
-/// The version of the rules compiled in; every decision names it.
-pub const PACK: &str = "2026-11";
+use crate::pack::Day;
 
 /// How a refusal behaves over time, and so which of several answers first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -24,16 +23,52 @@ pub struct Card {
     pub id: &'static str,
     /// What it says, one sentence.
     pub text: &'static str,
-    /// Fact ids of the platform notes, or `law N` of the design.
+    /// Fact ids and source keys of the platform notes, `law N` or `design N` (a section) of the design.
     pub sources: &'static [&'static str],
     /// The cheapest legitimate next step.
     pub remedy: &'static str,
     /// Permanent, passing or a note.
     pub severity: Severity,
+    /// The first day on which it holds; `None` where it always held, or no day is known.
+    pub since: Option<Dated>,
+    /// The day on which it no longer holds; `None` while it does.
+    pub until: Option<Dated>,
+}
+
+/// A day with the fact that it rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dated {
+    /// The day.
+    pub day: Day,
+    /// The fact's id.
+    pub fact: &'static str,
+}
+
+impl Card {
+    /// Whether the rule holds at a moment.
+    #[must_use]
+    pub fn is_in_force(&self, at_ms: i64) -> bool {
+        self.since.is_none_or(|since| since.day.start_ms() <= at_ms)
+            && self.until.is_none_or(|until| at_ms < until.day.start_ms())
+    }
+}
+
+/// The day that a rule's entry names, or none.
+macro_rules! dated {
+    () => {
+        None
+    };
+    ($year:literal, $month:literal, $day:literal, $fact:literal) => {
+        Some(Dated {
+            day: Day::new($year, $month, $day),
+            fact: $fact,
+        })
+    };
 }
 
 macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident { $id:literal, $severity:ident, $text:literal, [$($source:literal),*], $remedy:literal })*) => {
+    ($($(#[$doc:meta])* $name:ident { $id:literal, $severity:ident, $text:literal, [$($source:literal),*], $remedy:literal
+        $(, since($($since:literal),*))? $(, until($($until:literal),*))? })*) => {
         /// Every reason, in the order in which they answer: permanent before passing, consent before
         /// the number's state, that before the window.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -47,13 +82,18 @@ macro_rules! rules {
             #[must_use]
             pub fn card(self) -> &'static Card {
                 match self {
-                    $(Self::$name => &Card {
-                        id: $id,
-                        text: $text,
-                        sources: &[$($source),*],
-                        remedy: $remedy,
-                        severity: Severity::$severity,
-                    },)*
+                    $(Self::$name => {
+                        const CARD: Card = Card {
+                            id: $id,
+                            text: $text,
+                            sources: &[$($source),*],
+                            remedy: $remedy,
+                            severity: Severity::$severity,
+                            since: dated!($($($since),*)?),
+                            until: dated!($($($until),*)?),
+                        };
+                        &CARD
+                    })*
                 }
             }
         }
@@ -75,7 +115,8 @@ rules! {
     NativeStop { "consent.native_stop", Permanent,
         "The person turned off marketing from this business in WhatsApp itself.",
         ["OPT-40", "OPT-41", "OPT-42", "OPT-43"],
-        "Do not try again; only the person can turn it on again, in WhatsApp." }
+        "Do not try again; only the person can turn it on again, in WhatsApp.",
+        since(2024, 11, 18, "OPT-40") }
     /// A stop in the thread, nothing written since.
     ThreadStopped { "consent.thread_stopped", Permanent,
         "The person said stop and has written nothing since.",
@@ -111,6 +152,17 @@ rules! {
         "A call needs the person's own, live call permission for this number.",
         ["consent-rules A20"],
         "Ask for call permission inside a window that the person opened." }
+    /// The platform delivers no marketing to the United States.
+    CountryUsMarketing { "country.us_marketing", Permanent,
+        "The platform delivers no marketing templates to numbers of the United States.",
+        ["SND-34"],
+        "Answer when the person writes, reach those who opted in to it by another channel, and wait until the platform opens the country again.",
+        since(2025, 4, 1, "SND-34") }
+    /// A country that the business closed.
+    CountryClosed { "country.closed", Permanent,
+        "The business does not send this kind of message to the person's country.",
+        ["design 5"],
+        "Ask whoever keeps the business's settings (`closed_countries`) why the country is closed." }
     /// Ban or disabled account.
     NumberBanned { "number.banned", Permanent,
         "The number is banned or its account is disabled: nothing can be sent.",
@@ -141,6 +193,11 @@ rules! {
         "The platform has paused this template for low quality.",
         ["SND-20", "SND-21", "SND-22"],
         "Wait for the pause to end; look at what people disliked meanwhile." }
+    /// It is night there.
+    QuietHours { "quiet_hours", Passing,
+        "It is quiet time where the person may be, by the business's own hours or by a law that it keeps.",
+        ["law 6", "LAW-AE", "LAW-IN-HOURS", "LAW-US"],
+        "Send it once the quiet time is over." }
     /// Outside the window.
     WindowClosed { "window.closed", Passing,
         "More than 24 hours have passed since the person last wrote to this number, so only templates may go.",

@@ -57,6 +57,58 @@ impl fmt::Display for Category {
     }
 }
 
+/// Some of the categories.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Categories(u8);
+
+impl Categories {
+    /// The ones named.
+    #[must_use]
+    pub fn of(categories: impl IntoIterator<Item = Category>) -> Self {
+        let bits = categories.into_iter().map(bit);
+        Self(bits.fold(0, |bits, bit| bits | bit))
+    }
+
+    /// Whether one is among them.
+    #[must_use]
+    pub fn holds(self, category: Category) -> bool {
+        self.0 & bit(category) != 0
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any is among both.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// As records keep it.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Reads [`Self::bits`].
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}
+
+fn bit(category: Category) -> u8 {
+    match category {
+        Category::Marketing => 1,
+        Category::Utility => 2,
+        Category::Authentication => 4,
+        Category::Calls => 8,
+    }
+}
+
 /// A node of the scope tree.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Scope {

@@ -33,7 +33,7 @@ pub(crate) const ADMIN: &str = "postgres";
 
 /// What every server is set to; the rest is as Postgres comes.
 const SETTINGS: &str = "
-# For tests: reachable from this machine only, and as durable as in production.
+# For tests: reachable from this machine only, and as durable as in production; the shared server is not.
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200

@@ -75,9 +75,17 @@ fn start_shared(home: &Home, lock: &StartLock) -> Result<(Run, u16)> {
         .ok()
         .and_then(|seconds| seconds.parse().ok())
         .unwrap_or(SHARED_IDLE_S);
-    let (port, _keeper) = run.start_anywhere(home, Duration::from_secs(idle_s), &[])?;
+    let (port, _keeper) =
+        run.start_anywhere(home, Duration::from_secs(idle_s), &shared_settings())?;
     home.set_shared(&run, lock)?;
     Ok((run, port))
+}
+
+/// Nobody stops or kills the server that tests share, and its data are gone with it: it waits for no disk.
+fn shared_settings() -> Vec<String> {
+    ["fsync=off", "full_page_writes=off"]
+        .map(str::to_owned)
+        .into()
 }
 
 /// A server of a test's own, to stop, kill, freeze and start again. Gone with this value, or soon after its process.

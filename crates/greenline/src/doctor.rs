@@ -14,6 +14,7 @@ use greenline_gateway::upstream::Outgoing;
 use greenline_ledger::Ledger;
 use greenline_ledger::seal::LEAVES_MAX;
 use greenline_ledger::types::BusinessIx;
+use greenline_policy::pack::Pack;
 use http::{Request, header};
 use jiff::Timestamp;
 use serde_json::json;
@@ -77,6 +78,7 @@ impl Doctor {
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
         let config = settings.load()?;
         let mut findings = configuration(&config);
+        findings.push(rules());
         if config.store.url.is_postgres() {
             database_and_listeners(&config, &mut findings).await;
         } else {
@@ -131,6 +133,23 @@ fn configuration(config: &Config) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// How fresh what is known of the rules is.
+fn rules() -> Finding {
+    let now_ms = Clock::system().now_ms();
+    let pack = Pack::at(now_ms);
+    match pack.warning(now_ms) {
+        Some(warning) => Finding::new("rules", State::Look, warning),
+        None => Finding::new(
+            "rules",
+            State::Fine,
+            format!(
+                "rule pack {}; its sources were last checked on {}",
+                pack.version, pack.checked
+            ),
+        ),
+    }
 }
 
 /// Many may use a database at once, so a server of this configuration is looked for where it listens.

@@ -75,6 +75,12 @@ fn rendered(decision: &Value) -> String {
         page.push_str(&format!(" Last status: {}.", text(decision, "/status")));
     }
     page.push('\n');
+    let first = text(decision, "/reasons/0/rule");
+    if !first.is_empty() {
+        page.push_str(&format!(
+            "More about the first reason: greenline guide {first}\n"
+        ));
+    }
     let pack = text(decision, "/replay/pack");
     page.push_str(&if replays(decision) {
         format!("Decided again from its record with rule pack {pack}: the same answer.\n")

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod failure;
+mod guide;
 mod keys;
 mod lock;
 mod log;
@@ -67,6 +68,8 @@ enum Command {
     Consent(consent::Consent),
     /// Which ways out are open to people, how each was proved, and what is missing.
     Avenues(avenues::Avenues),
+    /// What may be sent, to whom, and why not: answers a question in words of every day.
+    Guide(guide::Guide),
     /// Greenline's own keys: which there are, and new ones.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -119,6 +122,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Explain(command) => command.run(settings).await,
         Command::Consent(command) => command.run(settings).await,
         Command::Avenues(command) => command.run(settings).await,
+        Command::Guide(command) => command.run(),
         Command::Keys(command) => command.run(settings).await,
         Command::Number(command) => command.run(settings).await,
         Command::Verify(command) => command.run(settings).await,
@@ -137,6 +141,7 @@ impl Command {
             Self::Explain(command) => command.json.json,
             Self::Consent(command) => command.json(),
             Self::Avenues(command) => command.json.json,
+            Self::Guide(command) => command.json.json,
             Self::Keys(command) => command.json(),
             Self::Number(command) => command.json(),
             Self::Verify(command) => command.json.json,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::output::{list, text};
 
-/// The verdict, with every reason, its source and what to do.
+/// The verdict, with every reason, its source and what to do, and the one step that comes first.
 pub(crate) fn decision(decision: &Value) -> String {
     let refused = text(decision, "/decision") != "allow";
     let observed = decision
@@ -17,14 +17,70 @@ pub(crate) fn decision(decision: &Value) -> String {
         (true, true) => "Would be refused, but goes on: this business is only observed",
     };
     let mut page = format!("{verdict}: {}\n", subject(decision));
+    if text(decision, "/known") == "then" {
+        page.push_str("Decided with what was known at that moment.\n");
+    }
     let until = text(decision, "/until");
     if !until.is_empty() {
         page.push_str(&format!("Until {until}\n"));
     }
+    page.push_str(&assumed(decision));
     for reason in list(decision, "/reasons") {
         page.push_str(&self::reason(reason));
     }
+    page.push_str(&next_step(decision));
+    let untold = list(decision, "/untold");
+    if !untold.is_empty() {
+        page.push_str("\nNot told as of that moment:\n");
+        for one in untold {
+            page.push_str(&format!("  · {}\n", text(one, "/text")));
+        }
+    }
+    for warning in list(decision, "/warnings") {
+        page.push_str(&format!(
+            "\nNote: {}.\n",
+            warning.as_str().unwrap_or_default()
+        ));
+    }
     page
+}
+
+/// What was assumed, so that nobody takes the answer for the truth.
+fn assumed(decision: &Value) -> String {
+    let facts = decision.get("assumed").and_then(Value::as_object);
+    let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
+        return String::new();
+    };
+    let mut told = "What if, not as it is. Assumed:\n".to_owned();
+    for (fact, value) in facts {
+        let value = value.as_str().unwrap_or_default();
+        told.push_str(&format!("  · {fact}: {value}\n"));
+    }
+    told
+}
+
+/// The one step that comes first, and what is in the way after it.
+fn next_step(decision: &Value) -> String {
+    let step = text(decision, "/next_step/text");
+    if step.is_empty() {
+        return String::new();
+    }
+    let mut told = format!("\nNext step: {step}\n");
+    let until = text(decision, "/next_step/until");
+    if !until.is_empty() {
+        told.push_str(&format!("  Wait until {until}.\n"));
+    }
+    let then: Vec<&str> = list(decision, "/next_step/then")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    if !then.is_empty() {
+        told.push_str(&format!(
+            "  Still in the way after that: {}.\n",
+            then.join(", ")
+        ));
+    }
+    told
 }
 
 /// What it was, to whom, from where.
@@ -71,7 +127,9 @@ fn reason(reason: &Value) -> String {
         }
     };
     line("source", &sources.join(", "));
+    line("in force since", text(reason, "/in_force_since"));
     line("rests on", text(reason, "/event"));
+    line("said at", text(reason, "/said_at"));
     line("until", text(reason, "/until"));
     line("what to do", text(reason, "/remedy"));
     told

@@ -110,6 +110,32 @@ const CRATES: &[Crate] = &[
         never_names: &["rusqlite", "hyper::"],
     },
     Crate {
+        name: "greenline-guide",
+        may_use: &["greenline-policy"],
+        // SQLite, in memory, is its search.
+        never_depends: &[
+            "tokio",
+            "tokio-postgres",
+            "axum",
+            "hyper",
+            "hyper-util",
+            "reqwest",
+            "rand",
+            "jiff",
+        ],
+        never_names: &[
+            "tokio",
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "SystemTime",
+            "Instant",
+            "async fn",
+            "rand::",
+        ],
+    },
+    Crate {
         name: "greenline-ledger",
         may_use: &["greenline-policy", "greenline-health", "greenline-proof"],
         never_depends: &["axum", "hyper", "hyper-util", "reqwest", "http"],
@@ -117,7 +143,12 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "greenline-console",
-        may_use: &["greenline-ledger", "greenline-policy", "greenline-health"],
+        may_use: &[
+            "greenline-ledger",
+            "greenline-policy",
+            "greenline-health",
+            "greenline-guide",
+        ],
         never_depends: &[
             "rusqlite",
             "tokio-postgres",
@@ -143,6 +174,7 @@ const CRATES: &[Crate] = &[
             "greenline-ledger",
             "greenline-proof",
             "greenline-console",
+            "greenline-guide",
         ],
         never_depends: &["rusqlite", "tokio-postgres"],
         never_names: &["rusqlite", "greenline_sim"],

@@ -1,12 +1,15 @@
 //! Filled views: a business with a bit of everything, including what tries to break out of its place.
 
 use greenline_console::docs::{Answer, DocsPage, Endpoint, Field, Group, ProblemKind};
+use greenline_console::guide::{ArticlePage, GuidePage, RulePage};
 use greenline_console::words::{number_status, rating};
 use greenline_console::{
-    Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow, MessagePage,
-    NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow, StatusPage, StopRow, When,
-    WindowRow,
+    Addressee, Alarm, AttemptRow, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow,
+    MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow,
+    StatusPage, StopRow, SubscriptionEndPage, SubscriptionPage, SubscriptionSecretPage,
+    SubscriptionState, SubscriptionView, SubscriptionsPage, When, WindowRow,
 };
+use greenline_guide::Guide;
 use greenline_policy::consent::{EventId, EventKind, Standing, Strength};
 use greenline_policy::decide::{Intent, Verdict};
 use greenline_policy::rule::{Rule, Severity};
@@ -35,6 +38,7 @@ pub(crate) fn frame() -> Frame {
         who: "ada".to_owned(),
         business: Some(acme()),
         businesses: vec![acme(), globex],
+        manages: true,
         made: When::dated(NOW_MS),
     }
 }
@@ -101,11 +105,13 @@ pub(crate) fn status(observed: bool) -> StatusPage {
             Alarm {
                 title: "A way out closed: stop word to a number.".to_owned(),
                 text: "Nobody has written to a number for 7 days.".to_owned(),
+                link: None,
                 since: ago(90),
             },
             Alarm {
                 title: "crm gets no events.".to_owned(),
                 text: "The receiver answered 410 Gone. What happens meanwhile can be replayed once it is set going.".to_owned(),
+                link: Some("/subscriptions/sub_5f0c9d0000000002?business=acme".to_owned()),
                 since: ago(200),
             },
         ],
@@ -169,6 +175,7 @@ pub(crate) fn empty_status() -> StatusPage {
     StatusPage {
         frame: Frame {
             businesses: vec![only],
+            manages: false,
             ..frame()
         },
         observed: false,
@@ -249,6 +256,11 @@ pub(crate) fn decision_page() -> DecisionPage {
         number: "+1 555 010 0001".to_owned(),
         pack: "2026-11".to_owned(),
         reasons: vec![reason(Rule::OptedOut), reason(Rule::TemplateUnknown)],
+        next_step: Some(NextStepView {
+            text: Rule::OptedOut.card().remedy.to_owned(),
+            until: None,
+            then: vec!["template.paused".to_owned()],
+        }),
         people: vec![Addressee {
             who: "+155•••02".to_owned(),
             link: Some("/decisions/dec_00010000000000000002/people/0".to_owned()),
@@ -340,6 +352,97 @@ pub(crate) fn people() -> PeoplePage {
     }
 }
 
+fn subscription(number: u8, name: &str, state: SubscriptionState) -> SubscriptionView {
+    let failed = "the receiver answered 503 Service Unavailable".to_owned();
+    SubscriptionView {
+        id: format!("sub_5f0c9d00000000{number:02}"),
+        name: name.to_owned(),
+        url: format!("https://events.acme.example/greenline/{number}"),
+        types: vec!["consent.changed".to_owned(), "avenue.closed".to_owned()],
+        imports: state != SubscriptionState::Paused,
+        state,
+        since: (state != SubscriptionState::Active).then(|| ago(200)),
+        why: match state {
+            SubscriptionState::Paused => Some("paused by <ada>".to_owned()),
+            SubscriptionState::Disabled => Some("the receiver answered 410 Gone".to_owned()),
+            _ => None,
+        },
+        taken: (number != 4).then(|| ago(i64::from(number) + 200)),
+        failed: (state != SubscriptionState::Active).then(|| (ago(2), failed)),
+        waiting: 1_000 / u64::from(number * number),
+        is_more: number == 1,
+    }
+}
+
+pub(crate) fn subscriptions() -> SubscriptionsPage {
+    SubscriptionsPage {
+        frame: frame(),
+        done: Some("The subscription was ended.".to_owned()),
+        rows: vec![
+            subscription(1, "CRM", SubscriptionState::Failing),
+            subscription(2, "", SubscriptionState::Active),
+            subscription(3, "Data warehouse", SubscriptionState::Paused),
+            subscription(4, "Shop & till", SubscriptionState::Disabled),
+        ],
+    }
+}
+
+pub(crate) fn no_subscriptions() -> SubscriptionsPage {
+    SubscriptionsPage {
+        done: None,
+        rows: Vec::new(),
+        ..subscriptions()
+    }
+}
+
+pub(crate) fn subscription_page(state: SubscriptionState) -> SubscriptionPage {
+    let attempt = |minutes, attempt, taken: bool, said: &str| AttemptRow {
+        at: ago(minutes),
+        kind: "consent.changed".to_owned(),
+        id: format!("msg_5f0c9d00000000{minutes:02}"),
+        attempt,
+        said: said.to_owned(),
+        taken,
+        took_ms: 41,
+    };
+    let goes = state == SubscriptionState::Failing;
+    SubscriptionPage {
+        frame: frame(),
+        view: subscription(1, "CRM", state),
+        done: goes.then(|| "12 events are sent once more.".to_owned()),
+        is_configured: false,
+        made: ago(40_000),
+        made_by: "ada".to_owned(),
+        previous_secret: goes.then(|| ago(-90)),
+        mark: "0011223344556677".to_owned(),
+        may_own: true,
+        replay_from: "2026-11-24T14:03:07".to_owned(),
+        replay_next: goes.then(|| "2026-11-25T09:00:00Z/7".to_owned()),
+        kept_days: 7,
+        attempts: vec![
+            attempt(2, 2, false, "the receiver answered 503 Service Unavailable"),
+            attempt(7, 1, false, "it could not be connected to: <no route>"),
+            attempt(201, 1, true, "200"),
+        ],
+    }
+}
+
+pub(crate) fn subscription_end() -> SubscriptionEndPage {
+    SubscriptionEndPage {
+        frame: frame(),
+        view: subscription(1, "CRM", SubscriptionState::Paused),
+    }
+}
+
+pub(crate) fn subscription_secret() -> SubscriptionSecretPage {
+    SubscriptionSecretPage {
+        frame: frame(),
+        view: subscription(1, "CRM", SubscriptionState::Active),
+        secret: format!("whsec_{}", "c2FtcGxlIG9ubHkh".repeat(2)),
+        previous: Some(ago(-24 * 60)),
+    }
+}
+
 pub(crate) fn message() -> MessagePage {
     MessagePage {
         frame: frame(),
@@ -389,5 +492,32 @@ pub(crate) fn docs() -> DocsPage {
             title: "Not found".to_owned(),
             text: "There is no such thing.".to_owned(),
         }],
+    }
+}
+
+pub(crate) fn guide(question: &str) -> GuidePage {
+    GuidePage {
+        frame: frame(),
+        guide: Guide::this(),
+        question: question.to_owned(),
+        found: Guide::this().find(question).unwrap(),
+    }
+}
+
+pub(crate) fn article() -> ArticlePage {
+    let guide = Guide::this();
+    ArticlePage {
+        frame: frame(),
+        guide,
+        article: guide.article("flagged-number").unwrap(),
+    }
+}
+
+pub(crate) fn rule() -> RulePage {
+    RulePage {
+        frame: frame(),
+        guide: Guide::this(),
+        rule: Rule::AskOnlyWayOut,
+        code: Some(131_050),
     }
 }

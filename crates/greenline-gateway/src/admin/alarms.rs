@@ -26,38 +26,38 @@ pub(super) async fn alarms(
                 super::avenues::word(avenue).to_lowercase()
             ),
             text: "The page of ways out says what is missing.".to_owned(),
+            link: None,
             since: When::new(at_ms, now_ms),
         })
         .collect();
     for one in app.ledger.subscriptions(business.ix).await? {
         if let Ok(record) = Record::read(&one.body) {
-            alarms.extend(silent(&one.id, &record, now_ms));
+            alarms.extend(silent(business, &one.id, &record, now_ms));
         }
     }
     Ok(alarms)
 }
 
-fn silent(id: &str, record: &Record, now_ms: i64) -> Option<Alarm> {
+fn silent(business: &Business, id: &str, record: &Record, now_ms: i64) -> Option<Alarm> {
     let name = match record.description.as_str() {
         "" => id,
         name => name,
     };
     let since = |at_ms| When::new(at_ms, now_ms);
+    let link = format!("/subscriptions/{id}?business={}", business.config.id);
     match (record.wish.state, &record.why) {
         (State::Paused | State::Disabled, Some((at_ms, why))) => Some(Alarm {
             title: format!("{name} gets no events."),
-            text: format!(
-                "{}: {why}. POST /v1/subscriptions/{id} sets it going.",
-                record.wish.state.as_str()
-            ),
+            text: format!("It was stopped: {why}. Its page sets it going."),
+            link: Some(link),
             since: since(*at_ms),
         }),
         (State::Active, _) => {
             let at_ms = record.health.failing_since_ms?;
             (now_ms.saturating_sub(at_ms) >= FAILING_MS).then(|| Alarm {
                 title: format!("{name} takes no events."),
-                text: "They are tried again; GET /v1/subscriptions says what it answers."
-                    .to_owned(),
+                text: "They are tried again; its page says what it answers.".to_owned(),
+                link: Some(link),
                 since: since(at_ms),
             })
         }

@@ -4,7 +4,6 @@
 //! send allowed before it has left, failed or can no longer leave.
 
 pub(crate) mod form;
-mod import;
 pub(crate) mod lapse;
 mod vouch;
 
@@ -37,7 +36,6 @@ use super::shape::{HeadShape, time};
 use lapse::Lapsed;
 
 pub(crate) use form::{ConsentsBody, Intake, Ready};
-pub(crate) use import::{__path_import_file, import_file};
 pub(crate) use vouch::{__path_vouch, vouch};
 
 /// Events in one bulk request at most.
@@ -281,18 +279,13 @@ async fn taken<'a>(app: &App, recorded: impl IntoIterator<Item = &'a Ready>) {
 
 /// Puts the ends of yeses on record before renewals that come after them.
 async fn lapse_before(app: &App, events: &[&NewEvent]) -> Result<Lapsed, LedgerError> {
-    let lapsed = lapse::before(app, events, 0).await?;
-    put_ends(app, &lapsed).await?;
-    Ok(lapsed)
-}
-
-async fn put_ends(app: &App, lapsed: &Lapsed) -> Result<(), LedgerError> {
+    let lapsed = lapse::before(app, events).await?;
     if !lapsed.ends.is_empty() {
         for appended in app.ledger.append_all(lapsed.ends.clone()).await? {
             appended?;
         }
     }
-    Ok(())
+    Ok(lapsed)
 }
 
 async fn append(app: &App, event: NewEvent) -> Result<Appended, LedgerError> {

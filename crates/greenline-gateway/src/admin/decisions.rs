@@ -1,27 +1,36 @@
 //! Decisions: asked for without sending, looked up, and decided again from their records.
 
+mod ask;
+mod assume;
+mod batch;
+
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use greenline_ledger::types::DecisionRecord;
-use greenline_policy::decide::{Decision, Facts, PersonFacts, decide};
-use jiff::Timestamp;
+use greenline_policy::decide::{Decision, decide};
+use greenline_policy::pack::Pack;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Shared};
+use crate::ids;
+use crate::pipeline::LookUps;
 use crate::refusal::Refusal;
-use crate::{ids, pipeline};
 
 use super::auth::Who;
 use super::extract::{Params, Raw, Segments, limit, typed_json};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::{DecisionShape, ReasonShape, reasons};
+use ask::{AnswerShape, Known, Put, QuestionBody, Usual};
+use assume::Assume;
+use batch::AnswersShape;
 
 /// Decisions of a page when no limit is given.
 const PAGE_ROWS: usize = 50;
 
-/// What would be sent.
+/// What would be sent, one message or many.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DryRun, example = json!({
@@ -33,24 +42,53 @@ pub(crate) struct DryRunBody {
     #[serde(default)]
     business: Option<String>,
     /// The phone_number_id to send from.
-    number: String,
+    #[serde(default)]
+    number: Option<String>,
     /// The body as it would be sent to `/messages`.
-    #[schema(value_type = Object)]
-    message: Box<RawValue>,
-    /// Decide as of this moment (RFC 3339). What is known is what is known now.
+    #[schema(value_type = Option<Object>)]
+    message: Option<Box<RawValue>>,
+    /// Decide as of this moment (RFC 3339); now if left out.
     #[serde(default)]
     at: Option<String>,
+    /// What counts as known. `now`, which is what is meant if left out: everything known now. `then`: only what had
+    /// arrived by `at`; what cannot be told as of then is listed under `untold`.
+    #[serde(default)]
+    known: Option<Known>,
+    /// What if: facts to assume in the place of what is known.
+    #[serde(default)]
+    assume: Option<Assume>,
+    /// Many questions in the place of `message`, `limits.decision_questions_max` at most; `number`, `at`, `known` and
+    /// `assume` above count for those that do not say for themselves.
+    #[schema(value_type = Option<Vec<QuestionBody>>)]
+    questions: Option<Vec<Box<RawValue>>>,
+}
+
+/// One answer, or many.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = DryRunReply)]
+#[expect(
+    dead_code,
+    reason = "many answers are written out one by one; this describes them"
+)]
+pub(crate) enum ReplyShape {
+    /// To `message`.
+    One(Box<AnswerShape>),
+    /// To `questions`.
+    Many(AnswersShape),
 }
 
 /// May this be sent?
 ///
 /// Runs the function that decides live sends, on the same facts, and sends and records nothing: the
-/// `id` names this answer and is not on record.
+/// `id` names this answer and is not on record. A question that cannot be answered has its `problem` in the place of
+/// its answer.
 #[utoipa::path(
     post, path = "/v1/decisions", operation_id = "previewDecision", tag = "decisions", request_body = DryRunBody,
     responses(
-        (status = 200, description = "The decision", body = DecisionShape),
+        (status = 200, description = "The decision, or one for each of `questions`, in order", body = ReplyShape),
         (status = 404, description = "No such business or number", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "Too many questions", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not accepted, or the gateway could not read the message", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is down", body = ProblemBody, content_type = "application/problem+json"),
     )
@@ -59,36 +97,40 @@ pub(crate) async fn preview(
     State(app): State<Shared>,
     who: Who,
     Raw(body): Raw,
-) -> Result<Json<DecisionShape>, Problem> {
+) -> Result<Response, Problem> {
     let body: DryRunBody = typed_json(&body)?;
-    let business = who.business(&app.directory, body.business.as_deref())?;
-    if app
-        .directory
-        .number(&body.number)
-        .is_none_or(|number| number.business != business.ix)
-    {
-        return Err(Problem::not_found("the business has no such number").at("number"));
-    }
-    let at_ms = match body.at.as_deref().map(str::parse::<Timestamp>) {
-        None => None,
-        Some(Ok(at)) => Some(at.as_millisecond()),
-        Some(Err(_)) => {
+    let business = who.business(&app.directory, body.business.as_deref())?.ix;
+    let mut usual = Usual {
+        business,
+        number: body.number,
+        at_ms: ask::moment(body.at.as_deref())?,
+        known: body.known.unwrap_or_default(),
+        assume: body.assume,
+        now_ms: app.clock.now_ms(),
+    };
+    let message = match (body.message, body.questions) {
+        (None, Some(questions)) => return batch::answer(app, usual, questions).await,
+        (Some(_), Some(_)) => {
             return Err(Problem::invalid(
-                "at",
-                "not a time after RFC 3339 with its offset",
+                "questions",
+                "either `message` or `questions`, not both",
             ));
         }
+        (message, None) => message,
     };
-    let record = pipeline::preview(
-        &app,
-        business.ix,
-        &body.number,
-        body.message.get().as_bytes(),
-        at_ms,
-    )
-    .await
-    .map_err(|refusal| refused(&refusal))?;
-    Ok(Json((&record).into()))
+    let asked = QuestionBody {
+        number: None,
+        message,
+        at: None,
+        known: None,
+        assume: usual.assume.take(),
+    };
+    let put = Put::read(&app, &usual, asked, &mut LookUps::any()).await?;
+    let mut answers = app.ledger.preview_all(vec![put.question.clone()]).await?;
+    let previewed = answers
+        .pop()
+        .ok_or_else(|| Problem::new(Kind::Bug, "a question without an answer"))??;
+    Ok(Json(put.answer(&usual, previewed)?).into_response())
 }
 
 /// What an app would be answered before any decision, as a problem.
@@ -126,22 +168,7 @@ pub(crate) struct ReplayShape {
 /// Decides again from a record.
 #[must_use]
 pub fn replay(record: &DecisionRecord) -> Decision {
-    let people: Vec<PersonFacts<'_>> = record
-        .people
-        .iter()
-        .map(|person| PersonFacts {
-            head: &person.head,
-            wrote_at_ms: person.wrote_at_ms,
-            call_permission_until_ms: person.call_permission_until_ms,
-            unsettled_until_ms: person.unsettled_until_ms,
-        })
-        .collect();
-    let facts = Facts {
-        people: &people,
-        template: record.template_facts.as_ref(),
-        number: &record.number_facts,
-    };
-    decide(record.intent, &facts, &record.rules, record.at_ms)
+    record.again(decide)
 }
 
 /// Looks a decision up, for whoever reaches its business.
@@ -174,8 +201,8 @@ pub(crate) async fn show(
     let replay = ReplayShape {
         same: again == record.decision,
         decision: again.verdict.as_str(),
-        reasons: reasons(&again),
-        pack: greenline_policy::rule::PACK,
+        reasons: reasons(&again, &record),
+        pack: Pack::at(record.at_ms).version,
     };
     Ok(Json(WithReplay {
         decision: (&record).into(),

@@ -1,7 +1,9 @@
 //! Imports of any size: sending a file, looking how far it is, what became of each row, and taking it back.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -34,6 +36,11 @@ const PARTS_AHEAD: usize = 16;
 const PART_BYTES: usize = 64 << 10;
 /// Imports in a list.
 const LIST_MAX: usize = 100;
+/// How often an import is looked at that somebody else still has in hand, and how long lies between.
+const HOLD_TRIES_MAX: u32 = 50;
+const HOLD_PAUSE: Duration = Duration::from_millis(20);
+/// Why there is none.
+const GONE: &str = "there is no such import on this node, or its days are over (retention.imports_days), or this token does not reach its business";
 
 /// How a file is to be read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -412,11 +419,7 @@ fn find(app: &App, who: &Who, id: &str) -> Result<Seen, Problem> {
         let mut reached = who.businesses(&app.directory);
         reached.any(|business| business.config.id == seen.meta.business)
     });
-    found.ok_or_else(|| {
-        Problem::not_found(
-            "there is no such import on this node, or this token does not reach its business",
-        )
-    })
+    found.ok_or_else(|| Problem::not_found(GONE))
 }
 
 /// How far an import is, and what became of its rows.
@@ -535,6 +538,21 @@ impl Write for Parts {
     }
 }
 
+/// Keeps others from an import that is over. Whoever worked on it lets go of it right after writing down that it is
+/// over; whoever takes it back does not.
+async fn hold(place: &Place, meta: &Meta) -> Result<Option<File>, Problem> {
+    for _ in 0..HOLD_TRIES_MAX {
+        match place.lock() {
+            Ok(None) if meta.state != files::State::Undoing => tokio::time::sleep(HOLD_PAUSE).await,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Problem::not_found(GONE));
+            }
+            held => return held.map_err(|error| broken(&error)),
+        }
+    }
+    Ok(None)
+}
+
 /// Whether it is only to be counted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -549,6 +567,7 @@ pub(crate) struct UndoParams {
 ///
 /// Each yes that it brought is taken back by an event of its own, and what stood before stands again; what people said
 /// since stays. Noes that it brought stay too: no machine undoes a no. Afterwards the same file can be imported again.
+/// Once it was over for `retention.imports_days`, what that needs is gone.
 #[utoipa::path(
     post, path = "/v1/imports/{id}/undo", operation_id = "undoImport", tag = "consent",
     params(("id" = String, Path, description = "The import"), UndoParams),
@@ -581,10 +600,9 @@ pub(crate) async fn undo(
         return Err(Problem::new(Kind::Bug, "a name that is none"));
     };
     // Another process may be at it.
-    let held = place.lock().map_err(|error| broken(&error))?;
-    if held.is_none() && meta.state == files::State::Undoing {
-        return conflict("it is being taken back");
-    }
+    let Some(held) = hold(&place, &meta).await? else {
+        return conflict("somebody works on it; ask again in a moment");
+    };
     // One that was broken off half-way goes on as it was begun.
     let begun = meta
         .undo

@@ -448,7 +448,7 @@ async fn may_go(
     number: &str,
     message: &[u8],
 ) -> Result<(), Problem> {
-    let record = pipeline::preview(app, business.ix, number, message, None)
+    let record = pipeline::preview(app, business.ix, number, message)
         .await
         .map_err(|refusal| match refusal.http {
             503 => Problem::new(Kind::Unavailable, "the store is not available"),

@@ -52,6 +52,7 @@ pub(crate) fn frame(app: &App, who: &Who, business: Option<&Business>) -> Frame 
             .businesses(&app.directory)
             .map(|business| tab(business))
             .collect(),
+        manages: who.may(May::Manager),
         made: When::dated(app.clock.now_ms()),
     }
 }

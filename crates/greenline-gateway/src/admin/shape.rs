@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use greenline_ledger::types::{DecisionRecord, Evidence, PersonView, StoredEvent};
 use greenline_policy::consent::{EventId, Head, Standing};
-use greenline_policy::decide::{Decision, Reason, WINDOW_MS};
+use greenline_policy::decide::{Decision, Reason, Verdict, WINDOW_MS};
 use greenline_policy::identity::Identifier;
-use greenline_policy::rule::Severity;
+use greenline_policy::next_step::{NextStep, next_step};
+use greenline_policy::rule::{Rule, Severity};
 use greenline_policy::scope::{Category, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,6 +15,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::ids;
+
+/// Stands for an event that is only assumed; no event on record has this number.
+pub(crate) const ASSUMED: EventId = EventId(0);
 
 /// RFC 3339 in UTC with milliseconds.
 pub(crate) fn time(at_ms: i64) -> String {
@@ -42,11 +46,6 @@ pub(crate) struct StandingShape {
     /// How well a yes is proved: `evidenced`, `vouched` or `imported`.
     #[serde(skip_serializing_if = "Option::is_none")]
     strength: Option<&'static str>,
-}
-
-/// The word for a standing.
-pub(crate) fn standing_word(standing: &Standing) -> &'static str {
-    StandingShape::from(standing).standing
 }
 
 impl From<&Standing> for StandingShape {
@@ -272,32 +271,90 @@ pub(crate) struct ReasonShape {
     remedy: &'static str,
     /// It refuses by itself; a note otherwise.
     refuses: bool,
+    /// The first day on which the rule holds, where it did not always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_force_since: Option<String>,
     /// The consent event it rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<String>,
+    /// When the person said so, where that is part of the decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said_at: Option<String>,
     /// When it passes by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
 }
 
-impl From<&Reason> for ReasonShape {
-    fn from(reason: &Reason) -> Self {
+impl ReasonShape {
+    fn of(reason: &Reason, record: &DecisionRecord) -> Self {
         let card = reason.rule.card();
+        let event = reason.event.filter(|event| *event != ASSUMED);
+        let mut heads = record.people.iter().map(|person| &person.head);
         Self {
             rule: card.id,
             text: card.text,
             sources: card.sources,
             remedy: card.remedy,
             refuses: card.severity != Severity::Note,
-            event: reason.event.map(ids::event),
+            in_force_since: card.since.map(|since| since.day.to_string()),
+            event: event.map(ids::event),
+            said_at: event
+                .and_then(|event| heads.find_map(|head| said_at(head, event)))
+                .and_then(finite),
             until: reason.until_ms.and_then(finite),
         }
     }
 }
 
-/// Every reason, the one that answers first.
-pub(crate) fn reasons(decision: &Decision) -> Vec<ReasonShape> {
-    decision.reasons.iter().map(Into::into).collect()
+/// When an event was said that a head rests on.
+fn said_at(head: &Head, wanted: EventId) -> Option<i64> {
+    let topics = head.topics.iter().map(|(_, standing)| standing);
+    let standings = head.base.iter().chain(topics);
+    let said = standings.filter_map(|standing| match standing {
+        Standing::Refused { event, at_ms } | Standing::Covered { event, at_ms, .. } => {
+            Some((*event, *at_ms))
+        }
+        _ => None,
+    });
+    said.chain(head.native_stop)
+        .chain(head.freeform_closed)
+        .find(|(event, _)| *event == wanted)
+        .map(|(_, at_ms)| at_ms)
+}
+
+/// The cheapest legitimate next step over all reasons together.
+#[derive(PartialEq, Serialize, ToSchema)]
+#[schema(as = NextStep)]
+pub(crate) struct NextStepShape {
+    /// The rule that it is about.
+    rule: &'static str,
+    /// What to do.
+    text: &'static str,
+    /// Until when to wait, where there is only waiting and the end is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// Rules that are still in the way afterwards, in the order in which they come next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    then: Vec<&'static str>,
+}
+
+impl From<NextStep> for NextStepShape {
+    fn from(step: NextStep) -> Self {
+        Self {
+            rule: step.rule.id(),
+            text: step.text,
+            until: step.until_ms.and_then(finite),
+            then: step.then.into_iter().map(Rule::id).collect(),
+        }
+    }
+}
+
+/// Every reason of a decision that was made on what is in a record, the one that answers first.
+pub(crate) fn reasons(decision: &Decision, record: &DecisionRecord) -> Vec<ReasonShape> {
+    let reasons = decision.reasons.iter();
+    reasons
+        .map(|reason| ReasonShape::of(reason, record))
+        .collect()
 }
 
 /// When a refusal passes by itself: the latest end, if every refusing reason has one.
@@ -326,6 +383,9 @@ pub(crate) struct DecisionShape {
     until: Option<String>,
     /// Every rule that fired, the one that answers first.
     reasons: Vec<ReasonShape>,
+    /// The cheapest legitimate next step over all reasons together; absent when it may go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_step: Option<NextStepShape>,
     /// The rule pack.
     pack: String,
     business: String,
@@ -352,6 +412,13 @@ pub(crate) struct DecisionShape {
     status: Option<String>,
 }
 
+impl DecisionShape {
+    /// Whether it may go.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.decision == Verdict::Allow.as_str()
+    }
+}
+
 /// A template as sent.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TemplateName {
@@ -366,7 +433,8 @@ impl From<&DecisionRecord> for DecisionShape {
             id: ids::decision(record.id),
             decision: record.decision.verdict.as_str(),
             until: until(&record.decision),
-            reasons: reasons(&record.decision),
+            reasons: reasons(&record.decision, record),
+            next_step: next_step(&record.decision).map(Into::into),
             pack: record.pack.to_string(),
             business: record.business.to_string(),
             number: record.number.to_string(),

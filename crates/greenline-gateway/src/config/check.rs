@@ -237,6 +237,7 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
         check_page(business, findings);
         check_avenues(business, findings);
         opt_in::check(business, findings);
+        check_places(business, findings);
         for word in &business.ambiguous_stop_words {
             if !greenline_policy::stop::is_unclear_word(word) {
                 findings.warn(format!(
@@ -274,6 +275,23 @@ fn check_avenues(business: &super::Business, findings: &mut Findings) {
     if asks && published.is_empty() && avenues.staff.is_empty() && avenues.api != Some(true) {
         findings.warn(format!(
             "business `{id}`: has asks but names no way out that needs no notification; they go only while people write to a number, see avenues.preference_page_published_at and avenues.staff"
+        ));
+    }
+}
+
+fn check_places(business: &super::Business, findings: &mut Findings) {
+    let mut wrong = Vec::new();
+    let places = crate::places::Places::read(business, &mut wrong);
+    for text in wrong {
+        findings.fatal(format!("business `{}`: {text}", business.id));
+    }
+    let never = places.never_free();
+    let never: Vec<&str> = never.iter().map(|country| country.as_str()).collect();
+    if !never.is_empty() {
+        findings.warn(format!(
+            "business `{}`: quiet_hours: so long that numbers which tell no area are never free of them in {}; make them shorter if you write there",
+            business.id,
+            never.join(", ")
         ));
     }
 }

@@ -474,7 +474,7 @@ async fn ends(app: &Shared, rows: &[ImportRow]) -> Result<(), Stop> {
     let events: Vec<&NewEvent> = rows.iter().map(|row| &row.event).collect();
     let mut tries = 0;
     let lapsed = loop {
-        match lapse::before(app, &events, 0).await {
+        match lapse::before(app, &events).await {
             Ok(lapsed) => break lapsed,
             Err(error) => waited(&error, &mut tries).await?,
         }

@@ -4,10 +4,11 @@ mod consents;
 mod decisions;
 mod documents;
 mod guard;
-mod import;
+mod guide;
 mod imports;
 mod pages;
 mod reads;
+mod subscriptions;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -159,6 +160,11 @@ impl Desk {
         Self::open(TempDir::new().unwrap(), change)
     }
 
+    /// At another time.
+    pub(crate) fn at(now_ms: i64) -> Self {
+        Self::open_at(TempDir::new().unwrap(), now_ms, &|_| {})
+    }
+
     /// The same after a restart with other settings.
     pub(crate) async fn reopened(self, change: &dyn Fn(&mut Config)) -> Self {
         self.app.ledger.close().await;
@@ -168,13 +174,17 @@ impl Desk {
     }
 
     fn open(folder: TempDir, change: &dyn Fn(&mut Config)) -> Self {
+        Self::open_at(folder, NOW_MS, change)
+    }
+
+    fn open_at(folder: TempDir, now_ms: i64, change: &dyn Fn(&mut Config)) -> Self {
         let mut config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
         config.keys.file = folder.path().join("own.keys").display().to_string();
         config.imports.folder = folder.path().join("imports").display().to_string();
         change(&mut config);
         let ledger =
             Ledger::open_sqlite(&folder.path().join("a.db"), serve::setup(&config)).unwrap();
-        let app = serve::build(config, ledger, Clock::fixed(NOW_MS)).unwrap();
+        let app = serve::build(config, ledger, Clock::fixed(now_ms)).unwrap();
         let router = router::private(app.clone());
         Self {
             app,
@@ -205,6 +215,7 @@ impl Desk {
             now_ms: self.app.clock.now_ms(),
             dispatch_by: self.app.clock.instant() + DISPATCH_WITHIN,
             confirms: None,
+            places: Default::default(),
             reply: None,
         };
         self.app.ledger.admit(ask).await.unwrap()

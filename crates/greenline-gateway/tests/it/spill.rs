@@ -272,6 +272,7 @@ async fn a_stop_waits_for_a_reply_that_went_past_the_store() {
         now_ms: RECEIVED_MS,
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
+        places: Default::default(),
         reply: None,
     };
     let other = vec![Identifier::parse("15550100124").unwrap()];

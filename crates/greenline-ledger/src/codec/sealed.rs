@@ -9,6 +9,7 @@ use greenline_policy::consent::{EventId, Head, Standing};
 use greenline_policy::decide::{NumberFacts, TemplateFacts, TemplateStatus};
 use greenline_policy::identity::Identifier;
 use greenline_policy::number::Ban;
+use greenline_policy::quiet::Quiet;
 use serde::Serialize;
 
 use super::{LedgerError, intent_name, is_default, restriction_name};
@@ -85,10 +86,17 @@ struct PersonPart {
     call_permission_until_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unsettled_until_ms: Option<i64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    country: String,
+    #[serde(skip_serializing_if = "is_default")]
+    closed: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quiet: Option<[i64; 4]>,
 }
 
 impl PersonPart {
     fn of(person: &RecordedPerson) -> Self {
+        let place = &person.place;
         Self {
             person: person.person.map(|person| person.0),
             identifier: Identifier::reveal(&person.identifier),
@@ -96,6 +104,9 @@ impl PersonPart {
             wrote_at_ms: person.wrote_at_ms,
             call_permission_until_ms: person.call_permission_until_ms,
             unsettled_until_ms: person.unsettled_until_ms,
+            country: place.country.as_str().to_owned(),
+            closed: place.closed.bits(),
+            quiet: (place.quiet != Quiet::NONE).then(|| place.quiet.ends_ms()),
         }
     }
 }

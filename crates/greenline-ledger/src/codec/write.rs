@@ -4,11 +4,13 @@
 //! forms in [`super`], member by member; a test holds the two together.
 
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
+use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{NumberFacts, PersonFacts, Reason, TemplateFacts, TemplateStatus};
 use greenline_policy::identity::Identifier;
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::Ban;
-use greenline_policy::rule::PACK;
+use greenline_policy::pack::Pack;
+use greenline_policy::quiet::Quiet;
 
 use super::{VERSION, intent_name, is_default, restriction_name};
 use crate::erasure::is_pseudonym;
@@ -218,7 +220,21 @@ impl Json<'_> {
             facts.call_permission_until_ms,
         );
         self.number_if_any(",\"unsettled_until_ms\":", facts.unsettled_until_ms);
+        self.place(&facts.place);
         self.raw("}");
+    }
+
+    fn place(&mut self, place: &Place) {
+        if place.country != Country::UNKNOWN {
+            self.raw(",\"country\":");
+            self.word(place.country.as_str());
+        }
+        let closed = place.closed.bits();
+        self.number_if_any(",\"closed\":", (closed != 0).then_some(closed));
+        if place.quiet != Quiet::NONE {
+            self.raw(",\"quiet\":");
+            self.list(place.quiet.ends_ms().into_iter(), Self::integer);
+        }
     }
 
     /// Rules that fired.
@@ -246,7 +262,7 @@ impl Json<'_> {
         self.raw(",\"app\":");
         self.text(&ask.app);
         self.raw(",\"pack\":");
-        self.text(PACK);
+        self.word(Pack::at(ask.now_ms).version);
         self.raw(",\"intent\":");
         self.word(intent_name(ask.intent));
         if let Some(asked) = &ask.template {

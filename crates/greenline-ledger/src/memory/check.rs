@@ -60,6 +60,10 @@ impl All {
                 self.business(ask.business)?;
                 somebody(&ask.to)
             }
+            Request::PreviewAll(questions) => questions.iter().try_for_each(|question| {
+                self.business(question.ask.business)?;
+                somebody(&question.ask.to)
+            }),
             Request::Append(one) => event(one),
             Request::AppendAll(events) => events.iter().try_for_each(event),
             Request::Import(piece) => {

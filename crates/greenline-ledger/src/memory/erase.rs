@@ -5,7 +5,8 @@ use greenline_policy::identity::Identifier;
 use super::people::Name;
 use super::{All, Result};
 use crate::erasure::{
-    DECISION_FIELDS, Erase, Erased, Replacements, is_pseudonym, left_of, mentions, spellings,
+    DECISION_FIELDS, Erase, Erased, Replacements, is_pseudonym, left_of, mentions, of_event,
+    spellings,
 };
 use crate::error::LedgerError;
 use crate::seal::{RecordId, SealKind};
@@ -173,7 +174,7 @@ impl All {
             self.forget_salts(business, record, &fields)?;
             let stored = &mut self.people[person].events[at];
             let canonical = stored.identifier.canonical().0;
-            stored.identifier = kept(&canonical).unwrap_or(canonical);
+            stored.identifier = of_event(kept(&canonical).unwrap_or(canonical), &stored.identifier);
             stored.event.person = std::iter::once(stored.identifier.clone()).collect();
             (stored.event.evidence, stored.event.actor) = (evidence, actor);
             if let Some(key) = stored.event.dedup.take() {

@@ -6,6 +6,7 @@ use greenline_policy::scope::Scope;
 
 use super::All;
 use super::people::Name;
+use crate::erasure::spelled;
 use crate::types::{BusinessIx, StoredEvent};
 
 impl All {
@@ -42,7 +43,7 @@ impl All {
     }
 
     /// Everyone who moved on to this group, near or far, with the earliest move on the way.
-    fn carried(&self, group: &[usize]) -> Vec<(usize, i64)> {
+    pub(super) fn carried(&self, group: &[usize]) -> Vec<(usize, i64)> {
         let mut carried: Vec<(usize, i64)> = Vec::new();
         loop {
             let mut changed = false;
@@ -122,7 +123,7 @@ impl All {
         }
         stored.sort_by_key(|stored| stored.id);
         let events = (1..).zip(stored).map(|(version, stored)| {
-            let (canonical, spelling) = stored.identifier.canonical();
+            let (canonical, spelling) = spelled(&stored.identifier);
             let side = places.iter().position(|place| **place == canonical);
             Event {
                 id: stored.id,

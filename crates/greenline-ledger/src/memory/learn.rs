@@ -31,6 +31,12 @@ impl All {
         Ok(match request {
             Request::Admit(ask) => Answer::Admitted(self.admit(&ask)),
             Request::Preview(ask) => Answer::Previewed(Box::new(self.preview(&ask))),
+            Request::PreviewAll(questions) => Answer::PreviewedAll(
+                questions
+                    .iter()
+                    .map(|question| Ok(self.preview_question(question)))
+                    .collect(),
+            ),
             Request::AdmitUnrecorded(ask, stopped) => {
                 Answer::Unrecorded(self.admit_unrecorded(&ask, &stopped)?.map(Box::new))
             }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::outbox::{Inbox, Waiting};
 use super::{All, Result};
 use crate::notice::{Cause, Changed, Notice, lane_of, names_of};
-use crate::subscription::{REPLAY_STEP_MAX, Replay, Replayed, Subscription};
+use crate::subscription::{REPLAY_STEP_MAX, Replay, Replayed, Subscription, WAITING_COUNTED_MAX};
 use crate::types::{BusinessIx, Lane, NewEvent};
 
 /// What people's heads were before something happened.
@@ -134,6 +134,16 @@ impl All {
         let mut found: Vec<_> = self.subscriptions.iter().filter(of).cloned().collect();
         found.sort_by(|a, b| a.id.cmp(&b.id));
         found
+    }
+
+    pub(super) fn notices_waiting(&self, business: BusinessIx, id: &str) -> u64 {
+        let told = self
+            .inbox
+            .iter()
+            .filter(|inbox| inbox.business == business && inbox.lane.is_of_notices());
+        let waiting = told.flat_map(|inbox| &inbox.waiting);
+        let waiting = waiting.filter(|waiting| &*waiting.app == id).count() as u64;
+        waiting.min(WAITING_COUNTED_MAX)
     }
 
     pub(super) fn put_subscription(&mut self, new: Subscription) -> bool {

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use greenline_policy::consent::EventId;
-use greenline_policy::decide::{Facts, Verdict};
+use greenline_policy::decide::Verdict;
 use greenline_policy::identity::Identifier;
-use greenline_policy::rule::PACK;
 
 use super::All;
 use super::outbox::Inbox;
-use super::sends::{Send, facts};
+use super::sends::Send;
 use crate::DecideFn;
 use crate::types::{
     BusinessIx, Counts, DecisionId, DecisionRecord, Difference, PersonView, StoredEvent,
@@ -155,14 +154,7 @@ impl All {
             }
         }
         for Send { record, .. } in &self.sends {
-            let people: Vec<_> = record.people.iter().map(facts).collect();
-            let facts = Facts {
-                people: &people,
-                template: record.template_facts.as_ref(),
-                number: &record.number_facts,
-            };
-            let again = decide(record.intent, &facts, &record.rules, record.at_ms);
-            if *record.pack == *PACK && again != record.decision {
+            if record.is_of_its_time() && record.again(decide) != record.decision {
                 found.differences.push(Difference {
                     kind: "decision",
                     person: None,

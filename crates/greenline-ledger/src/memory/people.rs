@@ -61,7 +61,7 @@ pub(super) struct Link {
 }
 
 /// Someone moved from one identifier to another.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Move {
     pub(super) from: usize,
     pub(super) left: Identifier,

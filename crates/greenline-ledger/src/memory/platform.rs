@@ -22,7 +22,7 @@ impl All {
         news.map(|(_, news)| news)
     }
 
-    fn template(&self, business: BusinessIx, of: [&str; 3]) -> Option<TemplateRow> {
+    pub(super) fn template(&self, business: BusinessIx, of: [&str; 3]) -> Option<TemplateRow> {
         let mut row: Option<TemplateRow> = None;
         for news in self.news_of(business) {
             let Effect::Template {
@@ -52,7 +52,7 @@ impl All {
         row
     }
 
-    fn number(&self, business: BusinessIx, of: &str) -> Option<NumberRow> {
+    pub(super) fn number(&self, business: BusinessIx, of: &str) -> Option<NumberRow> {
         let mut row: Option<NumberRow> = None;
         for news in self.news_of(business) {
             match news {
@@ -74,7 +74,7 @@ impl All {
         row
     }
 
-    fn account(&self, business: BusinessIx, of: &str) -> Option<AccountRow> {
+    pub(super) fn account(&self, business: BusinessIx, of: &str) -> Option<AccountRow> {
         let mut row: Option<AccountRow> = None;
         for news in self.news_of(business) {
             match news {

@@ -1,8 +1,9 @@
 //! Sends: decided from everything that happened, recorded, and what became of them.
 
-use greenline_policy::decide::{Decision, Facts, NumberFacts, PersonFacts, TemplateFacts, Verdict};
+use greenline_policy::country::Place;
+use greenline_policy::decide::{Decision, Facts, NumberFacts, TemplateFacts, Verdict};
 use greenline_policy::identity::Identifier;
-use greenline_policy::rule::PACK;
+use greenline_policy::pack::Pack;
 
 use super::{All, Result};
 use crate::codec::{decode_record, encode_record};
@@ -58,7 +59,7 @@ impl All {
         }
     }
 
-    fn recorded(&self, ask: &Ask, to: &Identifier) -> RecordedPerson {
+    fn recorded(&self, ask: &Ask, to: &Identifier, place: Place) -> RecordedPerson {
         let (canonical, spelling) = to.canonical();
         let Some(person) = self.find(ask.business, &canonical) else {
             return RecordedPerson {
@@ -68,6 +69,7 @@ impl All {
                 wrote_at_ms: None,
                 call_permission_until_ms: None,
                 unsettled_until_ms: None,
+                place,
             };
         };
         let group = self.group(person);
@@ -89,6 +91,7 @@ impl All {
             wrote_at_ms: wrote.max(),
             call_permission_until_ms: answer.and_then(|answer| answer.until_ms),
             unsettled_until_ms: self.unsettled(&ids, ask),
+            place,
         }
     }
 
@@ -109,11 +112,17 @@ impl All {
 
     /// The decision that stands now; records nothing.
     pub(super) fn preview(&self, ask: &Ask) -> DecisionRecord {
-        let people: Vec<_> = ask.to.iter().map(|to| self.recorded(ask, to)).collect();
+        let place = |at| ask.places.get(at).copied().unwrap_or_default();
+        let people: Vec<_> = ask
+            .to
+            .iter()
+            .enumerate()
+            .map(|(at, to)| self.recorded(ask, to, place(at)))
+            .collect();
         let template_facts = self.template_facts(ask);
         let number_facts = self.number_facts(ask);
         let decision = {
-            let people: Vec<_> = people.iter().map(facts).collect();
+            let people: Vec<_> = people.iter().map(RecordedPerson::facts).collect();
             let facts = Facts {
                 people: &people,
                 template: template_facts.as_ref(),
@@ -134,7 +143,7 @@ impl All {
             number: (&*ask.number).into(),
             app: (&*ask.app).into(),
             at_ms: ask.now_ms,
-            pack: PACK.into(),
+            pack: Pack::at(ask.now_ms).version.into(),
             intent: ask.intent,
             template: template.map(|asked| (asked.name.clone(), asked.language.clone())),
             template_facts,
@@ -320,16 +329,6 @@ impl All {
     }
 }
 
-/// What a decision is told of an addressee.
-pub(super) fn facts(to: &RecordedPerson) -> PersonFacts<'_> {
-    PersonFacts {
-        head: &to.head,
-        wrote_at_ms: to.wrote_at_ms,
-        call_permission_until_ms: to.call_permission_until_ms,
-        unsettled_until_ms: to.unsettled_until_ms,
-    }
-}
-
 /// A record in the form that outlives the process.
 fn written(ask: &Ask, record: &DecisionRecord) -> Result<Box<str>> {
     let addressee = |to: &RecordedPerson| {
@@ -342,7 +341,7 @@ fn written(ask: &Ask, record: &DecisionRecord) -> Result<Box<str>> {
         }
     };
     let found: Vec<_> = record.people.iter().map(addressee).collect();
-    let people: Vec<_> = record.people.iter().map(facts).collect();
+    let people: Vec<_> = record.people.iter().map(RecordedPerson::facts).collect();
     let (template, number): (Option<&TemplateFacts>, &NumberFacts) =
         (record.template_facts.as_ref(), &record.number_facts);
     let decision: &Decision = &record.decision;

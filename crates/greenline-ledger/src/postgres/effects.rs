@@ -115,6 +115,7 @@ impl Hand<'_> {
             at_ms: event.at_ms,
             strength: event.strength,
             in_thread: event.in_thread,
+            arrival_ms: event.arrival_ms,
             identifier: first.clone(),
         });
         let version = i64::try_from(known.events.len()).unwrap_or(i64::MAX);

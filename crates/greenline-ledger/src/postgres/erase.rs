@@ -26,7 +26,7 @@ use crate::codec::rows::{decode_list, encode_evidence};
 use crate::compose::IdentifierRow;
 use crate::erasure::{
     DECISION_FIELDS, Erase, Erased, ErasureKey, Replacements, is_pseudonym, left_of, mentions,
-    prefix_of, spellings, without_people,
+    of_event, prefix_of, spellings, without_people,
 };
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
@@ -468,7 +468,8 @@ async fn events(link: &mut Link, whose: &Whose<'_>, done: &mut Erased) -> Result
             };
             let (evidence, actor, fields) = left_of(&stored.event);
             forget(link, (whose.id, whose.business), record, fields).await?;
-            let kept = identifiers_column(&[whose.kept(&stored.identifier.canonical().0)?])?;
+            let kept = whose.kept(&stored.identifier.canonical().0)?;
+            let kept = identifiers_column(&[of_event(kept, &stored.identifier)])?;
             let evidence = encode_evidence(&evidence)?;
             let (of, id) = (shard(*person), person_column(*person));
             let number = seq_column(stored.id.0);

@@ -15,10 +15,12 @@ use crate::codec::{decode_record, encode_record};
 use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
 use crate::ids::Ids;
+use crate::question::{Previewed, Question};
 use crate::request::{Answer, Request};
 use crate::state::State;
-use crate::state::facts::Addressees;
+use crate::state::facts::{Addressee, Addressees};
 use crate::state::people::Slot;
+use crate::then::{PersonThen, decided_then, head_then};
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, Mode, PersonId, Spilled,
 };
@@ -57,6 +59,13 @@ impl Hand<'_> {
             Request::Preview(ask) => self
                 .preview(ask)
                 .map(|record| Answer::Previewed(Box::new(record))),
+            Request::PreviewAll(questions) => {
+                return questions
+                    .iter()
+                    .map(|question| apart(self.preview_question(question)))
+                    .collect::<Result<_, _>>()
+                    .map(|previewed| Ok(Answer::PreviewedAll(previewed)));
+            }
             Request::RecordSpilled(spilled) => self.record_spilled(spilled).map(|()| Answer::Done),
             Request::Append(event) => self
                 .append(event)
@@ -272,6 +281,52 @@ impl Hand<'_> {
         let text = std::str::from_utf8(&record)
             .map_err(|_| LedgerError::Bug("a record that is not text"))?;
         decode_record(id, &self.business(ask.business)?, ask.now_ms, text)
+    }
+
+    /// Answers a question about a send that is not made.
+    fn preview_question(&mut self, question: &Question) -> Result<Previewed, LedgerError> {
+        let ask = &question.ask;
+        let record = self.preview(ask)?;
+        if !question.known_then {
+            return Ok(Previewed {
+                record,
+                untold: Vec::new(),
+            });
+        }
+        let mut people = Vec::new();
+        for addressee in self.snapshot.state.addressees(ask)? {
+            people.push(match addressee.slot {
+                Some(slot) => self.person_then(ask, &addressee, slot)?,
+                None => PersonThen::default(),
+            });
+        }
+        let platform = self.snapshot.state.platform_then(ask)?;
+        Ok(decided_then(record, people, platform, self.decide))
+    }
+
+    fn person_then(
+        &self,
+        ask: &Ask,
+        addressee: &Addressee,
+        slot: Slot,
+    ) -> Result<PersonThen, LedgerError> {
+        let state = &self.snapshot.state;
+        // What was kept of someone erased stands under another name.
+        let kept = state.kept_only(ask.business, &addressee.canonical)?;
+        let name = kept.map_or_else(|| addressee.canonical.clone(), |(kept, _)| kept);
+        let person = self.person_of(ask.business, &name)?;
+        let (head, erased) = head_then(
+            &state.links,
+            person,
+            addressee.spelling,
+            ask.now_ms,
+            |person| self.snapshot.person_rows(person),
+        )?;
+        Ok(PersonThen {
+            head,
+            erased,
+            call_at_ms: state.call_at(slot, ask)?,
+        })
     }
 
     /// Records decisions that were made without the store; one that is there already is left alone.

@@ -17,7 +17,9 @@ use crate::error::LedgerError;
 use crate::notice::{Cause, Changed, Notice, lane_of, names};
 use crate::request::Answer;
 use crate::state::people::Slot;
-use crate::subscription::{REPLAY_STEP_MAX, Replay, Replayed, Subscription, Takes};
+use crate::subscription::{
+    REPLAY_STEP_MAX, Replay, Replayed, Subscription, Takes, WAITING_COUNTED_MAX,
+};
 use crate::types::{BusinessIx, Lane, NewEvent};
 
 /// Pages dropped in one go at most.
@@ -177,6 +179,19 @@ impl Store {
                 body: boxed(row, 5)?,
             });
             rows.iter().map(read).collect::<Result<Vec<_>, Trouble>>()
+        })
+    }
+
+    pub(crate) async fn notices_waiting(&self, business: BusinessIx, id: &str) -> Result<u64> {
+        let business = self.business(business)?;
+        // One after the other: asked of both at once, the database looks at everything that waits for the business.
+        retrying!(self.pool, link => {
+            let mut count = 0;
+            for parked in [0_i64, 1] {
+                let rows = link.rows(sql::WAITING_NOTICES, &[&business, &id, &parked]).await?;
+                count += rows.len() as u64;
+            }
+            Ok::<_, Trouble>(count.min(WAITING_COUNTED_MAX))
         })
     }
 

@@ -79,6 +79,7 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     INSERT_SUBSCRIPTION,
     UPDATE_SUBSCRIPTION,
     DELETE_SUBSCRIPTION,
+    WAITING_NOTICES,
     OLD_NOTICES,
     NOTICES_AFTER,
     FULL_INBOX,

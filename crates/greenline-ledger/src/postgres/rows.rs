@@ -149,6 +149,7 @@ pub(super) fn event_row(row: &Row) -> Result<(PersonId, EventRow), Trouble> {
         at_ms: row.try_get(4)?,
         strength: strength(row.try_get(5)?)?,
         in_thread: row.try_get(6)?,
+        arrival_ms: row.try_get(9)?,
         identifier: first(&identifiers(row.try_get(7)?)?)?,
     };
     Ok((person(row.try_get(0)?), read))

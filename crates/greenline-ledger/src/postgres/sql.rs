@@ -336,6 +336,9 @@ pub(super) const UPDATE_SUBSCRIPTION: &str =
 pub(super) const DELETE_SUBSCRIPTION: &str =
     "DELETE FROM subscriptions WHERE business = $1 AND id = $2";
 
+pub(super) const WAITING_NOTICES: &str = "SELECT lane FROM relays
+     WHERE business = $1 AND parked = $3 AND app = $2 AND lane IN (4, 5) LIMIT 1000";
+
 /// Those that a subscription which gets none left waiting for too long.
 pub(super) const OLD_NOTICES: &str = "SELECT person_shard, inbox_seq, app FROM relays
      WHERE business = $1 AND parked = 1 AND lane IN (4, 5) AND due_ms < $2 LIMIT 1000";

@@ -3,7 +3,6 @@
 //! It reads a page of people at a time, beside live writers. What looks wrong is looked at once more before
 //! it is reported, because somebody may have written in between.
 
-use greenline_policy::rule::PACK;
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
@@ -17,7 +16,6 @@ use crate::DecideFn;
 use crate::codec::{decode_head, decode_record};
 use crate::compose;
 use crate::error::LedgerError;
-use crate::sqlite::verify::again;
 use crate::types::{DecisionId, Difference, PersonId, PersonShard, Verification};
 use greenline_policy::decide::Verdict;
 
@@ -324,6 +322,6 @@ fn decision(row: &Row, decide: DecideFn) -> Result<Option<&'static str>, Trouble
     if (verdict == 1) != (record.decision.verdict == Verdict::Allow) {
         return Ok(Some("its verdict is not the record's"));
     }
-    let is_other = *record.pack == *PACK && again(&record, decide) != record.decision;
+    let is_other = record.is_of_its_time() && record.again(decide) != record.decision;
     Ok(is_other.then_some("deciding again gives another answer"))
 }

@@ -98,6 +98,14 @@ impl Wants {
         match request {
             Request::Admit(ask) => self.ask(ask),
             Request::Preview(ask) => self.ask(ask),
+            Request::PreviewAll(questions) => {
+                for question in questions {
+                    self.ask(&question.ask);
+                    if question.known_then {
+                        self.names(question.ask.business, &question.ask.to);
+                    }
+                }
+            }
             Request::Append(event) => self.event(event),
             Request::AppendAll(events) => events.iter().for_each(|event| self.event(event)),
             Request::Import(piece) => {

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Statement, params};
 use smallvec::SmallVec;
 
 use super::pending::{Row, chunk};
+use super::people::person_rows;
 use super::rows::{count_column, identifier, person_column, seq, seq_column};
 use super::sql;
 use super::write::Hand;
@@ -12,12 +13,15 @@ use crate::codec::rows::{decode_reply, encode_list};
 use crate::codec::{decode_record, encode_record, names_erased};
 use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
+use crate::question::{Previewed, Question};
 use crate::request::Answer;
 use crate::seal::record_people;
 use crate::state::State;
-use crate::state::facts::Addressees;
+use crate::state::facts::{Addressee, Addressees};
 use crate::state::journal::Change;
 use crate::state::messages::hash;
+use crate::state::people::Slot;
+use crate::then::{PersonThen, decided_then, head_then};
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
     RelayResult, ReplyClaim, ReplyEnd, UNSETTLED_MS,
@@ -111,6 +115,54 @@ impl Hand<'_> {
         let text = std::str::from_utf8(self.record)
             .map_err(|_| LedgerError::Bug("a record that is not text"))?;
         decode_record(id, &self.state.business(ask.business)?.id, ask.now_ms, text)
+    }
+
+    /// Answers a question about a send that is not made.
+    pub(crate) fn preview_question(
+        &mut self,
+        question: &Question,
+    ) -> Result<Previewed, LedgerError> {
+        let ask = &question.ask;
+        let record = self.preview(ask)?;
+        if !question.known_then {
+            return Ok(Previewed {
+                record,
+                untold: Vec::new(),
+            });
+        }
+        let mut people = Vec::new();
+        for addressee in self.state.addressees(ask)? {
+            people.push(match addressee.slot {
+                Some(slot) => self.person_then(ask, &addressee, slot)?,
+                None => PersonThen::default(),
+            });
+        }
+        let platform = self.state.platform_then(ask)?;
+        Ok(decided_then(record, people, platform, self.decide))
+    }
+
+    fn person_then(
+        &self,
+        ask: &Ask,
+        addressee: &Addressee,
+        slot: Slot,
+    ) -> Result<PersonThen, LedgerError> {
+        // What was kept of someone erased stands under another name.
+        let kept = self.state.kept_only(ask.business, &addressee.canonical)?;
+        let name = kept.map_or_else(|| addressee.canonical.clone(), |(kept, _)| kept);
+        let person = self.person_of(ask.business, &name, slot)?;
+        let (head, erased) = head_then(
+            &self.state.links,
+            person,
+            addressee.spelling,
+            ask.now_ms,
+            |person| person_rows(self.connection, person),
+        )?;
+        Ok(PersonThen {
+            head,
+            erased,
+            call_at_ms: self.state.call_at(slot, ask)?,
+        })
     }
 
     /// Notes what became of sends.

@@ -20,7 +20,7 @@ use crate::codec::rows::encode_evidence;
 use crate::compose::IdentifierRow;
 use crate::erasure::{
     DECISION_FIELDS, Erase, Erased, ErasureKey, Found, Keys, Replacements, is_pseudonym, left_of,
-    mentions, spellings, without_people,
+    mentions, of_event, spellings, without_people,
 };
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
@@ -397,6 +397,7 @@ impl Hand<'_> {
             let fields: Vec<Box<str>> = fields.iter().map(|name| (*name).into()).collect();
             self.forget_salts(whose.business, id, &fields)?;
             let kept = whose.kept(&stored.identifier.canonical().0)?;
+            let kept = of_event(kept, &stored.identifier);
             self.connection
                 .prepare_cached(sql::ERASE_EVENT)?
                 .execute(params![

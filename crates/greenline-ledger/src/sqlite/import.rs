@@ -199,6 +199,7 @@ impl Hand<'_> {
                     at_ms: event.at_ms,
                     strength: event.strength,
                     in_thread: event.in_thread,
+                    arrival_ms: event.arrival_ms,
                     identifier: only.clone(),
                 }],
             }],

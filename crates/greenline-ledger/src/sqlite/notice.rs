@@ -50,6 +50,24 @@ impl Store {
         })
         .await
     }
+
+    pub(crate) async fn notices_waiting(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        id: &str,
+    ) -> Result<u64> {
+        let id: Box<str> = id.into();
+        reading(self, business, move |connection, row| {
+            let mut statement = connection.prepare_cached(sql::WAITING_NOTICES)?;
+            let mut found = statement.query(params![row, &*id])?;
+            let mut count = 0;
+            while found.next()?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        })
+        .await
+    }
 }
 
 impl Hand<'_> {

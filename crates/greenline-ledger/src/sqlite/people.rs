@@ -62,7 +62,10 @@ fn group(
     Ok(rows)
 }
 
-fn person_rows(connection: &Connection, id: PersonId) -> Result<PersonRows, LedgerError> {
+pub(super) fn person_rows(
+    connection: &Connection,
+    id: PersonId,
+) -> Result<PersonRows, LedgerError> {
     let key = params![id.shard().0, person_column(id)];
     let mut statement = connection.prepare_cached(sql::IDENTIFIERS_OF)?;
     let mut found = statement.query(key)?;

@@ -122,6 +122,7 @@ pub(super) fn event_row(row: &Row<'_>) -> Result<EventRow, LedgerError> {
         at_ms: row.get(4)?,
         strength: strength(text(5)?)?,
         in_thread: row.get(6)?,
+        arrival_ms: row.get(8)?,
         identifier: first(&identifiers(text(7)?)?)?,
     })
 }

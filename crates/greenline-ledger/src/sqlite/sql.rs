@@ -232,6 +232,9 @@ pub(super) const UPDATE_SUBSCRIPTION: &str =
 pub(super) const DELETE_SUBSCRIPTION: &str =
     "DELETE FROM subscriptions WHERE business_id = ?1 AND id = ?2";
 
+pub(super) const WAITING_NOTICES: &str = "SELECT 1 FROM relays
+     WHERE business_id = ?1 AND parked IN (0, 1) AND app = ?2 AND lane IN (4, 5) LIMIT 1000";
+
 /// Those that a subscription which gets none left waiting for too long.
 pub(super) const DROP_NOTICES: &str = "DELETE FROM relays WHERE (inbox_seq, app) IN
      (SELECT inbox_seq, app FROM relays WHERE business_id = ?1 AND parked = 1 AND lane IN (4, 5) AND due_ms < ?2 LIMIT ?3)";
@@ -245,7 +248,7 @@ pub(super) const NOTICES_AFTER: &str = "SELECT received_ms, seq, lane FROM inbox
 pub(super) const IDENTIFIERS_OF: &str = "SELECT business_id, kind, value, known_ms, linked_at_ms, left_at_ms, gone_at_ms FROM identifiers WHERE shard = ?1 AND person_id = ?2";
 
 pub(super) const EVENTS_OF: &str =
-    "SELECT event_seq, version, kind, scope, at_ms, strength, in_thread, identifiers
+    "SELECT event_seq, version, kind, scope, at_ms, strength, in_thread, identifiers, arrival_ms
      FROM consent_events WHERE shard = ?1 AND person_id = ?2";
 
 /// The columns of a whole event; completed by the constants below.

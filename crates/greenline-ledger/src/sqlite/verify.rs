@@ -3,8 +3,6 @@
 //! It trusts nothing in memory: it loads its own copy from one snapshot of the store, so it can run
 //! beside a live writer.
 
-use greenline_policy::decide::{Facts, PersonFacts};
-use greenline_policy::rule::PACK;
 use rusqlite::{Connection, Row};
 
 use super::people::history;
@@ -16,7 +14,7 @@ use crate::compose;
 use crate::error::LedgerError;
 use crate::state::State;
 use crate::state::people::Slot;
-use crate::types::{DecisionId, DecisionRecord, Difference, PersonId, PersonShard, Verification};
+use crate::types::{DecisionId, Difference, PersonId, PersonShard, Verification};
 
 /// Differences reported at most; past it one more says that there are others.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -205,30 +203,7 @@ fn decision(row: &Row<'_>, decide: DecideFn) -> Result<Option<&'static str>, Led
         return Ok(Some("its verdict is not the record's"));
     }
     Ok(
-        (*record.pack == *PACK && again(&record, decide) != record.decision)
+        (record.is_of_its_time() && record.again(decide) != record.decision)
             .then_some("deciding again gives another answer"),
     )
-}
-
-/// The decision made again from its record.
-pub(crate) fn again(
-    record: &DecisionRecord,
-    decide: DecideFn,
-) -> greenline_policy::decide::Decision {
-    let people: Vec<PersonFacts<'_>> = record
-        .people
-        .iter()
-        .map(|person| PersonFacts {
-            head: &person.head,
-            wrote_at_ms: person.wrote_at_ms,
-            call_permission_until_ms: person.call_permission_until_ms,
-            unsettled_until_ms: person.unsettled_until_ms,
-        })
-        .collect();
-    let facts = Facts {
-        people: &people,
-        template: record.template_facts.as_ref(),
-        number: &record.number_facts,
-    };
-    decide(record.intent, &facts, &record.rules, record.at_ms)
 }

@@ -307,7 +307,7 @@ impl Writer {
 impl Hand<'_> {
     /// Does one request. The outer error fails the batch, the inner one only this request.
     fn answer(&mut self, request: &Request) -> Result<Result<Answer, LedgerError>, LedgerError> {
-        if !matches!(request, Request::Admit(_) | Request::Preview(_)) {
+        if request.writes() && !matches!(request, Request::Admit(_)) {
             self.written += REQUEST_BYTES;
         }
         let done = match request {
@@ -315,6 +315,11 @@ impl Hand<'_> {
             Request::Preview(ask) => self
                 .preview(ask)
                 .map(|record| Answer::Previewed(Box::new(record))),
+            Request::PreviewAll(questions) => questions
+                .iter()
+                .map(|question| apart(self.preview_question(question)))
+                .collect::<Result<_, _>>()
+                .map(Answer::PreviewedAll),
             Request::AdmitUnrecorded(ask, stopped) => self
                 .admit_unrecorded(ask, stopped)
                 .map(|unrecorded| Answer::Unrecorded(unrecorded.map(Box::new))),

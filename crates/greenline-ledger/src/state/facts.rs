@@ -1,6 +1,7 @@
 //! From a send to be decided to what is known of everyone and everything in it.
 
 use greenline_policy::consent::Head;
+use greenline_policy::country::Place;
 use greenline_policy::decide::{Decision, Facts, PersonFacts, TemplateFacts};
 use greenline_policy::identity::{Identifier, Spelling};
 use smallvec::SmallVec;
@@ -97,7 +98,11 @@ impl State {
         });
         let people: SmallVec<[PersonFacts<'_>; 1]> = found
             .iter()
-            .map(|addressee| self.person_facts(business, addressee, ask))
+            .enumerate()
+            .map(|(at, addressee)| PersonFacts {
+                place: ask.places.get(at).copied().unwrap_or_default(),
+                ..self.person_facts(business, addressee, ask)
+            })
             .collect();
         let facts = Facts {
             people: &people,
@@ -129,6 +134,7 @@ impl State {
                 wrote_at_ms: None,
                 call_permission_until_ms: None,
                 unsettled_until_ms: None,
+                place: Place::default(),
             };
         };
         let group = self.group(slot);
@@ -146,6 +152,7 @@ impl State {
             wrote_at_ms: window.and_then(|window| window.wrote_at_ms),
             call_permission_until_ms: window.and_then(|window| window.call_until_ms),
             unsettled_until_ms: unsettled,
+            place: Place::default(),
         }
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod keeping;
 pub(crate) mod notices;
 pub(crate) mod people;
 pub(crate) mod preference;
+pub(crate) mod question;
 pub(crate) mod refusals;
 pub(crate) mod seal;
 pub(crate) mod sends;
@@ -37,6 +38,7 @@ macro_rules! over {
             $store,
             sends {
                 a_covered_send_is_allowed_and_recorded,
+                place_and_hour_are_facts_of_the_record,
                 a_send_without_cover_is_refused_and_recorded,
                 both_addressees_must_be_allowed,
                 ids_grow_even_when_the_clock_does_not_and_over_a_restart,
@@ -67,6 +69,17 @@ macro_rules! over {
                 the_newest_answer_about_calls_stands,
                 a_stop_finds_sends_from_before_two_people_were_linked,
                 what_a_replaced_user_id_grants_later_is_not_the_persons,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            question {
+                many_questions_are_answered_as_each_alone,
+                a_piece_of_questions_has_a_size,
+                what_arrived_later_does_not_count_then,
+                what_people_wrote_later_opens_no_window_then,
+                what_the_platform_said_later_is_told_apart,
+                what_an_erasure_took_cannot_be_told,
             }
         );
         crate::contract::tests!(
@@ -122,6 +135,7 @@ macro_rules! over {
                 an_event_is_told_to_each_subscription_that_takes_it,
                 what_changes_without_an_event_is_told_too,
                 a_subscription_is_written_only_over_the_version_that_was_read,
+                what_waits_for_a_subscription_is_counted,
                 notices_are_replayed_from_a_moment_a_page_at_a_time,
                 a_replay_leaves_out_imports_for_who_does_not_take_them,
                 what_is_imported_is_told_when_it_is_recorded,

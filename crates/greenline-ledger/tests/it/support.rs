@@ -155,6 +155,7 @@ pub(crate) fn text(to: &str, now_ms: i64) -> Ask {
         now_ms,
         dispatch_by: soon(),
         confirms: None,
+        places: Default::default(),
         reply: None,
     }
 }

@@ -7,6 +7,7 @@ mod never;
 use greenline_ledger::flight::{Flight, Watch};
 use greenline_ledger::import::{ImportPiece, ROW_KEY, RowOutcome, undo_key};
 use greenline_ledger::notice::Notice;
+use greenline_ledger::question::Question;
 use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
     Appended, DecisionId, DecisionRecord, Delivery, Effect, Lane, Mode, NewEvent, Outcome,
@@ -267,6 +268,26 @@ impl Side {
         self.alike(answers).await
     }
 
+    /// What everybody would have been told at moments gone by, with what was known then.
+    async fn then(&self, moments: impl Iterator<Item = i64>) -> Vec<String> {
+        let mut answers = Vec::new();
+        for now_ms in moments {
+            for to in NAMES {
+                let question = |name| Question {
+                    ask: ask(&ids(&[to]), name, now_ms),
+                    known_then: true,
+                };
+                let piece = ["offer", "text"].map(question).to_vec();
+                for previewed in self.ledger.preview_all(piece).await.unwrap() {
+                    let previewed = previewed.unwrap();
+                    let record = self.plain(previewed.record);
+                    answers.push(format!("{to} {now_ms} {record:?} {:?}", previewed.untold));
+                }
+            }
+        }
+        self.alike(answers).await
+    }
+
     /// Everything that is shown or exported.
     async fn pages(&self, now_ms: i64) -> Vec<String> {
         let ledger = &self.ledger;
@@ -385,6 +406,12 @@ async fn live_through(store: Store, steps: Vec<Step>) {
         &twin.pages(last_ms).await,
         &side.pages(last_ms).await,
         "at the end",
+    );
+    let gone_by = || (0..3).map(|part| NOON + (last_ms - NOON) * (part + 1) / 4);
+    assert_alike(
+        &twin.then(gone_by()).await,
+        &side.then(gone_by()).await,
+        "as of then",
     );
 
     // Only the process that sent knows what became of it: it says so before it ends.

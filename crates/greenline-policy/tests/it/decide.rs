@@ -2,15 +2,18 @@
 
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
+use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Decision, Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus,
     Verdict, WINDOW_MS, decide,
 };
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::quiet::Quiet;
 use greenline_policy::rule::{Rule, Severity};
-use greenline_policy::scope::{Category, Scope};
+use greenline_policy::scope::{Categories, Category, Scope};
 
-const NOW: i64 = 1_000 * WINDOW_MS;
+/// 29 November 2026.
+const NOW: i64 = 20_786 * WINDOW_MS;
 
 /// One case; the default is a marketing template to someone nobody knows.
 struct Case {
@@ -19,6 +22,7 @@ struct Case {
     wrote_at_ms: Option<i64>,
     call_until_ms: Option<i64>,
     unsettled_until_ms: Option<i64>,
+    place: Place,
     template: TemplateFacts,
     number: NumberFacts,
     rules: Rules,
@@ -32,6 +36,7 @@ impl Default for Case {
             wrote_at_ms: None,
             call_until_ms: None,
             unsettled_until_ms: None,
+            place: Place::default(),
             template: TemplateFacts {
                 known: true,
                 ..TemplateFacts::UNKNOWN
@@ -49,6 +54,7 @@ impl Case {
             wrote_at_ms: self.wrote_at_ms,
             call_permission_until_ms: self.call_until_ms,
             unsettled_until_ms: self.unsettled_until_ms,
+            place: self.place,
         };
         let facts = Facts {
             people: &[person],
@@ -539,6 +545,7 @@ fn both_addressees_must_be_allowed() {
         wrote_at_ms: None,
         call_permission_until_ms: None,
         unsettled_until_ms: None,
+        place: Place::default(),
     };
     let template = TemplateFacts {
         known: true,
@@ -555,6 +562,156 @@ fn both_addressees_must_be_allowed() {
     };
     assert_eq!(verdict(&[person(&yes), person(&yes)]), Verdict::Allow);
     assert_eq!(verdict(&[person(&yes), person(&no)]), Verdict::Refuse);
+}
+
+fn of_category(category: Category) -> Case {
+    Case {
+        head: covered(category),
+        template: TemplateFacts {
+            known: true,
+            category,
+            ..TemplateFacts::UNKNOWN
+        },
+        ..Case::default()
+    }
+}
+
+#[test]
+fn no_marketing_goes_to_the_united_states() {
+    let to = |code: &str, category| Case {
+        place: Place {
+            country: Country::parse(code).unwrap(),
+            ..Place::default()
+        },
+        ..of_category(category)
+    };
+    to("US", Category::Marketing).refused_by(&[Rule::CountryUsMarketing]);
+    for code in ["CA", "PR", "JM", "GB"] {
+        to(code, Category::Marketing).allowed_by(Rule::Covered);
+    }
+    to("US", Category::Utility).allowed_by(Rule::Covered);
+    to("US", Category::Authentication).allowed_by(Rule::Covered);
+    // The platform goes by its own category, whatever the topic.
+    let mut topical = to("US", Category::Marketing);
+    topical.template.topic = Scope::parse("utility.orders");
+    topical.head = covered(Category::Utility);
+    topical.refused_by(&[Rule::CountryUsMarketing]);
+    // An open window changes nothing; consent answers first; what answers is never closed.
+    Case {
+        wrote_at_ms: Some(NOW),
+        ..to("US", Category::Marketing)
+    }
+    .refused_by(&[Rule::CountryUsMarketing]);
+    Case {
+        head: Head::default(),
+        ..to("US", Category::Marketing)
+    }
+    .refused_by(&[Rule::ConsentMissing, Rule::CountryUsMarketing]);
+    Case {
+        intent: Intent::FreeForm,
+        wrote_at_ms: Some(NOW),
+        ..to("US", Category::Marketing)
+    }
+    .allowed_by(Rule::WindowOpen);
+}
+
+#[test]
+fn a_country_is_closed_to_the_kinds_that_the_business_names() {
+    let closed = |kinds: &[Category], case: Case| Case {
+        place: Place {
+            closed: Categories::of(kinds.iter().copied()),
+            ..Place::default()
+        },
+        ..case
+    };
+    let all = &Category::ALL;
+    for category in [
+        Category::Marketing,
+        Category::Utility,
+        Category::Authentication,
+    ] {
+        closed(&[category], of_category(category)).refused_by(&[Rule::CountryClosed]);
+        let others: Vec<Category> = all.iter().copied().filter(|c| *c != category).collect();
+        closed(&others, of_category(category)).allowed_by(Rule::Covered);
+    }
+    // A topic of a closed kind is closed with it.
+    let mut topical = closed(&[Category::Marketing], of_category(Category::Utility));
+    topical.template.topic = Scope::parse("marketing.offers");
+    topical.head = covered(Category::Marketing);
+    topical.refused_by(&[Rule::CountryClosed]);
+    let call = || Case {
+        intent: Intent::Call,
+        call_until_ms: Some(NOW + 1),
+        ..of_category(Category::Calls)
+    };
+    closed(&[Category::Calls], call()).refused_by(&[Rule::CountryClosed]);
+    closed(&[Category::Marketing], call()).allowed_by(Rule::Covered);
+    // Also where a template counts as a reply; a message in the window always goes.
+    let mut reply = closed(all, of_category(Category::Utility));
+    reply.rules.window_templates_are_replies = true;
+    reply.wrote_at_ms = Some(NOW);
+    reply.refused_by(&[Rule::CountryClosed]);
+    let answer = Case {
+        wrote_at_ms: Some(NOW),
+        ..free_form()
+    };
+    closed(all, answer).allowed_by(Rule::WindowOpen);
+}
+
+#[test]
+fn quiet_hours_hold_what_begins_and_never_what_answers() {
+    let until = |end_ms: i64, case: Case| Case {
+        place: Place {
+            quiet: Quiet::from_ends_ms([end_ms; Category::ALL.len()]),
+            ..Place::default()
+        },
+        ..case
+    };
+    let offer = || of_category(Category::Marketing);
+    until(NOW + 1, offer()).refused_by(&[Rule::QuietHours]);
+    until(NOW, offer()).allowed_by(Rule::Covered);
+    let first = until(NOW + 1, offer()).decide().reasons[0];
+    assert_eq!(first.until_ms, Some(NOW + 1));
+    let endless = until(i64::MAX, offer()).decide().reasons[0];
+    assert_eq!((endless.rule, endless.until_ms), (Rule::QuietHours, None));
+    // Only the kinds that it is about.
+    let night = Quiet::from_ends_ms([NOW + 5, i64::MIN, NOW + 9, i64::MIN]);
+    let by_kind = |case: Case| Case {
+        place: Place {
+            quiet: night,
+            ..Place::default()
+        },
+        ..case
+    };
+    by_kind(offer()).refused_by(&[Rule::QuietHours]);
+    by_kind(of_category(Category::Utility)).allowed_by(Rule::Covered);
+    by_kind(of_category(Category::Authentication)).refused_by(&[Rule::QuietHours]);
+    let mut topical = by_kind(of_category(Category::Utility));
+    topical.template.topic = Scope::parse("marketing.offers");
+    topical.head = covered(Category::Marketing);
+    topical.refused_by(&[Rule::QuietHours]);
+    // Marketing is no reply, a template that counts as one is.
+    let in_window = |case: Case| Case {
+        wrote_at_ms: Some(NOW),
+        ..until(NOW + 1, case)
+    };
+    in_window(offer()).refused_by(&[Rule::QuietHours]);
+    in_window(of_category(Category::Utility)).refused_by(&[Rule::QuietHours]);
+    let mut reply = in_window(of_category(Category::Utility));
+    reply.rules.window_templates_are_replies = true;
+    reply.allowed_by(Rule::WindowOpen);
+    in_window(free_form()).allowed_by(Rule::WindowOpen);
+    in_window(Case {
+        intent: Intent::Confirmation,
+        ..Case::default()
+    })
+    .allowed_by(Rule::WindowOpen);
+    // What is permanent answers first.
+    Case {
+        head: Head::default(),
+        ..until(NOW + 1, offer())
+    }
+    .refused_by(&[Rule::ConsentMissing, Rule::QuietHours]);
 }
 
 #[test]

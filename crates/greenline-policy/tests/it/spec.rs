@@ -211,6 +211,23 @@ fn is_reply_template(
         && !silent_since_stop(person)
 }
 
+/// 1 April 2025: from then on no marketing to the United States (SND-34).
+const US_PAUSE_MS: i64 = 1_743_465_600_000;
+/// 18 November 2024: WhatsApp's own switch begins (OPT-40).
+const NATIVE_SWITCH_MS: i64 = 1_731_888_000_000;
+
+fn is_closed(person: &PersonFacts<'_>, kinds: &[Category]) -> bool {
+    kinds.iter().any(|kind| person.place.closed.holds(*kind))
+}
+
+fn is_night(person: &PersonFacts<'_>, kinds: &[Category], now_ms: i64) -> bool {
+    let mut night = false;
+    for (kind, end_ms) in Category::ALL.into_iter().zip(person.place.quiet.ends_ms()) {
+        night |= kinds.contains(&kind) && now_ms < end_ms;
+    }
+    night
+}
+
 fn person_allows(
     intent: Intent,
     facts: &Facts<'_>,
@@ -234,6 +251,8 @@ fn person_allows(
                 && person
                     .call_permission_until_ms
                     .is_some_and(|until| until > now_ms)
+                && !is_closed(person, &[Category::Calls])
+                && !is_night(person, &[Category::Calls], now_ms)
         }
         Intent::Template => {
             let template = template_of(facts);
@@ -242,12 +261,25 @@ fn person_allows(
                 .clone()
                 .unwrap_or(Scope::Category(template.category));
             let standing = person.head.standing(&scope);
+            let kinds: Vec<Category> = match template.topic.as_ref().and_then(Scope::category) {
+                Some(other) => vec![template.category, other],
+                None => vec![template.category],
+            };
+            let is_marketing = template.category == Category::Marketing;
+            if is_marketing && person.place.country.as_str() == "US" && now_ms >= US_PAUSE_MS {
+                return false;
+            }
+            if is_closed(person, &kinds) {
+                return false;
+            }
             if is_reply_template(template, person, rules, now_ms) {
                 return !matches!(standing, Standing::Refused { .. });
             }
             let native =
-                template.category == Category::Marketing && person.head.native_stop.is_some();
-            covers_still(person, &scope, rules, now_ms) && !native
+                is_marketing && person.head.native_stop.is_some() && now_ms >= NATIVE_SWITCH_MS;
+            covers_still(person, &scope, rules, now_ms)
+                && !native
+                && !is_night(person, &kinds, now_ms)
         }
     }
 }

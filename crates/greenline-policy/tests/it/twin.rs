@@ -6,6 +6,7 @@ use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{
     Event, EventId, EventKind, History, Side, Standing, Strength, fold,
 };
+use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus, Verdict,
     WINDOW_MS, decide,
@@ -13,7 +14,8 @@ use greenline_policy::decide::{
 use greenline_policy::identity::Spelling;
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
-use greenline_policy::scope::{Category, Scope};
+use greenline_policy::quiet::Quiet;
+use greenline_policy::scope::{Categories, Category, Scope};
 use proptest::prelude::*;
 
 use crate::spec::{Told, may_go, tell};
@@ -200,7 +202,41 @@ fn any_template() -> impl Strategy<Value = TemplateFacts> {
         })
 }
 
-const NOW: i64 = 10 * WINDOW_MS;
+/// 29 November 2026.
+const NOW: i64 = 20_786 * WINDOW_MS;
+
+/// Now, and the moments before, at and after which a rule begins.
+fn any_moment() -> impl Strategy<Value = i64> {
+    let begins = [1_731_888_000_000, 1_743_465_600_000];
+    let around = begins.into_iter().flat_map(|at| [at - 1, at, at + 1]);
+    prop_oneof![3 => Just(NOW), 1 => prop::sample::select(around.collect::<Vec<i64>>())]
+}
+
+fn any_place() -> impl Strategy<Value = Place> {
+    let countries = prop::sample::select(vec!["US", "CA", "BR"]);
+    let end = prop_oneof![3 => Just(i64::MIN), 2 => -3_i64..4, 1 => Just(i64::MAX)];
+    let closed = prop_oneof![3 => Just(0_u8), 1 => 0_u8..16];
+    (
+        prop::option::of(countries),
+        closed,
+        prop::array::uniform4(end),
+    )
+        .prop_map(|(country, closed, ends)| Place {
+            country: country.and_then(Country::parse).unwrap_or_default(),
+            closed: Categories::from_bits(closed),
+            quiet: Quiet::from_ends_ms(ends),
+        })
+}
+
+/// The same place with the ends of quiet, which were told from now, at their moment.
+fn at_moment(mut place: Place, now_ms: i64) -> Place {
+    let ends = place.quiet.ends_ms().map(|end| match end {
+        i64::MIN | i64::MAX => end,
+        end => now_ms + end,
+    });
+    place.quiet = Quiet::from_ends_ms(ends);
+    place
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
@@ -329,35 +365,44 @@ proptest! {
 
     #[test]
     fn decide_agrees_with_the_twin(
-        histories in prop::collection::vec((any_history(), prop::option::of(NOW - 2 * WINDOW_MS..=NOW)), 1..3),
+        histories in prop::collection::vec((any_history(), prop::option::of(-2 * WINDOW_MS..=0), any_place()), 1..3),
+        now in any_moment(),
         intent in prop::sample::select(vec![Intent::FreeForm, Intent::Template, Intent::Call, Intent::Confirmation]),
         template in prop::option::weighted(0.9, any_template()),
         number in any_facts_number(),
-        call_until in prop::option::of(NOW - 5..NOW + 5),
-        unsettled in prop::option::weighted(0.1, NOW - 5..NOW + 5),
+        call_until in prop::option::of(-5_i64..5),
+        unsettled in prop::option::weighted(0.1, -5_i64..5),
         replies in any::<bool>(),
         shut in prop_oneof![2 => Just(0_u8), 1 => 0_u8..16],
         old_days in 0_i64..4,
         days in prop::array::uniform4(prop_oneof![2 => Just(0_u16), 1 => 1_u16..4]),
     ) {
-        let heads: Vec<_> = histories.iter().map(|(history, wrote)| {
+        let later = now - NOW;
+        let heads: Vec<_> = histories.iter().map(|(history, wrote, place)| {
             // Some stops fall inside the window, before or after what was written.
             let mut history = history.clone();
             for event in &mut history.events {
-                event.at_ms += NOW - WINDOW_MS / 2 - old_days * WINDOW_MS;
+                event.at_ms += now - WINDOW_MS / 2 - old_days * WINDOW_MS;
             }
-            (fold(&history, Spelling::Mobile), *wrote)
+            (fold(&history, Spelling::Mobile), wrote.map(|ago| now + ago), at_moment(*place, now))
         }).collect();
-        let people: Vec<_> = heads.iter().map(|(head, wrote)| PersonFacts {
-            head, wrote_at_ms: *wrote, call_permission_until_ms: call_until, unsettled_until_ms: unsettled,
+        let people: Vec<_> = heads.iter().map(|(head, wrote_at_ms, place)| PersonFacts {
+            head, wrote_at_ms: *wrote_at_ms,
+            call_permission_until_ms: call_until.map(|left| now + left),
+            unsettled_until_ms: unsettled.map(|left| now + left),
+            place: *place,
         }).collect();
+        let mut number = number;
+        for restriction in &mut number.restrictions {
+            restriction.until_ms = restriction.until_ms.map(|until_ms| until_ms + later);
+        }
         let facts = Facts { people: &people, template: template.as_ref(), number: &number };
         let only_notifications = OnlyNotifications::from_bits(shut);
         let yes_lasts = YesLasts::from_days(days);
         let rules = Rules { window_templates_are_replies: replies, only_notifications, yes_lasts };
-        let decision = decide(intent, &facts, &rules, NOW);
-        prop_assert_eq!(decision.verdict == Verdict::Allow, may_go(intent, &facts, &rules, NOW), "{:?}", &decision);
-        prop_assert_eq!(&decision, &decide(intent, &facts, &rules, NOW));
+        let decision = decide(intent, &facts, &rules, now);
+        prop_assert_eq!(decision.verdict == Verdict::Allow, may_go(intent, &facts, &rules, now), "{:?}", &decision);
+        prop_assert_eq!(&decision, &decide(intent, &facts, &rules, now));
     }
 }
 

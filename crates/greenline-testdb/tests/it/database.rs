@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use greenline_testdb::Database;
+use greenline_testdb::{Database, Server};
 
 use crate::client::Client;
 
@@ -28,8 +28,9 @@ fn its_owner_is_an_ordinary_user() {
 }
 
 #[test]
-fn its_server_is_as_durable_as_in_production() {
-    let database = Database::fresh();
+fn a_private_server_is_as_durable_as_in_production() {
+    let server = Server::private();
+    let database = server.database();
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(database.sql(&format!("SHOW {setting}")), "on", "{setting}");
     }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use greenline_gateway::config::{
     Admin, AdminToken, App, Avenues, Business, Config, Events, Imports, Keys, Limits, Listen, May,
-    MetaApp, Mode, Number, OptIn, OptInForm, Page, Proof, Relay, RepliesWhenDown, Retention,
-    Secret, StopCloses, Store, Subscription, Template, Upstream,
+    MetaApp, Mode, Number, OptIn, OptInForm, Page, Proof, QuietHours, Relay, RepliesWhenDown,
+    Retention, Secret, StopCloses, Store, Subscription, Template, Upstream,
 };
 use toml::{Table, Value};
 
@@ -168,6 +168,9 @@ fn limits(limits: &Limits) -> Table {
         client_timeout_ms,
         connections_max,
         page_rows_max,
+        decision_questions_max,
+        decision_batches_max,
+        decision_batch_timeout_ms,
         preference_views_per_minute_max,
         preference_undos_per_hour_max,
         preference_strays_per_minute_max,
@@ -184,6 +187,9 @@ fn limits(limits: &Limits) -> Table {
     table.put_count("client_timeout_ms", *client_timeout_ms);
     table.put_count("connections_max", *connections_max);
     table.put_count("page_rows_max", *page_rows_max);
+    table.put_count("decision_questions_max", *decision_questions_max);
+    table.put_count("decision_batches_max", *decision_batches_max);
+    table.put_count("decision_batch_timeout_ms", *decision_batch_timeout_ms);
     table.put_count(
         "preference_views_per_minute_max",
         *preference_views_per_minute_max,
@@ -264,12 +270,14 @@ fn retention(retention: &Retention) -> Table {
         decisions_days,
         replies_days,
         timeline_days,
+        imports_days,
     } = retention;
     let mut table = Table::new();
     table.put_count("bodies_days", *bodies_days);
     table.put_count("decisions_days", *decisions_days);
     table.put_count("replies_days", *replies_days);
     table.put_count("timeline_days", *timeline_days);
+    table.put_count("imports_days", *imports_days);
     table
 }
 
@@ -331,6 +339,8 @@ fn business(business: &Business) -> Table {
         window_templates_are_replies,
         biz_opaque_callback_data,
         yes_lasts_days,
+        closed_countries,
+        quiet_hours,
         opt_in,
         texts,
         page,
@@ -374,6 +384,10 @@ fn business(business: &Business) -> Table {
     let lasts = yes_lasts_days.iter();
     let lasts = lasts.map(|(scope, days)| (scope.clone(), Value::Integer(i64::from(*days))));
     table.put("yes_lasts_days", lasts.collect::<Table>());
+    let closed = closed_countries.iter();
+    let closed = closed.map(|(country, kinds)| (country.clone(), Value::from(kinds.clone())));
+    table.put("closed_countries", closed.collect::<Table>());
+    table.put("quiet_hours", self::quiet_hours(quiet_hours));
     table.put("opt_in", self::opt_in(opt_in));
     table.put("texts", worded(texts));
     table.put("page", self::page(page));
@@ -396,6 +410,27 @@ fn worded(texts: &BTreeMap<String, BTreeMap<String, String>>) -> Table {
             (of.clone(), Value::Table(by_language.collect()))
         })
         .collect()
+}
+
+fn quiet_hours(hours: &QuietHours) -> Table {
+    let QuietHours {
+        start,
+        end,
+        days,
+        categories,
+        zone,
+        laws,
+    } = hours;
+    let mut table = Table::new();
+    table.put("start", start.as_str());
+    table.put("end", end.as_str());
+    table.put("days", days.clone());
+    table.put("categories", categories.clone());
+    table.put("zone", zone.as_str());
+    if let Some(laws) = laws {
+        table.put("laws", laws.clone());
+    }
+    table
 }
 
 fn opt_in(opt_in: &OptIn) -> Table {

@@ -1,6 +1,7 @@
 //! Events from the outside: a receiver that verifies with the official library hears of each change, whatever
 //! happens in between.
 
+mod browser;
 mod receiver;
 
 use std::collections::BTreeMap;

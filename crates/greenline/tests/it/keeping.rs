@@ -337,6 +337,7 @@ fn ask(app: &Shared, to: &[&str]) -> Ask {
         now_ms: app.clock.now_ms(),
         dispatch_by: app.clock.instant() + Duration::from_secs(60),
         confirms: None,
+        places: Default::default(),
         reply: None,
     }
 }

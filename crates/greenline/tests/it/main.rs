@@ -8,6 +8,7 @@ mod erasure;
 mod events;
 mod fault;
 mod gateway;
+mod guide;
 mod importing;
 mod keeping;
 mod kill;

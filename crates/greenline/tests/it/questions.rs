@@ -12,6 +12,7 @@ mod desk;
 mod first_contact;
 mod opt_in;
 mod opt_out;
+mod places;
 mod standing;
 mod ways_out;
 
@@ -34,6 +35,8 @@ on_each_store! {
     does_a_template_in_an_open_window_count_as_a_reply,
     may_a_notification_be_the_only_way_out,
     a_refusal_that_passes_says_until_when_alike,
+    may_we_write_to_that_country,
+    may_we_write_at_this_hour,
 }
 
 /// Staff are named, so that asks are not refused for want of a way out.
@@ -116,6 +119,25 @@ async fn does_a_template_in_an_open_window_count_as_a_reply(store: Store) {
 
 async fn may_a_notification_be_the_only_way_out(store: Store) {
     ways_out::walk(store).await;
+}
+
+async fn may_we_write_to_that_country(store: Store) {
+    let closed = |settings: Settings, place: &desk::Place| places::closed(usual(settings, place));
+    let desk = Desk::open(store, closed).await;
+    desk.ask_all(places::rows_about_countries()).await;
+    // As of March 2023 the platform still delivered marketing to the United States.
+    let then = Answer::yes(OFFER, ["consent.covered"]).of(places::US);
+    let says = "May the offer go to the United States, as of March 2023?";
+    desk.ask_dry(0, says, &then, "2023-03-01T12:00:00Z").await;
+}
+
+async fn may_we_write_at_this_hour(store: Store) {
+    let started = places::now_minutes();
+    let quiet =
+        |settings: Settings, place: &desk::Place| places::quiet(usual(settings, place), started);
+    let desk = Desk::open(store, quiet).await;
+    desk.ask_all(places::rows_at_night(places::quiet_end(started)))
+        .await;
 }
 
 /// The platform has restricted the account until a day: every consent is in order, and yet nothing is started.

@@ -32,6 +32,7 @@ async fn the_help_of_every_command() {
         &["check"],
         &["explain"],
         &["avenues"],
+        &["guide"],
         &["consent"],
         &["consent", "record"],
         &["consent", "show"],

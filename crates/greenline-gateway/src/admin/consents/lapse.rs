@@ -38,26 +38,17 @@ impl Lapsed {
     }
 }
 
-/// Looks at events that are about to be recorded together, from the place `from` on; those before are only looked
-/// back at.
-pub(crate) async fn before(
-    app: &App,
-    events: &[&NewEvent],
-    from: usize,
-) -> Result<Lapsed, LedgerError> {
+/// Looks at events that are about to be recorded together.
+pub(crate) async fn before(app: &App, events: &[&NewEvent]) -> Result<Lapsed, LedgerError> {
     let mut lapsed = Lapsed::default();
-    let renewals = events
-        .iter()
-        .enumerate()
-        .skip(from)
-        .filter_map(|(at, event)| {
-            let lasts = app
-                .directory
-                .business(event.business)
-                .yes_lasts(Some(&event.scope));
-            let ends = lasts.end_ms(&event.scope, 0).is_some();
-            (event.kind == EventKind::Reconfirmed && ends).then_some((at, *event, lasts))
-        });
+    let renewals = events.iter().enumerate().filter_map(|(at, event)| {
+        let lasts = app
+            .directory
+            .business(event.business)
+            .yes_lasts(Some(&event.scope));
+        let ends = lasts.end_ms(&event.scope, 0).is_some();
+        (event.kind == EventKind::Reconfirmed && ends).then_some((at, *event, lasts))
+    });
     let renewals: Vec<(usize, &NewEvent, YesLasts)> = renewals.collect();
     if renewals.is_empty() {
         return Ok(lapsed);

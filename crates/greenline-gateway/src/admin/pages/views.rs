@@ -2,8 +2,8 @@
 
 use greenline_console::words::{number_status, rating};
 use greenline_console::{
-    Addressee, DecisionPage, DecisionRow, Frame, HistoryRow, NumberRow, PersonPage, ReasonView,
-    Replay, StandingRow, StopRow, When, WindowRow,
+    Addressee, DecisionPage, DecisionRow, Frame, HistoryRow, NextStepView, NumberRow, PersonPage,
+    ReasonView, Replay, StandingRow, StopRow, When, WindowRow,
 };
 use greenline_ledger::types::{
     DecisionRecord, NumberView, PersonView, RecordedPerson, StoredEvent,
@@ -13,8 +13,10 @@ use greenline_policy::decide::{
     Decision, NumberFacts, TemplateFacts, TemplateStatus, Verdict, WINDOW_MS,
 };
 use greenline_policy::identity::Identifier;
+use greenline_policy::next_step::next_step;
 use greenline_policy::number::{Ban, NumberStatus};
-use greenline_policy::rule::{PACK, Severity};
+use greenline_policy::pack::Pack;
+use greenline_policy::rule::Severity;
 use greenline_policy::scope::{Category, Scope};
 use serde_json::Value;
 
@@ -253,9 +255,10 @@ pub(super) fn decision_page(
             .map(|reason| reason.rule.id())
             .collect();
         Replay::Differs(format!(
-            "{} with {} under pack {PACK}",
+            "{} with {} under pack {}",
             again.verdict.as_str(),
-            rules.join(", ")
+            rules.join(", "),
+            Pack::at(record.at_ms).version
         ))
     };
     DecisionPage {
@@ -263,6 +266,11 @@ pub(super) fn decision_page(
         number: number_name(business, &record.number),
         pack: record.pack.to_string(),
         reasons: reasons(&record.decision, now_ms),
+        next_step: next_step(&record.decision).map(|step| NextStepView {
+            text: step.text.to_owned(),
+            until: step.until_ms.map(|until_ms| When::new(until_ms, now_ms)),
+            then: step.then.iter().map(|rule| rule.id().to_owned()).collect(),
+        }),
         people: record
             .people
             .iter()

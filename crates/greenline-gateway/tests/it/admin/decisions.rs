@@ -1,8 +1,13 @@
 //! Asking what would be decided, and looking decisions up.
 
+mod assume;
+mod batch;
+mod then;
+
+use greenline_policy::pack::{Pack, STALE_DAYS};
 use serde_json::{Value, json};
 
-use super::{ADMIN, Desk, NUMBER, STRANGER, VIEWER, granted, withdrawn};
+use super::{ADMIN, Desk, NOW_MS, NUMBER, STRANGER, VIEWER, granted, withdrawn};
 
 fn template(to: &str) -> Value {
     json!({"business": "acme", "number": NUMBER, "message": {
@@ -32,7 +37,7 @@ async fn a_dry_run_gives_every_reason_with_source_and_remedy() {
     let decision = asked(&desk, template("15551230001")).await;
     assert_eq!(
         (&decision["decision"], &decision["pack"]),
-        (&"refuse".into(), &greenline_policy::rule::PACK.into())
+        (&"refuse".into(), &Pack::at(NOW_MS).version.into())
     );
     assert!(decision["id"].as_str().unwrap().starts_with("dec_"));
     assert_eq!(rules(&decision), ["consent.missing", "template.unknown"]);
@@ -181,4 +186,59 @@ async fn decisions_come_in_pages_newest_first() {
         }
     }
     assert_eq!(seen, recorded);
+}
+
+/// An offer to somebody in the United States who opted in.
+async fn offer_to_america(desk: &Desk, at: Option<&str>) -> Value {
+    let mut body = template("12125550100");
+    if let Some(at) = at {
+        body["at"] = at.into();
+    }
+    asked(desk, body).await
+}
+
+#[tokio::test]
+async fn an_answer_as_of_another_day_is_by_the_rules_of_that_day_and_names_them() {
+    let desk = Desk::new();
+    let yes = granted("12125550100").to_string();
+    let recorded = desk.post(ADMIN, "/v1/consents", yes).await;
+    assert_eq!(recorded.status, 201, "{}", recorded.text);
+    let today = offer_to_america(&desk, None).await;
+    assert_eq!(rules(&today)[0], "country.us_marketing", "{today}");
+    assert_eq!(today["pack"], "2026-11");
+    let then = offer_to_america(&desk, Some("2023-03-01T12:00:00Z")).await;
+    assert_eq!(
+        (&then["decision"], &then["pack"]),
+        (&"allow".into(), &"2022-02".into())
+    );
+    for (at, decision, pack) in [
+        ("2025-03-31T23:59:59.999Z", "allow", "2024-11"),
+        ("2025-04-01T00:00:00Z", "refuse", "2025-04"),
+    ] {
+        let said = offer_to_america(&desk, Some(at)).await;
+        assert_eq!(
+            (&said["decision"], &said["pack"]),
+            (&decision.into(), &pack.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_rests_on_sources_that_were_not_checked_for_long_says_so() {
+    let limit_ms = Pack::at(NOW_MS).checked.start_ms() + STALE_DAYS * 86_400_000;
+    let fresh = Desk::at(limit_ms);
+    let said = asked(&fresh, template("15551230001")).await;
+    assert_eq!(said.get("warnings"), None, "{said}");
+    let stale = Desk::at(limit_ms + 1);
+    let said = asked(&stale, template("15551230001")).await;
+    let warning = said["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("2026-11") && warning.contains("last checked on"),
+        "{warning}"
+    );
+    for (desk, value) in [(fresh, 0), (stale, 1)] {
+        let metrics = desk.get(ADMIN, "/metrics").await.text;
+        let line = format!("greenline_rule_pack_stale {value}\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
 }

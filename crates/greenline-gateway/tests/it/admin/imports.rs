@@ -1,5 +1,7 @@
 //! Imports of any size.
 
+mod old;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -211,6 +213,87 @@ async fn the_same_file_again_changes_nothing() {
             "{entry:?}"
         );
     }
+}
+
+/// A few rows, each bad in its own way but three.
+const SHORT: &str = "phone,scope,event,occurred_at,method,wording,business_name,source\n\
+    +1 555 123 0001,marketing,granted,2026-01-02T03:04:05Z,import_attested,\"Yes, offers\nplease\",Acme,shop\n\
+    \n\
+    15551230002,marketing,,,website_form,Yes,Acme,\n\
+    15551230003,marketing,withdrawn,last week,,,,\n\
+    15551230004,nonsense,granted,,,,,\n\
+    not a phone,marketing,granted,,,,,\n\
+    15551230005,marketing\n\
+    15551230006,marketing,granted,,telepathy,Yes,Acme,\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_row_is_told_by_what_is_at_fault_and_stops_nothing() {
+    let desk = Desk::new();
+    let done = import(&desk, "", SHORT).await;
+    counted(
+        &done,
+        &[("rows", 7), ("new_yes", 2), ("new_no", 1), ("rejected", 4)],
+    );
+    let rows: Vec<Value> = results(&desk, &done, "?format=jsonl")
+        .await
+        .lines()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect();
+    let expect = [
+        (2, "new_yes", ""),
+        (5, "new_yes", ""),
+        (6, "new_no", ""),
+        (7, "rejected", "scope: "),
+        (8, "rejected", "person.wa_id: "),
+        (9, "rejected", "2 values under 8 columns"),
+        (10, "rejected", "evidence.method: "),
+    ];
+    assert_eq!(rows.len(), expect.len());
+    for (row, (line, outcome, problem)) in rows.iter().zip(expect) {
+        assert_eq!(
+            (&row["line"], &row["outcome"]),
+            (&line.into(), &outcome.into())
+        );
+        let said = row["problem"].as_str().unwrap_or_default();
+        assert!(said.starts_with(problem), "{row}");
+    }
+    // A no counts although its time could not be read.
+    assert_eq!(standing(&desk, "15551230003", "marketing").await, "refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undated_no_counts_again_after_the_person_said_yes() {
+    let desk = Desk::new();
+    let file = "wa_id,scope,event\n15551230001,marketing,withdrawn\n";
+    import(&desk, "", file).await;
+    desk.app.clock.set(NOW_MS + 60_000);
+    let mut yes = granted("15551230001");
+    yes.as_object_mut().unwrap().remove("occurred_at");
+    assert_eq!(
+        desk.record(yes).await["head"]["marketing"]["standing"],
+        "covered"
+    );
+    desk.app.clock.set(NOW_MS + 120_000);
+    let again = import(&desk, "", file).await;
+    counted(&again, &[("rows", 1), ("new_no", 1)]);
+    assert_eq!(standing(&desk, "15551230001", "marketing").await, "refused");
+    desk.app.clock.set(NOW_MS + 180_000);
+    let once_more = import(&desk, "", file).await;
+    counted(&once_more, &[("rows", 1), ("unchanged", 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_on_record_beats_a_newer_yes_of_a_file() {
+    let desk = Desk::new();
+    desk.record(withdrawn("15551230002", "marketing")).await;
+    desk.app.clock.set(NOW_MS + 600_000);
+    let file = "wa_id;scope;occurred_at;method;wording;business_name\n15551230002;marketing;2026-11-25T14:07:00Z;website_form;Yes;Acme\n";
+    for query in ["&dry_run=true", ""] {
+        let done = import(&desk, query, file).await;
+        counted(&done, &[("rows", 1), ("no_stays", 1)]);
+    }
+    assert_eq!(standing(&desk, "15551230002", "marketing").await, "refused");
+    assert_eq!(events(&desk).await, 1);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
@@ -538,30 +621,6 @@ async fn a_file_revives_no_yes_that_has_run_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_file_revives_no_yes_that_has_run_out() {
-    let desk = fleeting();
-    let path = "/v1/consents/import?business=acme";
-    let notes = |answer: &Value| {
-        let rows = answer["results"].as_array().unwrap().iter();
-        rows.map(|row| row["notes"].clone()).collect::<Vec<Value>>()
-    };
-    let dry = desk
-        .post(MANAGER, &format!("{path}&dry_run=true"), RENEWED)
-        .await
-        .json();
-    assert_eq!(events(&desk).await, 0);
-    let real = desk.post(MANAGER, path, RENEWED).await.json();
-    assert_eq!(real["recorded"], 6, "{real}");
-    assert_eq!(notes(&dry), notes(&real));
-    let late = notes(&real)
-        .iter()
-        .filter(|notes| notes.to_string().contains("run out at 2026-11-11"))
-        .count();
-    assert_eq!(late, 2, "{real}");
-    renewed_in_time_only(&desk).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_events_at_once_revive_no_yes_that_has_run_out() {
     let desk = fleeting();
     let said = |who: &str, kind: &str, on: u32| {
@@ -669,9 +728,14 @@ async fn what_cannot_be_taken_is_said_so() {
         let problem = desk.post(MANAGER, &path, SHOP).await.problem(422);
         assert_eq!(problem["field"], field);
     }
+    // A misspelt switch is not a real import.
+    desk.post(MANAGER, "/v1/imports?business=acme&dryrun=true", SHOP)
+        .await
+        .problem(400);
     for (file, why) in [
         ("", "empty"),
         ("a,b\n1,2\n", "`map`"),
+        ("scope\nmarketing\n", "`map`"),
         ("phone\n1\n", "`set`"),
     ] {
         let failed = import(&desk, "", file).await;
@@ -693,7 +757,7 @@ async fn what_cannot_be_taken_is_said_so() {
         .problem(404);
     desk.get(MANAGER, "/v1/imports/..%2F..").await.problem(404);
     let list = desk.get(MANAGER, "/v1/imports").await.json();
-    assert_eq!(list["imports"].as_array().unwrap().len(), 4);
+    assert_eq!(list["imports"].as_array().unwrap().len(), 5);
     assert_eq!(
         desk.get(STRANGER, "/v1/imports").await.json()["imports"],
         json!([])

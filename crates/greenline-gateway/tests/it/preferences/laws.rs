@@ -32,6 +32,7 @@ async fn send(door: &Door, to: &str) -> Admitted {
         // So late that only the end of the send itself ends the wait.
         dispatch_by: door.app.clock.instant() + Duration::from_secs(3_600),
         confirms: None,
+        places: Default::default(),
         reply: None,
     };
     door.app.ledger.admit(ask).await.unwrap()

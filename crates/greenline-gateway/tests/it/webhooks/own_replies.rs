@@ -279,6 +279,7 @@ async fn a_stop_is_answered_only_once_earlier_sends_are_over() {
         now_ms: desk.app.clock.now_ms(),
         dispatch_by: desk.app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
+        places: Default::default(),
         reply: None,
     };
     let flight = desk.app.ledger.admit(ask).await.unwrap().flight.unwrap();

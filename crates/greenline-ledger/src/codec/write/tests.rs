@@ -2,6 +2,7 @@
 
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
+use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus,
     Verdict,
@@ -9,8 +10,9 @@ use greenline_policy::decide::{
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::quiet::Quiet;
 use greenline_policy::rule::Rule;
-use greenline_policy::scope::{Category, Scope};
+use greenline_policy::scope::{Categories, Category, Scope};
 
 use super::Json;
 use crate::codec::{decode_head, decode_record, encode_head, encode_record};
@@ -109,6 +111,7 @@ fn ask(text: &str, full: bool) -> Ask {
         now_ms: 7,
         dispatch_by: tokio::time::Instant::now().into_std(),
         confirms: full.then_some(EVENT),
+        places: Default::default(),
         reply: None,
     }
 }
@@ -128,6 +131,17 @@ fn number(full: bool) -> NumberFacts {
         .map(|(kind, until_ms)| Restriction { kind, until_ms })
         .into_iter()
         .collect(),
+    }
+}
+
+fn place(full: bool) -> Place {
+    if !full {
+        return Place::default();
+    }
+    Place {
+        country: Country::US,
+        closed: Categories::from_bits(5),
+        quiet: Quiet::from_ends_ms([1, i64::MIN, i64::MAX, -2]),
     }
 }
 
@@ -158,6 +172,7 @@ fn goes_round(text: &str, full: bool) {
             wrote_at_ms: full.then_some(-1),
             call_permission_until_ms: full.then_some(2),
             unsettled_until_ms: full.then_some(3),
+            place: place(full),
         })
         .collect();
     let template = full.then(|| TemplateFacts {
@@ -225,6 +240,7 @@ fn goes_round(text: &str, full: bool) {
             people[n].call_permission_until_ms
         );
         assert_eq!(person.unsettled_until_ms, people[n].unsettled_until_ms);
+        assert_eq!(person.place, people[n].place);
     }
 }
 

@@ -39,6 +39,10 @@ const ASKS_ALL: &[(&str, &str)] = &[
     ("COUNT_DECISIONS", "the dashboard's counts"),
     ("COUNT_NOES", "the dashboard's counts"),
     ("COUNT_RELAYS", "the dashboard's counts"),
+    (
+        "WAITING_NOTICES",
+        "a subscription's page: a thousand at most",
+    ),
     ("PEOPLE_AFTER", "verify: a page"),
     ("RECORDS_AFTER", "verify: a page"),
     ("NAMES_AFTER", "verify: a page"),

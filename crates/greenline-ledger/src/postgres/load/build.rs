@@ -187,23 +187,28 @@ impl Snapshot {
         Ok((groups, history))
     }
 
+    /// One person's rows, whose history is loaded.
+    pub(in crate::postgres) fn person_rows(&self, id: PersonId) -> Result<PersonRows, LedgerError> {
+        let known = self.people.get(&id);
+        if known.is_some_and(|known| known.depth != Depth::History) {
+            return Err(LedgerError::Bug("a fold without its history"));
+        }
+        Ok(PersonRows {
+            id,
+            identifiers: known
+                .map(|known| known.identifiers.clone())
+                .unwrap_or_default(),
+            events: known.map(|known| known.events.clone()).unwrap_or_default(),
+        })
+    }
+
     fn group_rows(&self, slot: Slot, carried_at_ms: Option<i64>) -> Result<GroupRows, LedgerError> {
         let mut rows = GroupRows {
             carried_at_ms,
             ..GroupRows::default()
         };
         for member in &self.state.group(slot).members {
-            let known = self.people.get(member);
-            if known.is_some_and(|known| known.depth != Depth::History) {
-                return Err(LedgerError::Bug("a fold without its history"));
-            }
-            rows.people.push(PersonRows {
-                id: *member,
-                identifiers: known
-                    .map(|known| known.identifiers.clone())
-                    .unwrap_or_default(),
-                events: known.map(|known| known.events.clone()).unwrap_or_default(),
-            });
+            rows.people.push(self.person_rows(*member)?);
             let linked = self.state.links.linked(*member).iter();
             rows.links
                 .extend(linked.map(|(other, at_ms)| (*member, *other, *at_ms)));

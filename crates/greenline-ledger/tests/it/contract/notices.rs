@@ -190,6 +190,35 @@ pub(crate) async fn a_subscription_is_written_only_over_the_version_that_was_rea
     assert!(ledger.subscriptions(ACME).await.unwrap().is_empty());
 }
 
+pub(crate) async fn what_waits_for_a_subscription_is_counted(place: Place) {
+    let ledger = place.open().await;
+    subscribe(&ledger, "sub_a", ALL).await;
+    subscribe(&ledger, "sub_b", ALL).await;
+    let waiting = async |ledger: &Ledger, id: &str| ledger.notices_waiting(ACME, id).await.unwrap();
+    assert_eq!(waiting(&ledger, "sub_a").await, 0);
+    for second in 1..=3 {
+        let event = yes(&[P1], "marketing", NOON + second * SECOND);
+        ledger.append(event).await.unwrap();
+    }
+    ledger.append(imported(&[P2], NOON)).await.unwrap();
+    assert_eq!(waiting(&ledger, "sub_a").await, 4);
+    // One is taken, one is parked because nothing goes there now: what is parked waits too.
+    let relays = due(&ledger, Lane::Event).await;
+    let of_a = relays.iter().filter(|relay| &*relay.app == "sub_a");
+    let done = of_a.take(2).enumerate().map(|(at, relay)| RelayDone {
+        inbox_seq: relay.inbox_seq,
+        app: relay.app.clone(),
+        business: relay.business,
+        result: [RelayResult::Delivered, RelayResult::Parked][at],
+    });
+    ledger.relay_done(done.collect()).await.unwrap();
+    let ledger = place.reopen(ledger).await;
+    assert_eq!(waiting(&ledger, "sub_a").await, 3);
+    assert_eq!(waiting(&ledger, "sub_b").await, 4);
+    assert_eq!(waiting(&ledger, "sub_none").await, 0);
+    assert_eq!(ledger.notices_waiting(BOND, "sub_a").await.unwrap(), 0);
+}
+
 pub(crate) async fn notices_are_replayed_from_a_moment_a_page_at_a_time(place: Place) {
     let ledger = place.open().await;
     let paused = Takes {

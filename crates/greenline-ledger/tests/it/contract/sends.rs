@@ -2,8 +2,11 @@
 
 use greenline_ledger::types::{DecisionId, Effect, Mode, Outcome};
 use greenline_ledger::{Ledger, LedgerError};
-use greenline_policy::decide::Verdict;
+use greenline_policy::country::{Country, Place as Here};
+use greenline_policy::decide::{Verdict, decide};
+use greenline_policy::quiet::Quiet;
 use greenline_policy::rule::Rule;
+use greenline_policy::scope::{Categories, Category};
 use smallvec::smallvec;
 
 use crate::support::*;
@@ -26,6 +29,50 @@ pub(crate) async fn a_covered_send_is_allowed_and_recorded(place: Place) {
     assert_eq!(record.decision, admitted.decision);
     assert_eq!(record.body_hash, [7; 16]);
     assert_eq!(&*record.business, "acme");
+    assert_clean(&ledger).await;
+}
+
+/// What place and hour say is a fact like any other: looked at, kept with the decision, and enough to decide again.
+pub(crate) async fn place_and_hour_are_facts_of_the_record(place: Place) {
+    let ledger = covered(&place).await;
+    let here = |code: &str, closed: &[Category], end_ms: i64| Here {
+        country: Country::parse(code).unwrap(),
+        closed: Categories::of(closed.iter().copied()),
+        quiet: Quiet::from_ends_ms([end_ms, i64::MIN, i64::MAX, i64::MIN]),
+    };
+    let now_ms = NOON + 1;
+    for (said, rule) in [
+        (here("BR", &[], now_ms), None),
+        (here("US", &[], now_ms), Some(Rule::CountryUsMarketing)),
+        (
+            here("BR", &[Category::Marketing], now_ms),
+            Some(Rule::CountryClosed),
+        ),
+        (
+            here("BR", &[Category::Utility], now_ms + 1),
+            Some(Rule::QuietHours),
+        ),
+    ] {
+        let mut ask = template("15551230001", "offer", now_ms);
+        ask.places = smallvec![said];
+        let previewed = ledger.preview(ask.clone()).await.unwrap();
+        let admitted = ledger.admit(ask).await.unwrap();
+        assert_eq!(previewed.decision, admitted.decision);
+        let refused = (!allows(&admitted.decision)).then(|| first_rule(&admitted.decision));
+        assert_eq!(refused, rule, "{said:?}");
+        let record = ledger.decision(admitted.id).await.unwrap().unwrap();
+        assert_eq!(record.people[0].place, said);
+        assert_eq!(&*record.pack, "2026-11");
+        assert!(record.is_of_its_time());
+        assert_eq!(record.again(decide), admitted.decision);
+    }
+    // Where nobody said anything, nothing is known, also of a second addressee.
+    let mut two = template("15551230001", "offer", now_ms + 2);
+    two.to = ids(&["15551230001", "US.abc123"]);
+    two.places = smallvec![here("BR", &[], now_ms)];
+    let admitted = ledger.admit(two).await.unwrap();
+    let record = ledger.decision(admitted.id).await.unwrap().unwrap();
+    assert_eq!(record.people[1].place, Here::default());
     assert_clean(&ledger).await;
 }
 

@@ -204,8 +204,6 @@ async fn live_never(
         let what = format!("{turn:?}");
         let mut opens = false;
         match turn {
-            // FIXME: only once; see the last test of this file.
-            Turn::Erase(_) if has_erased => {}
             Turn::Erase(who) => {
                 side.erase(who, now_ms).await;
                 has_erased = true;
@@ -348,5 +346,41 @@ async fn a_second_erasure_keeps_a_no_that_an_old_yes_came_after() {
     for store in [Store::Memory, Store::Sqlite, Store::Postgres] {
         let rules = an_old_yes_between_two_erasures(store).await;
         assert_eq!(rules, [Rule::OptedOut, Rule::OptedOut], "{store:?}");
+    }
+}
+
+/// A yes in a spelling that may be a landline's lifts no no of whoever has the mobile number, before an erasure or after.
+async fn a_yes_in_the_other_spelling(store: Store) -> Vec<Rule> {
+    const MOBILE: &str = "5491155551234";
+    const MAY_BE_LANDLINE: &str = "541155551234";
+    let place = Place::of(store);
+    let mut ledger = place.open().await;
+    ledger.use_erasure_keys(keys(1));
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    ledger.append(no(&[MOBILE], "all", NOON)).await.unwrap();
+    let granted = yes(&[MAY_BE_LANDLINE], "all", NOON + SECOND);
+    ledger.append(granted).await.unwrap();
+    let first = async |ledger: &Ledger, at_ms| offer(ledger, MOBILE, at_ms).await.reasons[0].rule;
+    let mut rules = vec![first(&ledger, NOON + 2 * SECOND).await];
+    let erased = ledger.erase(event(
+        &[MOBILE],
+        EventKind::Erased,
+        "all",
+        NOON + 3 * SECOND,
+    ));
+    erased.await.unwrap();
+    rules.push(first(&ledger, NOON + 4 * SECOND).await);
+    assert_clean(&ledger).await;
+    ledger = place.reopen(ledger).await;
+    ledger.use_erasure_keys(keys(1));
+    rules.push(first(&ledger, NOON + 5 * SECOND).await);
+    rules
+}
+
+#[tokio::test]
+async fn an_erasure_lets_no_yes_in_the_other_spelling_lift_a_no() {
+    for store in [Store::Memory, Store::Sqlite, Store::Postgres] {
+        let rules = a_yes_in_the_other_spelling(store).await;
+        assert_eq!(rules, [Rule::OptedOut; 3], "{store:?}");
     }
 }

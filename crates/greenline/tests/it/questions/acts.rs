@@ -42,7 +42,7 @@ impl Name {
 
     /// The user id, if it has one.
     pub(super) fn user(self, row: usize) -> Option<String> {
-        matches!(self, Self::User | Self::Both).then(|| format!("US.desk{row:04}"))
+        matches!(self, Self::User | Self::Both).then(|| format!("BR.desk{row:04}"))
     }
 
     /// What a path of the admin API takes.

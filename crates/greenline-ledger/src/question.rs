@@ -1,0 +1,131 @@
+//! Questions: what would be decided, of many sends at once, and as of another moment.
+//!
+//! Nothing is recorded and nothing is sent. A piece of questions is one request to the writer, so all of it is
+//! answered on one view of what is known, and pieces are so small that no send waits for one.
+//!
+//! A question about a moment in the past can be answered with what is known now, or with what was known then: only
+//! consent events, links and moves that had arrived by then count, and what people wrote since opens no window. Of
+//! numbers, accounts and templates the ledger keeps the last word only. What cannot be told as of then is said
+//! ([`Untold`]) and never guessed in favour of a send.
+
+use crate::error::LedgerError;
+use crate::request::{Answer, Request};
+use crate::types::{Ask, DecisionRecord};
+use crate::{Ledger, expect_answer};
+
+/// Questions in one piece at most.
+pub const QUESTIONS_MAX: usize = 64;
+/// What a question as of what was known then weighs, against one with what is known now: the history is read and
+/// folded for it.
+pub const THEN_WEIGHS: usize = 4;
+
+/// A question about a send that is not made.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The send; its `now_ms` is the moment asked about.
+    pub ask: Ask,
+    /// Only what had arrived by that moment counts.
+    pub known_then: bool,
+}
+
+impl Question {
+    /// How much of a piece it takes up.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        if self.known_then { THEN_WEIGHS } else { 1 }
+    }
+}
+
+/// What cannot be told as of a moment in the past.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Untold {
+    /// The person was erased since: their yeses no longer count, whatever moment is asked about.
+    Erased,
+    /// The person wrote since; when they had last written before is not kept. Taken as a closed window.
+    Window,
+    /// The person answered about calls since; what stood before is not kept. Taken as no permission.
+    CallPermission,
+    /// Whether the same message waited for its outcome then. Taken as not.
+    Unsettled,
+    /// The platform spoke of the template since; the last word is taken.
+    Template,
+    /// The platform spoke of the number's status since; the last word is taken.
+    NumberStatus,
+    /// The platform spoke of a ban or a restriction since; what came later does not count, and what it replaced is
+    /// not kept.
+    Restrictions,
+    /// Settings and ways out are those of today.
+    Settings,
+}
+
+impl Untold {
+    /// The name used in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Erased => "consent",
+            Self::Window => "window",
+            Self::CallPermission => "call_permission",
+            Self::Unsettled => "unsettled",
+            Self::Template => "template",
+            Self::NumberStatus => "number.status",
+            Self::Restrictions => "number.restrictions",
+            Self::Settings => "settings",
+        }
+    }
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Erased => {
+                "The person's data were erased since then: a yes of theirs no longer counts, whatever moment is asked about; every no does."
+            }
+            Self::Window => {
+                "The person has written to the number since then. When they had last written before is not kept, so the window is taken as closed."
+            }
+            Self::CallPermission => {
+                "The person has answered about calls since then. What stood before is not kept, so no permission is assumed."
+            }
+            Self::Unsettled => {
+                "Whether the same message waited for its outcome at that moment is not kept; it is taken as not waiting."
+            }
+            Self::Template => {
+                "The platform has spoken of the template since then; its category and status are taken as last read."
+            }
+            Self::NumberStatus => {
+                "The platform has spoken of the number since then; its status is taken as last read."
+            }
+            Self::Restrictions => {
+                "The platform has spoken of a ban or a restriction since then. It does not count here, and what it replaced is not kept."
+            }
+            Self::Settings => "The business's settings and its ways out are those of today.",
+        }
+    }
+}
+
+/// The answer to a question.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Previewed {
+    /// The decision with all it rests on. It is not on record.
+    pub record: DecisionRecord,
+    /// What could not be told as of the moment asked about.
+    pub untold: Vec<Untold>,
+}
+
+impl Ledger {
+    /// The decisions that [`Self::admit`] would make, each on its own, all on one view of what is known; records
+    /// nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the queue is full; `Conflict` when the piece is too large.
+    pub async fn preview_all(
+        &self,
+        questions: Vec<Question>,
+    ) -> Result<Vec<Result<Previewed, LedgerError>>, LedgerError> {
+        if questions.iter().map(Question::weight).sum::<usize>() > QUESTIONS_MAX {
+            return Err(LedgerError::Conflict("a piece of questions is too large"));
+        }
+        expect_answer!(self.ask(Request::PreviewAll(questions)).await?, Answer::PreviewedAll(answers) => answers)
+    }
+}
