@@ -24,8 +24,9 @@ const TIMEOUT_MS = 60_000;
 
 const browser = await chromium.launch({
   executablePath: program,
-  // Tests may run as root, in containers with little shared memory.
-  args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  // Tests may run as root, in containers with little shared memory. A site that shows one of ours in a frame does so
+  // over the internet; that it comes from this machine is the test's affair.
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-features=LocalNetworkAccessChecks'],
   timeout: TIMEOUT_MS,
 });
 const trouble = [];
@@ -53,6 +54,16 @@ export async function page(options = {}) {
     const url = new URL(request.url());
     if (url.protocol !== 'data:' && url.origin !== home) trouble.push(`asked ${url.origin}`);
   });
+  return page;
+}
+
+/** A page of somebody else's site that holds what is given. What goes wrong in it is not noted. */
+export async function elsewhere(origin, html) {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-US' });
+  context.setDefaultTimeout(TIMEOUT_MS);
+  await context.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: html }));
+  const page = await context.newPage();
+  await page.goto(`${origin}/`);
   return page;
 }
 

@@ -2,7 +2,7 @@
 //
 // PAGES is {"page": its address}; the rest is told in browser.mjs.
 
-import { axeFinds, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
+import { axeFinds, elsewhere, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
 
 /** With the keyboard alone and script disabled: a box ticked, a number typed, on to the link. */
 async function keyboard() {
@@ -65,8 +65,38 @@ async function accessible() {
   said.axe = found;
 }
 
+/** In a frame on a site that may show it, on one that may not, and reached from a form of the site's own. */
+async function embedded() {
+  const frame = `<iframe src="${pages.page}?lang=en" title="Messages" width="100%" height="720"></iframe>`;
+  const shop = await elsewhere('https://shop.acme.example', frame);
+  const framed = shop.frameLocator('iframe');
+  await framed.locator('input[name=agree][value=offers]').check();
+  await framed.locator('input[name=phone]').fill('+1 555 123 0002');
+  await shot(shop, 'framed');
+  await framed.locator('main button').click();
+  const link = await framed.locator('main a.press').getAttribute('href');
+
+  const other = await elsewhere('https://other.example', frame);
+  const shown = await other.frameLocator('iframe').locator('input[name=phone]').count();
+
+  const form = await elsewhere(
+    'https://shop.acme.example',
+    `<form action="${pages.page}" method="post" target="_blank">
+      <input name="phone" type="tel" aria-label="Number"><button>Get messages</button></form>`,
+  );
+  await form.locator('input').fill('+1 555 123 0003');
+  const [opened] = await Promise.all([form.waitForEvent('popup'), form.locator('button').click()]);
+  said.embedded = {
+    link,
+    shown_elsewhere: shown,
+    filled_in: await opened.locator('input[name=phone]').inputValue(),
+    ticked: await opened.locator('input:checked').count(),
+  };
+}
+
 await tell(async () => {
   await keyboard();
+  await embedded();
   said.phone = {
     en: await phone('en-US', 'en'),
     ar: await phone('ar', 'ar'),

@@ -20,6 +20,8 @@ use super::brand::{ADMIN_KEY, APP_KEY, BUSINESS, NEXT, OPTED_IN, STOPPED, STRANG
 
 /// Longest time for one request.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the import of the sample people may take.
+const IMPORT_WITHIN: Duration = Duration::from_secs(120);
 /// Longest time for a stop to arrive.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between two looks whether it has.
@@ -102,24 +104,43 @@ impl Stage {
             })
     }
 
-    /// Takes people in by the import.
+    /// Takes people in by the import, and waits for its end.
     pub(super) async fn import(&self, people: &str) -> Result<(), Failure> {
-        let target = path_of(
-            &["v1", "consents", "import"],
-            &[("business", Some(BUSINESS))],
-        );
-        let reply = self
-            .call(
-                Method::POST,
-                &target,
-                ADMIN_KEY,
-                "text/csv",
-                people.to_owned(),
-            )
+        const REFUSED: &str = "the sample people were not taken in";
+        let target = path_of(&["v1", "imports"], &[("business", Some(BUSINESS))]);
+        let file = people.to_owned();
+        let begun = self
+            .call(Method::POST, &target, ADMIN_KEY, "text/csv", file)
             .await?;
-        reply.done("the sample people were not taken in")?;
-        match reply.body.get("bad").and_then(Value::as_u64) {
-            Some(0) => Ok(()),
+        begun.done(REFUSED)?;
+        let target = path_of(&["v1", "imports", text(&begun.body, "/id")], &[]);
+        let running = async {
+            loop {
+                let reply = self
+                    .call(
+                        Method::GET,
+                        &target,
+                        ADMIN_KEY,
+                        "application/json",
+                        String::new(),
+                    )
+                    .await?;
+                reply.done(REFUSED)?;
+                if reply.body.get("running").and_then(Value::as_bool) == Some(false) {
+                    return Ok(reply);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let ended = tokio::time::timeout(IMPORT_WITHIN, running)
+            .await
+            .map_err(|_| Failure::unavailable("the import of the sample people did not end"))??;
+        let rejected = ended.body.pointer("/counts/rejected");
+        match (
+            text(&ended.body, "/state"),
+            rejected.and_then(Value::as_u64),
+        ) {
+            ("done", Some(0)) => Ok(()),
             _ => Err(Failure::unavailable(
                 "some of the sample people were not taken in",
             )),

@@ -35,6 +35,22 @@ async fn people_can_sign_up_in_a_browser() {
         standing(&gateway, "15551230001", "utility").await,
         "unknown"
     );
+    let embedded = &said["embedded"];
+    assert!(
+        embedded["link"]
+            .as_str()
+            .is_some_and(|link| link.starts_with("https://wa.me/15550100001?text=")),
+        "{embedded}"
+    );
+    assert_eq!(embedded["shown_elsewhere"], 0, "only our own sites show it");
+    assert_eq!(embedded["ticked"], 0, "{embedded}");
+    assert_eq!(embedded["filled_in"], "+1 555 123 0003");
+    assert_eq!(
+        standing(&gateway, "15551230002", "marketing").await,
+        "claimed"
+    );
+    let nobody = gateway.admin_get("/v1/people/15551230003?business=acme");
+    assert_eq!(nobody.await.status, 404, "a form elsewhere records nothing");
     for (name, direction) in [
         ("en", "ltr"),
         ("ar", "rtl"),
