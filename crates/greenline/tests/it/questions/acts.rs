@@ -300,6 +300,8 @@ pub(super) struct Scene<'a> {
     pub(super) sim: &'a Sim,
     /// The number of the row, after which its people are called.
     pub(super) row: usize,
+    /// When the row began, Unix seconds.
+    pub(super) begun_s: u64,
 }
 
 impl Scene<'_> {
@@ -315,7 +317,13 @@ impl Scene<'_> {
     }
 
     fn moment(&self, act: &Act) -> i64 {
-        i64::try_from(webhook::now_s()).expect("a time") - act.ago
+        // What was so long ago was so long before the row began, however long the row takes.
+        let from = if act.ago > 0 {
+            self.begun_s
+        } else {
+            webhook::now_s()
+        };
+        i64::try_from(from).expect("a time") - act.ago
     }
 
     async fn done(&self, act: &Act) -> Answer {

@@ -240,6 +240,7 @@ impl Desk {
             gateway: &self.gateway,
             sim: &self.sim,
             row: number,
+            begun_s: crate::support::webhook::now_s(),
         };
         for act in acts {
             scene.act(act).await;
