@@ -57,6 +57,14 @@ export async function page(options = {}) {
   return page;
 }
 
+/** A new window for whoever has `pages.token`, where script is disabled unless it is asked for. */
+export const adminPage = (options = {}) =>
+  page({
+    javaScriptEnabled: false,
+    httpCredentials: { username: 'anyone', password: pages.token },
+    ...options,
+  });
+
 /** A page of somebody else's site that holds what is given. What goes wrong in it is not noted. */
 export async function elsewhere(origin, html) {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-US' });
@@ -133,4 +141,36 @@ export async function tell(scenarios) {
   } finally {
     await browser.close();
   }
+}
+
+/** A small phone. */
+export const SMALL_PHONE = {
+  viewport: { width: 320, height: 640 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+/** How pages fit a phone, by name. */
+export async function fitting(at, addresses, name) {
+  const seen = {};
+  for (const [of, to] of Object.entries(addresses)) {
+    await at.goto(to);
+    await shot(at, `phone-${name}-${of}`);
+    seen[of] = await measured(at);
+    // A link within a sentence is as high as its line.
+    seen[of].small = seen[of].small.filter((el) => !el.startsWith('<a href'));
+  }
+  return seen;
+}
+
+/** What axe-core finds in pages, by name. It is script itself, so the window must run script. */
+export async function found(at, addresses, name) {
+  const all = {};
+  for (const [of, to] of Object.entries(addresses)) {
+    await at.goto(to);
+    await shot(at, `desktop-${name}-${of}`);
+    all[of] = await axeFinds(at);
+  }
+  return all;
 }

@@ -2,16 +2,9 @@
 //
 // PAGES is {"list": the address of the guide, "token": an admin's token}; the rest is told in browser.mjs.
 
-import { axeFinds, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
+import { SMALL_PHONE, adminPage, fitting, found, pages, said, tabTo, tell } from './browser.mjs';
 
 const QUESTION = 'number is blocked, does the bot still run?';
-
-const open = (options = {}) =>
-  page({
-    javaScriptEnabled: false,
-    httpCredentials: { username: 'anyone', password: pages.token },
-    ...options,
-  });
 
 const addresses = {
   list: pages.list,
@@ -24,7 +17,7 @@ const addresses = {
 
 /** With the keyboard alone and script disabled: a question typed, the first answer opened, on to a rule. */
 async function keyboard() {
-  const at = await open();
+  const at = await adminPage();
   await at.goto(pages.list);
   const passed = await tabTo(at, (el) => el.name === 'q');
   await at.keyboard.type(QUESTION);
@@ -47,36 +40,11 @@ async function keyboard() {
   };
 }
 
-async function phone(colorScheme) {
-  const at = await open({
-    viewport: { width: 320, height: 640 },
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
-    colorScheme,
-  });
-  const seen = {};
-  for (const [name, to] of Object.entries(addresses)) {
-    await at.goto(to);
-    await shot(at, `phone-${colorScheme}-${name}`);
-    seen[name] = await measured(at);
-    // A link within a sentence is as high as its line.
-    seen[name].small = seen[name].small.filter((el) => !el.startsWith('<a href'));
-  }
-  return seen;
-}
+const phone = async (colorScheme) =>
+  fitting(await adminPage({ ...SMALL_PHONE, colorScheme }), addresses, colorScheme);
 
-async function accessible(colorScheme) {
-  // The checker is script itself.
-  const at = await open({ colorScheme, javaScriptEnabled: true });
-  const found = {};
-  for (const [name, to] of Object.entries(addresses)) {
-    await at.goto(to);
-    await shot(at, `desktop-${colorScheme}-${name}`);
-    found[name] = await axeFinds(at);
-  }
-  return found;
-}
+const accessible = async (colorScheme) =>
+  found(await adminPage({ colorScheme, javaScriptEnabled: true }), addresses, colorScheme);
 
 await tell(async () => {
   await keyboard();

@@ -2,7 +2,7 @@
 //
 // PAGES is {"page": its address}; the rest is told in browser.mjs.
 
-import { axeFinds, elsewhere, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
+import { SMALL_PHONE, axeFinds, elsewhere, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
 
 /** With the keyboard alone and script disabled: a box ticked, a number typed, on to the link. */
 async function keyboard() {
@@ -27,10 +27,7 @@ async function keyboard() {
 async function phone(locale, name) {
   const at = await page({
     javaScriptEnabled: false,
-    viewport: { width: 320, height: 640 },
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
+    ...SMALL_PHONE,
     locale,
     colorScheme: name === 'dark' ? 'dark' : 'light',
   });

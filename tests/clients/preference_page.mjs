@@ -3,7 +3,7 @@
 // PAGES is a JSON object of links, each of a person of its own: what one scenario does must not show in another. The rest
 // is told in browser.mjs.
 
-import { axeFinds, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
+import { SMALL_PHONE, axeFinds, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
 
 /** With the keyboard alone and script disabled: off, undone. */
 async function keyboard() {
@@ -44,10 +44,7 @@ async function pointer() {
 async function phone(locale, name) {
   const at = await page({
     javaScriptEnabled: false,
-    viewport: { width: 320, height: 640 },
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
+    ...SMALL_PHONE,
     locale,
     colorScheme: name === 'dark' ? 'dark' : 'light',
   });

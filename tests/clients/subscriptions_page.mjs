@@ -2,14 +2,7 @@
 //
 // PAGES is {"list": the address of the list, "token": an admin's token}; the rest is told in browser.mjs.
 
-import { axeFinds, measured, page, pages, said, shot, tabTo, tell } from './browser.mjs';
-
-const open = (options = {}) =>
-  page({
-    javaScriptEnabled: false,
-    httpCredentials: { username: 'anyone', password: pages.token },
-    ...options,
-  });
+import { SMALL_PHONE, adminPage, fitting, found, pages, said, shot, tabTo, tell } from './browser.mjs';
 
 /** The address of the one in the list. */
 async function one(at) {
@@ -19,44 +12,25 @@ async function one(at) {
   return new URL(await at.locator('tbody th a').getAttribute('href'), pages.list).href;
 }
 
-const asking = (address) => address.replace('?', '/end?');
+/** The list, the one in it, and the question before its end. */
+async function addresses(at) {
+  const address = await one(at);
+  return { list: pages.list, one: address, end: address.replace('?', '/end?') };
+}
 
 async function phone(colorScheme) {
-  const at = await open({
-    viewport: { width: 320, height: 640 },
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
-    colorScheme,
-  });
-  const address = await one(at);
-  const seen = {};
-  for (const [name, to] of [['list', pages.list], ['one', address], ['end', asking(address)]]) {
-    await at.goto(to);
-    await shot(at, `phone-${colorScheme}-${name}`);
-    seen[name] = await measured(at);
-    // A link within a sentence is as high as its line.
-    seen[name].small = seen[name].small.filter((el) => !el.startsWith('<a href'));
-  }
-  return seen;
+  const at = await adminPage({ ...SMALL_PHONE, colorScheme });
+  return fitting(at, await addresses(at), colorScheme);
 }
 
 async function accessible(colorScheme) {
-  // axe-core is script, and nothing else here is.
-  const at = await open({ colorScheme, javaScriptEnabled: true });
-  const address = await one(at);
-  const found = {};
-  for (const [name, to] of [['list', pages.list], ['one', address], ['end', asking(address)]]) {
-    await at.goto(to);
-    await shot(at, `desktop-${colorScheme}-${name}`);
-    found[`${colorScheme} ${name}`] = await axeFinds(at);
-  }
-  return found;
+  const at = await adminPage({ colorScheme, javaScriptEnabled: true });
+  return found(at, await addresses(at), colorScheme);
 }
 
 /** With the keyboard alone and script disabled: from the list to one, a test, a pause, on again, another secret, the end. */
 async function keyboard() {
-  const at = await open();
+  const at = await adminPage();
   await at.goto(pages.list);
   const passed = [];
   const press = async (text) => {
@@ -100,6 +74,6 @@ async function keyboard() {
 
 await tell(async () => {
   said.phone = { light: await phone('light'), dark: await phone('dark') };
-  said.axe = { ...(await accessible('light')), ...(await accessible('dark')) };
+  said.axe = { light: await accessible('light'), dark: await accessible('dark') };
   await keyboard();
 });

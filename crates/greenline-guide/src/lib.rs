@@ -30,8 +30,10 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use greenline_policy::rule::Rule;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
+pub use greenline_policy::law::Confidence;
 pub use search::FindError;
 
 /// Longest question that is looked at, in characters.
@@ -39,28 +41,13 @@ pub const QUESTION_CHARS_MAX: usize = 400;
 /// Most answers to one question.
 pub const FOUND_MAX: usize = 10;
 
-/// How sure a fact is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Confidence {
-    /// Weak or not confirmed.
-    Low,
-    /// Second-hand, partial, or our own reading of a page.
-    Medium,
-    /// The platform's own page, or the text of a law.
-    High,
-}
-
-impl Confidence {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
+/// How sure a fact is, from its word.
+fn confidence<'de, D: Deserializer<'de>>(from: D) -> Result<Confidence, D::Error> {
+    let word = String::deserialize(from)?;
+    let all = [Confidence::Low, Confidence::Medium, Confidence::High];
+    all.into_iter()
+        .find(|one| one.as_str() == word)
+        .ok_or_else(|| D::Error::custom("a confidence is high, medium or low"))
 }
 
 /// What an article is about.
@@ -106,6 +93,7 @@ pub struct Source {
     /// Which copy was read.
     pub read: String,
     /// How much weight it has.
+    #[serde(deserialize_with = "confidence")]
     pub weight: Confidence,
 }
 
@@ -130,6 +118,7 @@ pub struct Fact {
     /// Keys of sources.
     pub sources: Vec<String>,
     /// How sure it is.
+    #[serde(deserialize_with = "confidence")]
     pub confidence: Confidence,
     /// From when it holds, where that is known.
     #[serde(default)]

@@ -10,14 +10,14 @@ use crate::pack::Day;
 use crate::quiet::{Days, Hours, QuietTime, minute};
 use crate::scope::{Categories, Category};
 
-/// How sure what is known of a law is.
+/// How sure what is known of a law, or a fact that a rule rests on, is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Confidence {
-    /// Weak or unverified.
+    /// Weak or not confirmed.
     Low,
-    /// Second-hand or partial.
+    /// Second-hand, partial, or our own reading of a page.
     Medium,
-    /// The law's own text.
+    /// The platform's own page, or the text of a law.
     High,
 }
 

@@ -104,6 +104,13 @@ impl Stage {
             })
     }
 
+    /// Asks the admin API for what it has.
+    async fn look_up(&self, target: &str) -> Result<Reply, Failure> {
+        let nothing = String::new();
+        self.call(Method::GET, target, ADMIN_KEY, "application/json", nothing)
+            .await
+    }
+
     /// Takes people in by the import, and waits for its end.
     pub(super) async fn import(&self, people: &str) -> Result<(), Failure> {
         const REFUSED: &str = "the sample people were not taken in";
@@ -116,15 +123,7 @@ impl Stage {
         let target = path_of(&["v1", "imports", text(&begun.body, "/id")], &[]);
         let running = async {
             loop {
-                let reply = self
-                    .call(
-                        Method::GET,
-                        &target,
-                        ADMIN_KEY,
-                        "application/json",
-                        String::new(),
-                    )
-                    .await?;
+                let reply = self.look_up(&target).await?;
                 reply.done(REFUSED)?;
                 if reply.body.get("running").and_then(Value::as_bool) == Some(false) {
                     return Ok(reply);
@@ -152,15 +151,7 @@ impl Stage {
         let arriving = async {
             let target = path_of(&["v1", "people", STOPPED], &[("business", Some(BUSINESS))]);
             loop {
-                let reply = self
-                    .call(
-                        Method::GET,
-                        &target,
-                        ADMIN_KEY,
-                        "application/json",
-                        String::new(),
-                    )
-                    .await?;
+                let reply = self.look_up(&target).await?;
                 if text(&reply.body, "/head/marketing/standing") == "refused" {
                     return Ok(());
                 }
