@@ -9,6 +9,7 @@ use crate::places::Places;
 
 mod import;
 mod moving;
+mod screen;
 mod send;
 mod server;
 mod store;
@@ -19,7 +20,7 @@ struct Bench {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "import",
         about: "a large list imported into SQLite: rows a second, memory, waits of sends beside it, against a plain `sqlite3` import",
@@ -29,6 +30,11 @@ const BENCHES: [Bench; 4] = [
         name: "move",
         about: "an installation moved from SQLite to Postgres and killed on the way: time, rows a second, memory",
         run: moving::run,
+    },
+    Bench {
+        name: "screen",
+        about: "a large list screened against everybody in the store, against DuckDB doing the same join: time and memory",
+        run: screen::run,
     },
     Bench {
         name: "send",

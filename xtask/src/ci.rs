@@ -118,6 +118,9 @@ fn tests(steps: &mut Steps, places: &Places) -> Result<()> {
             &["test", "--workspace", "--doc", "--locked", "--quiet"],
         )
     })?;
+    // Most tests wait for a while, for a program to start or for a database: half as many again find work for all cores.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = (cores + cores.div_ceil(2)).to_string();
     steps.step("tests", || {
         test_run(
             places,
@@ -128,6 +131,8 @@ fn tests(steps: &mut Steps, places: &Places) -> Result<()> {
                 "--locked",
                 "--profile",
                 "ci",
+                "--test-threads",
+                &at_once,
             ],
         )
     })

@@ -15,6 +15,7 @@ pub mod held;
 pub mod opt_in;
 mod page;
 pub mod preference;
+mod screening;
 mod subscriptions;
 pub mod words;
 
@@ -23,6 +24,9 @@ pub use page::{
     Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow,
     Marker, MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay,
     StandingRow, StatusPage, StopRow, WindowRow,
+};
+pub use screening::{
+    ScreeningCountry, ScreeningCounts, ScreeningPage, ScreeningReason, ScreeningStep,
 };
 pub use subscriptions::{
     AttemptRow, SubscriptionEndPage, SubscriptionPage, SubscriptionSecretPage, SubscriptionState,

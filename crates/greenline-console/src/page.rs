@@ -137,7 +137,7 @@ fn tone(verdict: Verdict, observed: bool) -> &'static str {
     match (verdict, observed) {
         (Verdict::Allow, _) => "good",
         (Verdict::Refuse, false) => "bad",
-        (Verdict::Refuse, true) => "warn",
+        (Verdict::Refuse, true) | (Verdict::Hold, _) => "warn",
     }
 }
 

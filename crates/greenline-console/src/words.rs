@@ -65,6 +65,7 @@ pub fn verdict(verdict: Verdict, observed: bool) -> &'static str {
         (Verdict::Allow, _) => "Allowed",
         (Verdict::Refuse, false) => "Refused",
         (Verdict::Refuse, true) => "Would be refused",
+        (Verdict::Hold, _) => "Held",
     }
 }
 

@@ -14,12 +14,14 @@ mod extract;
 pub mod guide;
 pub(crate) mod imports;
 mod keys;
+mod later;
 pub mod links;
 pub mod openapi;
 mod operate;
 mod opt_in;
 mod pages;
 mod people;
+mod portfolio;
 pub mod problem;
 mod proof;
 mod records;
@@ -72,7 +74,10 @@ pub fn routes() -> Router<Shared> {
             get(decisions::list).post(decisions::preview),
         )
         .route("/v1/decisions/{id}", get(decisions::show))
+        .route("/v1/held", get(later::list))
+        .route("/v1/held/{id}", get(later::show).delete(later::cancel))
         .route("/v1/numbers", get(records::numbers))
+        .route("/v1/portfolio", get(portfolio::show))
         .route("/v1/templates", get(records::templates))
         .route("/v1/timeline", get(records::timeline))
         .route(

@@ -12,6 +12,7 @@ use crate::directory::Directory;
 use crate::events::Events;
 use crate::imports::Imports;
 use crate::keyring::Keys;
+use crate::later::Later;
 use crate::media::MediaHosts;
 use crate::metrics::Metrics;
 use crate::preferences::Preferences;
@@ -56,6 +57,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Time.
     pub clock: Clock,
+    /// What is known here of held messages.
+    pub later: Later,
     /// Batches of questions that may be answered at once.
     pub decision_batches: Arc<Semaphore>,
     /// Rung when deliveries are waiting for apps.

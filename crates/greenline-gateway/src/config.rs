@@ -189,6 +189,14 @@ pub struct Limits {
     pub answer_bytes_max: usize,
     /// Body of the admin API.
     pub admin_body_bytes_max: usize,
+    /// How long a message is held at most.
+    pub hold_max_hours: u32,
+    /// Messages held for one app.
+    pub held_per_app_max: u64,
+    /// Messages held for one business.
+    pub held_per_business_max: u64,
+    /// Body of a message that is held.
+    pub held_body_bytes_max: usize,
     /// For a client's head and body.
     pub client_timeout_ms: u64,
     /// Connections per listener.
@@ -373,6 +381,9 @@ pub struct Business {
     /// The platform's portfolio.
     #[serde(default)]
     pub portfolio_id: String,
+    /// How many people the business itself lets its portfolio reach within 24 hours.
+    #[serde(default)]
+    pub portfolio_limit: Option<u32>,
     /// Verifies webhook signatures.
     #[serde(default)]
     pub app_secret: Secret,
@@ -415,6 +426,15 @@ pub struct Business {
     /// When people are not to be written to.
     #[serde(default)]
     pub quiet_hours: QuietHours,
+    /// At which rating of a number its marketing stops.
+    #[serde(default)]
+    pub quality_guard: QualityGuard,
+    /// What it will not send.
+    #[serde(default)]
+    pub rule: Vec<OwnRule>,
+    /// How much one person gets at most.
+    #[serde(default)]
+    pub frequency_cap: Vec<FrequencyCap>,
     /// How people sign up.
     #[serde(default)]
     pub opt_in: OptIn,
@@ -467,6 +487,18 @@ pub struct Page {
     pub topics: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>,
 }
 
+/// `[[business.frequency_cap]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrequencyCap {
+    /// What is counted: `all`, a kind of message, or a topic.
+    pub scope: String,
+    /// How many.
+    pub max: u16,
+    /// Within how many hours.
+    pub per_hours: u16,
+}
+
 /// `[business.quiet_hours]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -497,6 +529,83 @@ impl Default for QuietHours {
             laws: None,
         }
     }
+}
+
+/// `[business.quality_guard]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityGuard {
+    /// Marketing stops at this rating of the number or a worse one; `None`: it never does.
+    pub stop_marketing_at: Option<StopAt>,
+    /// A rating that was read longer ago stops nothing.
+    pub max_age_hours: u16,
+}
+
+impl Default for QualityGuard {
+    fn default() -> Self {
+        Self {
+            stop_marketing_at: None,
+            max_age_hours: 24,
+        }
+    }
+}
+
+/// A rating that marketing may stop at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopAt {
+    /// `RED`.
+    Low,
+    /// `YELLOW`.
+    Medium,
+}
+
+impl QualityGuard {
+    /// As decisions are made by it.
+    #[must_use]
+    pub fn rule(&self) -> greenline_policy::quality::QualityGuard {
+        use greenline_policy::quality::{QualityGuard as Rule, Score};
+        let max_age_ms = i64::from(self.max_age_hours) * 60 * 60 * 1_000;
+        match self.stop_marketing_at {
+            None => Rule::OFF,
+            Some(StopAt::Low) => Rule::at(Score::Red, max_age_ms),
+            Some(StopAt::Medium) => Rule::at(Score::Yellow, max_age_ms),
+        }
+    }
+}
+
+/// `[[business.rule]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnRule {
+    /// Its name.
+    pub name: String,
+    /// Why, as refusals say it.
+    pub text: String,
+    /// What the message is about.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Which templates.
+    #[serde(default)]
+    pub templates: Vec<String>,
+    /// Where the person's number is of.
+    #[serde(default)]
+    pub countries: Vec<String>,
+    /// From which numbers.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+    /// By which apps.
+    #[serde(default)]
+    pub apps: Vec<String>,
+    /// Only to people whose yes was imported or vouched for.
+    #[serde(default)]
+    pub weak_consent: bool,
+    /// The first day.
+    #[serde(default)]
+    pub from: String,
+    /// The day on which it holds no more.
+    #[serde(default)]
+    pub until: String,
 }
 
 /// `[business.opt_in]`.

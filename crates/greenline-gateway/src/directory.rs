@@ -5,7 +5,9 @@ use std::sync::Arc;
 use greenline_ledger::types::BusinessIx;
 use greenline_policy::consent::Head;
 use greenline_policy::decide::Rules;
+use greenline_policy::hold::HoldGroup;
 use greenline_policy::lasting::YesLasts;
+use greenline_policy::pace::Caps;
 use greenline_policy::scope::{Category, Scope};
 use greenline_policy::stop;
 use http::HeaderValue;
@@ -15,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{self, Config, May, Mode};
 use crate::opt_in::Forms;
+use crate::own::OwnRules;
 use crate::places::Places;
 
 /// SHA-256 of a key; keys are compared only so.
@@ -35,6 +38,8 @@ pub struct Business {
     topics_last: Vec<(Scope, u16)>,
     /// Its countries and hours.
     pub places: Places,
+    /// How much it lets one person get.
+    pub caps: Caps,
     /// What people can agree to.
     pub opt_in: Forms,
     /// Templates with a topic or a mark, by name.
@@ -42,6 +47,8 @@ pub struct Business {
     /// Another business uses the same platform token, so ids that are not known can't be left to the
     /// platform to check.
     pub shares_token: bool,
+    /// What it will not send.
+    pub own: OwnRules,
     /// Present and former names.
     pub names: Vec<String>,
     /// The platform's token as a header, when the business has one.
@@ -57,6 +64,24 @@ impl Business {
             Some((Scope::Topic(category, _), days)) => self.rules.yes_lasts.with(*category, *days),
             _ => self.rules.yes_lasts,
         }
+    }
+
+    /// A scope, and what lies below it and may have an end of its own: how long a yes to the scope lasts for each, the
+    /// widest first. Only what has an end.
+    #[must_use]
+    pub fn lengths(&self, scope: &Scope) -> Vec<(Scope, YesLasts)> {
+        let kinds = Category::ALL.map(Scope::Category).into_iter();
+        let topics = self.topics_last.iter().map(|(topic, _)| topic.clone());
+        let below = kinds.chain(topics);
+        let below = below.filter(|below| below != scope && scope.covers(below));
+        std::iter::once(scope.clone())
+            .chain(below)
+            .map(|seen| {
+                let lasts = self.yes_lasts(Some(&seen));
+                (seen, lasts)
+            })
+            .filter(|(seen, lasts)| lasts.end_ms(seen, 0).is_some())
+            .collect()
     }
 
     /// What a person's head has come to by now.
@@ -140,6 +165,8 @@ pub struct App {
     pub keeps_token: bool,
     /// May reroute webhooks and register numbers.
     pub trusted: bool,
+    /// What it wants messages held for.
+    pub holds: Vec<HoldGroup>,
     /// The settings.
     pub config: config::App,
 }
@@ -264,7 +291,9 @@ impl Directory {
             config: business.clone(),
             rules: Rules {
                 window_templates_are_replies: business.window_templates_are_replies,
+                portfolio_limit: business.portfolio_limit,
                 yes_lasts,
+                quality_guard: business.quality_guard.rule(),
                 ..Rules::default()
             },
             stop: stop::Settings::default()
@@ -273,6 +302,8 @@ impl Directory {
             topics_last,
             // What is wrong with its settings was said when they were checked.
             places: Places::read(business, &mut Vec::new()),
+            own: OwnRules::read(business, &mut Vec::new()),
+            caps: crate::caps::read(business, &mut Vec::new()),
             opt_in: Forms::new(business),
             templates,
             shares_token: config.business.iter().filter(same_token).count() > 1,
@@ -310,6 +341,7 @@ impl Directory {
                     business: ix,
                     keeps_token,
                     trusted: app.trusted,
+                    holds: crate::later::groups(app),
                     config: app.clone(),
                 }),
             );

@@ -8,7 +8,6 @@
 mod head;
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -20,7 +19,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::app::Shared;
-use crate::directory::App;
 use crate::graph::{self, Answered};
 use crate::pass;
 use crate::patience::{Clock, Prompt};
@@ -34,9 +32,9 @@ const READ_BYTES: usize = 4 << 10;
 /// What a plain send turned out to be.
 enum Errand {
     /// To be decided.
-    Decide(Arc<App>, pipeline::Prepared, Forward),
+    Decide(Box<Parcel>),
     /// Reaches nobody, and goes on as it is.
-    Pass(Forward),
+    Pass(Box<Forward>),
 }
 
 /// Serves a connection for as long as it brings plain sends; hands it back when it brings anything else.
@@ -93,10 +91,6 @@ pub(crate) async fn serve(
 }
 
 /// What there is to do next.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made, once for each request"
-)]
 enum Next {
     /// A send, or why it is none, and the length of its request.
     Errand(Result<Errand, Refusal>, usize),
@@ -156,22 +150,21 @@ fn prepare(app: &Shared, request: &head::Request<'_>) -> Result<Errand, Refusal>
     };
     let send = send::parse_json(request.body).map_err(unreadable)?;
     let number = graph::own_number(app, &client, number)?;
-    let prepared = pipeline::prepare(app, number, &send)?;
+    let judged = pipeline::judged_message(app, number, &send)?;
     let forward = Forward::Written {
         head: request.head_for(app, &client),
         body: Bytes::copy_from_slice(request.body),
     };
-    Ok(match prepared {
-        Some(prepared) => Errand::Decide(client, prepared, forward),
-        None => Errand::Pass(forward),
+    Ok(match judged {
+        Some(judged) => Errand::Decide(pipeline::parcel(app, &client, number, judged, forward)?),
+        None => Errand::Pass(Box::new(forward)),
     })
 }
 
 async fn answer(app: &Shared, errand: Result<Errand, Refusal>) -> Answered {
     let answered = match errand {
-        Ok(Errand::Decide(client, prepared, forward)) => {
-            decide(app, &client, prepared, forward).await
-        }
+        // Nothing drops this on the way: a client that hangs up is noticed only when it is answered.
+        Ok(Errand::Decide(parcel)) => pipeline::decide_and_forward(app, parcel).await,
         Ok(Errand::Pass(forward)) => pipeline::pass(app, &forward).await,
         Err(refusal) => Err(refusal),
     };
@@ -181,17 +174,6 @@ async fn answer(app: &Shared, errand: Result<Errand, Refusal>) -> Answered {
         }
         Answered::from(refusal)
     })
-}
-
-async fn decide(
-    app: &Shared,
-    client: &App,
-    prepared: pipeline::Prepared,
-    forward: Forward,
-) -> Result<Answered, Refusal> {
-    let parcel: Parcel = pipeline::parcel(app, client, prepared, forward).await?;
-    // Nothing drops this on the way: a client that hangs up is noticed only when it is answered.
-    pipeline::decide_and_forward(app, parcel).await
 }
 
 /// Writes an answer out.

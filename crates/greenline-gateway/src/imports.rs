@@ -19,7 +19,7 @@ pub mod results;
 mod row;
 mod run;
 mod sort;
-mod source;
+pub(crate) mod source;
 mod undo;
 
 use std::collections::HashMap;

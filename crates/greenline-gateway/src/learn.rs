@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenline_ledger::types::{BusinessIx, Effect};
+use greenline_ledger::types::{BusinessIx, Effect, TimelineEntry};
+use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::Category;
 use greenline_wire::answer::{self, NumberFields, Templates};
+use greenline_wire::ascii;
+use greenline_wire::webhook::Limit;
 use http::{HeaderMap, HeaderValue, Request, header};
 use tokio::sync::watch;
 
@@ -17,10 +20,15 @@ use crate::upstream::Outgoing;
 /// The Graph version of our own calls.
 pub const API_VERSION: &str = "v23.0";
 /// Fields read of a number (QL-07).
-const NUMBER_FIELDS: &str =
-    "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status";
+const NUMBER_FIELDS: &str = "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status,whatsapp_business_manager_messaging_limit";
 /// Fields read of a template.
-const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components";
+const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components,quality_score";
+/// Where a limit was read that no webhook told.
+const FROM_GRAPH: &str = "graph";
+/// How much is kept of a word that is not known.
+const WORD_CHARS_MAX: usize = 64;
+/// Entries among which such a word is looked for before it is noted again.
+const TIMELINE_LOOKED_AT: usize = 64;
 /// Templates asked for in one page.
 const TEMPLATE_PAGE: usize = 200;
 /// Pages read of one account's list; 6,000 templates are the most an account may have (QL-31).
@@ -129,6 +137,7 @@ pub async fn keep_templates(
             category: template.category.as_deref().map(category),
             status: template.status.as_deref().map(Into::into),
             is_ask: template.body.as_deref().map(greenline_policy::stop::is_ask),
+            quality: template.quality.as_deref().map(Into::into),
             at_ms,
         })
     };
@@ -188,6 +197,7 @@ pub async fn keep_number(
     number: &str,
     fields: &NumberFields<'_>,
 ) -> Result<(), String> {
+    keep_limit(app, business, fields.messaging_limit.as_deref()).await?;
     if fields.status.is_none() && fields.quality_rating.is_none() {
         return Ok(());
     }
@@ -196,6 +206,64 @@ pub async fn keep_number(
         status: fields.status.as_deref().map(Into::into),
         rating: fields.quality_rating.as_deref().map(Into::into),
         at_ms: app.clock.now_ms(),
+    };
+    app.ledger
+        .learn(business, vec![effect])
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// A messaging limit in the platform's words; `None` for words that are not known.
+#[must_use]
+pub fn messaging_limit(limit: &Limit<'_>) -> Option<MessagingLimit> {
+    match limit {
+        Limit::People(people) => {
+            let people = u32::try_from(*people).unwrap_or(u32::MAX);
+            (people > 0).then_some(MessagingLimit::People(people))
+        }
+        Limit::Unlimited => Some(MessagingLimit::Unlimited),
+        Limit::NotSet | Limit::Other(_) => None,
+    }
+}
+
+/// Writes what was read of the portfolio's limit to the ledger. What is not understood changes nothing and goes on the
+/// timeline, once.
+///
+/// # Errors
+/// The ledger's.
+pub async fn keep_limit(app: &App, business: BusinessIx, read: Option<&str>) -> Result<(), String> {
+    let Some(read) = read else {
+        return Ok(());
+    };
+    let at_ms = app.clock.now_ms();
+    let effect = match messaging_limit(&Limit::of(read.into())) {
+        Some(limit) => Effect::Limit {
+            limit,
+            origin: FROM_GRAPH.into(),
+            at_ms,
+        },
+        None => {
+            let id = app.directory.business(business).config.id.clone();
+            let word: String = read.chars().take(WORD_CHARS_MAX).collect();
+            let body = format!("{{\"limit\":{}}}", ascii::string(&word));
+            let newest =
+                app.ledger
+                    .timeline(business, Some(("business", &id)), None, TIMELINE_LOOKED_AT);
+            let newest = newest.await.map_err(|error| error.to_string())?;
+            let is_known =
+                |entry: &TimelineEntry| *entry.origin == *FROM_GRAPH && *entry.body == *body;
+            if newest.iter().any(is_known) {
+                return Ok(());
+            }
+            Effect::Timeline {
+                subject: "business",
+                subject_id: id.into(),
+                origin: FROM_GRAPH.into(),
+                event: "limits".into(),
+                at_ms,
+                body: body.into(),
+            }
+        }
     };
     app.ledger
         .learn(business, vec![effect])

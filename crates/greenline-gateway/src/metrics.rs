@@ -75,6 +75,10 @@ counters! {
     sends_unknown: "greenline_sends_unknown_total", "Sends whose outcome is unknown.";
     upstream_failures: "greenline_upstream_failures_total", "Requests to the platform that failed before an answer.";
     store_failures: "greenline_store_failures_total", "Requests that the store could not serve.";
+    held: "greenline_held_total", "Messages that were held until they may go.";
+    held_no_room: "greenline_held_no_room_total", "Templates that could not have been held, since too many messages are.";
+    held_released: "greenline_held_released_total", "Held messages that were sent.";
+    held_dropped: "greenline_held_dropped_total", "Held messages that do not go: refused, too old or cancelled.";
     passed: "greenline_passed_total", "Other Graph calls passed through.";
     webhooks: "greenline_webhooks_total", "Webhook deliveries taken.";
     webhooks_repeated: "greenline_webhooks_repeated_total", "Webhook deliveries that had been taken before.";

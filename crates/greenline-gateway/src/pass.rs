@@ -4,7 +4,7 @@
 //! here and templates and numbers can be learned. The app's key is replaced by the business's token.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use greenline_wire::send;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Limited;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::app::Shared;
@@ -111,9 +112,9 @@ pub(crate) fn without_token(
 /// Whether a JSON body is to be looked at more closely for a token of its own. Its name may be written with
 /// escapes; nobody escapes plain letters without a reason.
 pub(crate) fn may_hold_token(json: &[u8]) -> bool {
-    const NAME: &[u8] = b"access_token";
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("access_token"));
     let escapes_letters = |part: &[u8]| matches!(part, [b'\\', b'u', b'0', b'0', b'2'..=b'7']);
-    memchr::memmem::find(json, NAME).is_some()
+    NAME.find(json).is_some()
         || memchr::memchr(b'\\', json).is_some() && json.windows(5).any(escapes_letters)
 }
 
@@ -382,6 +383,15 @@ async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8])
         Edge::Node { id } if app.directory.number(id).is_some() => {
             match answer::read_number(body) {
                 Some(fields) => learn::keep_number(app, business, id, &fields).await,
+                None => Ok(()),
+            }
+        }
+        // An account, or the portfolio itself: both tell the portfolio's limit (QL-11).
+        Edge::Node { id } if app.directory.owner(id) == Some(business) => {
+            match answer::read_account(body) {
+                Some(fields) => {
+                    learn::keep_limit(app, business, fields.messaging_limit.as_deref()).await
+                }
                 None => Ok(()),
             }
         }

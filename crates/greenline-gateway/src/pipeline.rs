@@ -11,11 +11,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use greenline_ledger::LedgerError;
 use greenline_ledger::flight::Flight;
+use greenline_ledger::later::HeldClaim;
 use greenline_ledger::types::{
-    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, NewEvent, Outcome, ReplyClaim, TemplateRef,
+    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, Mode, NewEvent, Outcome, ReplyClaim,
+    TemplateRef,
 };
 use greenline_policy::consent::{EventId, EventKind, Strength};
-use greenline_policy::decide::{Intent, Verdict};
+use greenline_policy::decide::{Decision, Intent, Rules, Verdict};
+use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, UserId};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::scope::{Category, Scope};
@@ -32,7 +35,7 @@ use crate::outlive::Outlive;
 use crate::refusal::{HEADER_DECISION, HEADER_REASONS, NOT_IN_HAND, Refusal, names};
 use crate::upstream::lines::Lines;
 use crate::upstream::{CallError, Outgoing};
-use crate::{avenues, ids, learn, pass, spill};
+use crate::{avenues, ids, later, learn, pass, spill};
 
 /// A send may begin to go out this long after it was decided, counted from before the decision.
 pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
@@ -51,9 +54,8 @@ pub(crate) enum Outbound<'a> {
 
 /// Everything a forward needs, owned, so that it outlives the client.
 pub(crate) struct Parcel {
-    business: BusinessIx,
     request: Forward,
-    ask: Ask,
+    ask: Arc<Ask>,
     /// The decision's id goes into an unused `biz_opaque_callback_data`.
     stamp: bool,
     _permit: tokio::sync::OwnedSemaphorePermit,
@@ -82,7 +84,7 @@ pub(crate) enum Forward {
 }
 
 impl Forward {
-    fn body(&self) -> &Bytes {
+    pub(crate) fn body(&self) -> &Bytes {
         match self {
             Self::Parts { body, .. } | Self::Written { body, .. } => body,
         }
@@ -144,31 +146,7 @@ pub(crate) async fn send(
         headers: pass::headers(app, client, call.headers),
         body: call.body.clone(),
     };
-    let prepared = Prepared {
-        number: Arc::clone(number),
-        judged,
-    };
-    let parcel = parcel(app, client, prepared, forward).await?;
-    run(app, parcel).await
-}
-
-/// A send that was read, and the number it goes out from.
-pub(crate) struct Prepared {
-    number: Arc<Number>,
-    judged: Judged,
-}
-
-/// Reads what a message asks for. `None` when it reaches nobody.
-pub(crate) fn prepare(
-    app: &Shared,
-    number: &Arc<Number>,
-    send: &Send<'_>,
-) -> Result<Option<Prepared>, Refusal> {
-    let judged = judged_message(app, number, send)?;
-    Ok(judged.map(|judged| Prepared {
-        number: Arc::clone(number),
-        judged,
-    }))
+    run(app, parcel(app, client, number, judged, forward)?).await
 }
 
 /// Passes on what reaches nobody.
@@ -185,18 +163,14 @@ pub(crate) async fn pass(app: &Shared, forward: &Forward) -> Result<Answered, Re
     })
 }
 
-/// Readies what was judged for its decision.
-pub(crate) async fn parcel(
+/// Packs what was judged for its decision. In a box: it is handed on from step to step, and it is not small.
+pub(crate) fn parcel(
     app: &Shared,
     client: &App,
-    prepared: Prepared,
+    number: &Number,
+    judged: Judged,
     forward: Forward,
-) -> Result<Parcel, Refusal> {
-    let Prepared { number, judged } = prepared;
-    if let Some(template) = &judged.template {
-        let mut look_ups = LookUps::any();
-        look_up(app, client.business, &number, template, &mut look_ups).await;
-    }
+) -> Result<Box<Parcel>, Refusal> {
     let permit = Arc::clone(&number.permits)
         .try_acquire_owned()
         .map_err(|_| {
@@ -205,30 +179,82 @@ pub(crate) async fn parcel(
         })?;
     let business = app.directory.business(client.business);
     let stamp = business.config.biz_opaque_callback_data && judged.stampable;
-    let is_template = judged.template.is_some();
     let mut ask = ask(
         app,
         client.business,
         &client.name,
-        &number,
+        number,
         judged,
         forward.body(),
     );
-    if is_template {
-        ask.rules = avenues::rules(app, client.business, ask.now_ms);
-        ask.rules.yes_lasts = yes_lasts(app, &ask);
+    if ask.template.is_some() {
+        later::prepare(app, client, &mut ask, &forward);
     }
-    Ok(Parcel {
-        business: client.business,
-        ask,
+    Ok(Box::new(Parcel {
+        ask: Arc::new(ask),
         request: forward,
         stamp,
         _permit: permit,
-    })
+    }))
+}
+
+/// Readies a held message to be decided again. `None` when nothing is sent any more.
+pub(crate) async fn release_parcel(
+    app: &Shared,
+    client: &App,
+    number: &Number,
+    judged: Judged,
+    forward: Forward,
+    claim: HeldClaim,
+    last_ms: i64,
+) -> Option<Box<Parcel>> {
+    let permit = Arc::clone(&number.permits).acquire_owned().await.ok()?;
+    let business = app.directory.business(client.business);
+    let stamp = business.config.biz_opaque_callback_data && judged.stampable;
+    let mut ask = ask(
+        app,
+        client.business,
+        &client.name,
+        number,
+        judged,
+        forward.body(),
+    );
+    ask.rules.hold = Hold::of(client.holds.iter().copied(), last_ms);
+    // It was held because refusals bound, and it was promised to be decided again.
+    ask.mode = Mode::Enforce;
+    ask.release = Some(claim);
+    Some(Box::new(Parcel {
+        ask: Arc::new(ask),
+        request: forward,
+        stamp,
+        _permit: permit,
+    }))
+}
+
+/// Decides about a held message, and forwards it if it may go, to its end.
+pub(crate) async fn release(app: &Shared, mut parcel: Box<Parcel>) -> Ended {
+    let app = Arc::clone(app);
+    Outlive::new(async move { carry(&app, &mut parcel).await }).await
+}
+
+/// How a parcel ended.
+pub(crate) enum Ended {
+    /// The platform answered; what that says of the send.
+    Answered(Answered, Outcome),
+    /// The decision holds it.
+    Held(DecisionId, Decision),
+    /// The decision refuses it.
+    Refused(Refusal),
+    /// It is in another hand, or over.
+    Taken(Refusal),
+    /// It certainly did not go out.
+    NotSent(Refusal),
+    /// It may have gone out.
+    Unknown(Refusal),
 }
 
 /// Runs a parcel to its end: a client that hangs up must not leave a decision without one.
-async fn run(app: &Shared, parcel: Parcel) -> Result<Answered, Refusal> {
+async fn run(app: &Shared, parcel: Box<Parcel>) -> Result<Answered, Refusal> {
     let app = Arc::clone(app);
     Outlive::new(async move { decide_and_forward(&app, parcel).await }).await
 }
@@ -236,25 +262,50 @@ async fn run(app: &Shared, parcel: Parcel) -> Result<Answered, Refusal> {
 /// Decides, and forwards what may go. Must be polled to its end: see [`run`].
 pub(crate) async fn decide_and_forward(
     app: &Shared,
-    mut parcel: Parcel,
+    mut parcel: Box<Parcel>,
 ) -> Result<Answered, Refusal> {
+    match carry(app, &mut parcel).await {
+        Ended::Answered(answered, _) => Ok(answered),
+        Ended::Held(id, decision) => Ok(later::answer(app, &parcel.ask, id, &decision)),
+        Ended::Refused(refusal)
+        | Ended::Taken(refusal)
+        | Ended::NotSent(refusal)
+        | Ended::Unknown(refusal) => Err(refusal),
+    }
+}
+
+async fn carry(app: &Shared, parcel: &mut Parcel) -> Ended {
+    if let Some(template) = &parcel.ask.template {
+        let mut look_ups = LookUps::any();
+        look_up(app, &parcel.ask, template, &mut look_ups).await;
+    }
     for _ in 0..DECISIONS_MAX {
-        parcel.ask.now_ms = app.clock.now_ms();
-        place(app, &mut parcel.ask);
-        parcel.ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
-        let admitted = match app.ledger.admit(parcel.ask.clone()).await {
+        let ask = Arc::make_mut(&mut parcel.ask);
+        ask.now_ms = app.clock.now_ms();
+        place(app, ask);
+        if ask.template.is_some() {
+            rule(app, ask);
+        }
+        ask.dispatch_by = app.clock.instant() + DISPATCH_WITHIN;
+        let admitted = match app.ledger.admit(Arc::clone(&parcel.ask)).await {
             Ok(admitted) => admitted,
-            Err(LedgerError::Conflict(why)) if parcel.ask.reply.is_some() => {
-                return Err(Refusal::not_in_hand(why));
+            Err(LedgerError::Conflict(why))
+                if parcel.ask.reply.is_some() || parcel.ask.release.is_some() =>
+            {
+                return Ended::Taken(Refusal::not_in_hand(why));
             }
-            Err(error) => spill::admit(app, &parcel.ask, &error)
-                .await
-                .ok_or_else(|| store_down(app, &error))?,
+            Err(error) => match spill::admit(app, &parcel.ask, &error).await {
+                Some(admitted) => admitted,
+                None => return Ended::NotSent(store_down(app, &error)),
+            },
         };
         let id = ids::decision(admitted.id);
         let Some(flight) = admitted.flight else {
+            if admitted.decision.verdict == Verdict::Hold {
+                return Ended::Held(admitted.id, admitted.decision);
+            }
             app.metrics.sends_refused.add();
-            return Err(Refusal::decided(&admitted.decision, id));
+            return Ended::Refused(Refusal::decided(&admitted.decision, id));
         };
         if admitted.decision.verdict == Verdict::Allow {
             app.metrics.sends_allowed.add();
@@ -265,14 +316,14 @@ pub(crate) async fn decide_and_forward(
         let stamp = parcel.stamp.then_some(id.as_str());
         match parcel.request.call(app, stamp, Some(flight)).await {
             Ok(answered) => {
-                return answer(app, &parcel, admitted.id, answered, &reasons).await;
+                return answer(app, parcel, admitted.id, answered, &reasons).await;
             }
             Err(CallError::Late) => app.settle(admitted.id, Outcome::NotSent),
             Err(CallError::NotSent(why)) => {
                 app.settle(admitted.id, Outcome::NotSent);
                 app.metrics.upstream_failures.add();
                 tracing::warn!(decision.id = %id, %why, "a send did not reach the platform");
-                return Err(Refusal::unavailable(
+                return Ended::NotSent(Refusal::unavailable(
                     "the platform cannot be reached; the message was not sent",
                     Some(id),
                 ));
@@ -281,11 +332,11 @@ pub(crate) async fn decide_and_forward(
                 app.settle(admitted.id, Outcome::Unknown);
                 app.metrics.sends_unknown.add();
                 tracing::warn!(decision.id = %id, %why, "the outcome of a send is unknown");
-                return Err(Refusal::unknown_outcome(id));
+                return Ended::Unknown(Refusal::unknown_outcome(id));
             }
         }
     }
-    Err(Refusal::unavailable(
+    Ended::NotSent(Refusal::unavailable(
         "the message could not be handed over in time; it was not sent",
         None,
     ))
@@ -298,28 +349,29 @@ async fn answer(
     decision: DecisionId,
     answered: Option<Answered>,
     reasons: &str,
-) -> Result<Answered, Refusal> {
+) -> Ended {
     let id = ids::decision(decision);
     let Some(answered) = answered else {
         app.settle(decision, Outcome::Unknown);
         app.metrics.sends_unknown.add();
-        return Err(Refusal::unknown_outcome(id));
+        return Ended::Unknown(Refusal::unknown_outcome(id));
     };
     let outcome = outcome(answered.status, &answered.body);
     if outcome == (Outcome::Rejected { code: NATIVE_STOP }) {
         record_native_stop(app, parcel, &id).await;
     }
-    app.settle(decision, outcome);
+    app.settle(decision, outcome.clone());
     let mut headers = answered.headers.without_connection();
     for (name, value) in [(HEADER_DECISION, id.as_str()), (HEADER_REASONS, reasons)] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.set(name, value);
         }
     }
-    Ok(Answered {
+    let answered = Answered {
         headers,
         ..answered
-    })
+    };
+    Ended::Answered(answered, outcome)
 }
 
 fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
@@ -338,7 +390,7 @@ async fn record_native_stop(app: &Shared, parcel: &Parcel, decision: &str) {
     let now_ms = app.clock.now_ms();
     let events = parcel.ask.to.iter().map(|person| {
         Effect::Consent(NewEvent {
-            business: parcel.business,
+            business: parcel.ask.business,
             person: SmallVec::from_iter([person.clone()]),
             kind: EventKind::NativeStopped,
             scope: Scope::Category(Category::Marketing),
@@ -356,13 +408,14 @@ async fn record_native_stop(app: &Shared, parcel: &Parcel, decision: &str) {
             dedup: Some(format!("131050:{decision}").into()),
         })
     });
-    if let Err(error) = app.ledger.learn(parcel.business, events.collect()).await {
+    let learned = app.ledger.learn(parcel.ask.business, events.collect());
+    if let Err(error) = learned.await {
         tracing::error!(decision.id = decision, %error, "a native stop could not be recorded");
     }
 }
 
 /// What the decision looks at, read from the wire. `None` for what reaches nobody.
-struct Judged {
+pub(crate) struct Judged {
     to: SmallVec<[Identifier; 1]>,
     intent: Intent,
     template: Option<TemplateRef>,
@@ -389,7 +442,7 @@ fn judged(
     }
 }
 
-fn judged_message(
+pub(crate) fn judged_message(
     app: &Shared,
     number: &Number,
     send: &Send<'_>,
@@ -411,6 +464,7 @@ fn judged_message(
                 language: (&**language).into(),
                 topic: setting.and_then(|setting| setting.topic.clone()),
                 marked_ask: setting.is_some_and(|setting| setting.ask),
+                own: None,
             };
             (Intent::Template, Some(template))
         }
@@ -462,6 +516,16 @@ fn ask(
     let digest: [u8; 32] = Sha256::digest(body).into();
     let mut body_hash = [0; 16];
     body_hash.copy_from_slice(&digest[..16]);
+    let mut judged = judged;
+    if let Some(template) = &mut judged.template
+        && !app.directory.business(business).own.is_empty()
+    {
+        let business = app.directory.business(business);
+        let apps = &business.config.app;
+        let client = apps.iter().find(|client| *client.name == **name);
+        let client = client.map(|client| client.name.as_str());
+        template.own = business.own.about(&template.name, &number.id, client, apps);
+    }
     Ask {
         business,
         number: Arc::clone(&number.id),
@@ -477,7 +541,10 @@ fn ask(
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
         places: SmallVec::new(),
+        caps: app.directory.business(business).caps.clone(),
         reply: None,
+        keep: None,
+        release: None,
     }
 }
 
@@ -487,6 +554,15 @@ fn place(app: &Shared, ask: &mut Ask) {
         let places = &app.directory.business(ask.business).places;
         ask.places = places.of(&ask.to, ask.now_ms);
     }
+}
+
+/// Notes what the business chose for templates, and which ways out are open; what the app asked to hold for stays.
+fn rule(app: &Shared, ask: &mut Ask) {
+    ask.rules = Rules {
+        yes_lasts: yes_lasts(app, ask),
+        hold: ask.rules.hold,
+        ..avenues::rules(app, ask.business, ask.now_ms)
+    };
 }
 
 /// How long the yes lasts that a template needs: its topic may say so for itself.
@@ -499,13 +575,7 @@ fn yes_lasts(app: &Shared, ask: &Ask) -> YesLasts {
 }
 
 /// A template that the account's list does not name is looked up once more before it is judged.
-async fn look_up(
-    app: &Shared,
-    business: BusinessIx,
-    number: &Number,
-    template: &TemplateRef,
-    look_ups: &mut LookUps,
-) {
+async fn look_up(app: &Shared, ask: &Ask, template: &TemplateRef, look_ups: &mut LookUps) {
     // Whoever may not look anything up leaves no mark that it was done.
     if !look_ups.is_left() {
         return;
@@ -513,11 +583,11 @@ async fn look_up(
     let now = app.clock.instant();
     if app
         .templates
-        .must_look_up(&number.waba_id, &template.name, &template.language, now)
+        .must_look_up(&ask.waba_id, &template.name, &template.language, now)
         && look_ups.take()
-        && let Err(why) = learn::template(app, business, &number.waba_id, &template.name).await
+        && let Err(why) = learn::template(app, ask.business, &ask.waba_id, &template.name).await
     {
-        tracing::warn!(number.id = %number.id, %why, "a template could not be looked up; it is judged as marketing");
+        tracing::warn!(number.id = %ask.number, %why, "a template could not be looked up; it is judged as marketing");
     }
 }
 
@@ -598,7 +668,7 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> (OwnSendResult, Option<Deci
     (result, decision.as_deref().and_then(ids::parse_decision))
 }
 
-async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Parcel, OwnSendResult> {
+async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Box<Parcel>, OwnSendResult> {
     let number = app
         .directory
         .number(&own.number)
@@ -632,18 +702,17 @@ async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Parcel, OwnSendResult>
     );
     ask.confirms = own.confirms;
     ask.reply = own.reply;
-    Ok(Parcel {
-        business: own.business,
+    Ok(Box::new(Parcel {
         request: Forward::Parts {
             method: Method::POST,
             target,
             headers: learn::own_headers(app, own.business),
             body: own.body,
         },
-        ask,
+        ask: Arc::new(ask),
         stamp: false,
         _permit: permit,
-    })
+    }))
 }
 
 /// How many templates that the account's list does not name are looked up on somebody's behalf.
@@ -704,10 +773,10 @@ pub(crate) async fn question(
         .map_err(|error| Refusal::unreadable(error.to_string()))?;
     let judged = judged(app, &number, &Outbound::Message(send))?
         .ok_or_else(|| Refusal::unreadable("this reaches nobody, so there is nothing to decide"))?;
-    if let Some(template) = &judged.template {
-        look_up(app, business, &number, template, look_ups).await;
-    }
     let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
+    if let Some(template) = &ask.template {
+        look_up(app, &ask, template, look_ups).await;
+    }
     ask.now_ms = at_ms;
     place(app, &mut ask);
     if ask.template.is_some() {
@@ -718,10 +787,48 @@ pub(crate) async fn question(
                 None,
             )
         })?;
-        ask.rules = avenues::rules(app, business, ask.now_ms);
-        ask.rules.yes_lasts = yes_lasts(app, &ask);
+        rule(app, &mut ask);
     }
     Ok(ask)
+}
+
+/// What a send of this template would be decided by at that moment, for whoever decides about a list: to be
+/// [`addressed`] to each person in turn. Nothing is looked up on the platform, and since the words of the messages are
+/// not known, none is taken for one that waits for its outcome.
+///
+/// # Errors
+/// As [`question`].
+pub(crate) async fn template_question(
+    app: &Shared,
+    business: BusinessIx,
+    number_id: &str,
+    (name, language): (&str, &str),
+    at_ms: i64,
+) -> Result<Ask, Refusal> {
+    let body = serde_json::json!({
+        "messaging_product": "whatsapp", "to": "10000000", "type": "template",
+        "template": { "name": name, "language": { "code": language } },
+    });
+    let (body, mut none) = (body.to_string(), LookUps::at_most(0));
+    let ask = question(app, business, number_id, body.as_bytes(), at_ms, &mut none).await?;
+    Ok(Ask {
+        to: SmallVec::new(),
+        places: SmallVec::new(),
+        body_hash: [0; 16],
+        ..ask
+    })
+}
+
+/// The same send to this person at that moment.
+pub(crate) fn addressed(app: &Shared, ask: &Ask, person: &Identifier, at_ms: i64) -> Ask {
+    let mut ask = Ask {
+        to: SmallVec::from_iter([person.clone()]),
+        places: SmallVec::new(),
+        now_ms: at_ms,
+        ..ask.clone()
+    };
+    place(app, &mut ask);
+    ask
 }
 
 /// Decides without recording or sending: what `send` would answer for this body now.

@@ -35,9 +35,11 @@ pub fn code(rule: Rule) -> (u32, u16) {
         Rule::CallPermission => (138_006, 400),
         Rule::NumberBanned | Rule::AccountLocked => (131_031, 403),
         Rule::NumberRestricted => (368, 403),
-        Rule::LimitReached => (131_048, 400),
+        Rule::LimitPortfolio | Rule::LimitReached | Rule::GuardQuality => (131_048, 400),
         Rule::CountryUsMarketing | Rule::CountryClosed => (130_497, 403),
-        Rule::QuietHours => (131_049, 400),
+        Rule::FrequencyCap | Rule::LimitPerUser | Rule::QuietHours | Rule::BusinessRule => {
+            (131_049, 400)
+        }
         Rule::TemplatePaused => (132_015, 400),
         Rule::TemplateDisabled => (132_016, 400),
         Rule::WindowClosed => (131_047, 400),
@@ -46,6 +48,9 @@ pub fn code(rule: Rule) -> (u32, u16) {
         | Rule::CoveredByImport
         | Rule::CoveredByVouching
         | Rule::WindowOpen
+        | Rule::GuardQualityBlind
+        | Rule::TemplateLowQuality
+        | Rule::TemplatePacing
         | Rule::TemplateUnknown => (131_000, 400),
     }
 }
@@ -63,7 +68,11 @@ fn title(rule: Rule) -> Option<&'static str> {
         Rule::ConsentExpired => Some("The opt-in on record has run out"),
         Rule::CountryUsMarketing => Some("No marketing to the United States"),
         Rule::CountryClosed => Some("The business closed the person's country to this"),
+        Rule::FrequencyCap => Some("The business's own cap for this person is reached"),
+        Rule::LimitPortfolio => Some("The portfolio has reached as many people as it may"),
         Rule::QuietHours => Some("It is quiet time where the person may be"),
+        Rule::BusinessRule => Some("A rule of the business refuses this"),
+        Rule::GuardQuality => Some("The business sends no marketing from a number rated so low"),
         _ => None,
     }
 }
@@ -254,7 +263,7 @@ fn details(decision: &Decision) -> String {
         let _ = write!(
             text,
             "{} [{}; {}]",
-            card.text,
+            decision.text(reason.rule),
             card.id,
             card.sources.join(", ")
         );
@@ -284,6 +293,7 @@ mod tests {
                 event: None,
                 until_ms: None,
             }],
+            own: Vec::new(),
         };
         let json = Refusal::decided(&decision, "dec_1".to_owned()).json();
         let error = greenline_wire::error::read(&json).unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use greenline_ledger::{Ledger, LedgerError, Setup};
+use greenline_ledger::{BusinessSetup, Ledger, LedgerError, Setup};
 use greenline_policy::pack::Pack;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -35,7 +35,9 @@ use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
 use crate::workers::Workers;
-use crate::{events, express, graph, learn, relay, replies, retention, router, sealer, spill};
+use crate::{
+    events, express, graph, later, learn, relay, replies, retention, router, sealer, spill,
+};
 
 /// How long requests under way may take to end once told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -99,15 +101,15 @@ pub fn setup(config: &Config) -> Setup {
         businesses: config
             .business
             .iter()
-            .map(|business| business.id.clone())
+            .map(|business| BusinessSetup {
+                id: business.id.clone(),
+                portfolio: business.portfolio_id.clone(),
+            })
             // Where webhooks of accounts that belong to nobody are kept; no business has such an id.
-            .chain(
-                config
-                    .meta_app
-                    .iter()
-                    .map(|app| format!("meta_app/{}", app.id)),
-            )
-            .map(|id| greenline_ledger::BusinessSetup { id })
+            .chain(config.meta_app.iter().map(|app| BusinessSetup {
+                id: format!("meta_app/{}", app.id),
+                portfolio: String::new(),
+            }))
             .collect(),
         decide: DECIDE,
         queue_max: config.store.queue_max,
@@ -140,6 +142,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         retention: retention::Progress::default(),
         unread: sealer::Unread::default(),
         events: Default::default(),
+        later: Default::default(),
         decision_batches: Arc::new(Semaphore::new(config.limits.decision_batches_max.max(1))),
         preferences: Preferences {
             brands: Brands::new(&config).map_err(|error| StartError::Config(error.to_string()))?,
@@ -261,6 +264,7 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         tokio::spawn(relay::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(events::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(replies::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(later::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(retention::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(sealer::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(avenues::run(Arc::clone(&app), stopped.clone())),

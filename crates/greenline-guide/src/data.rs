@@ -35,6 +35,7 @@ pub(crate) const ARTICLES: &[(&str, &str)] = articles![
     "template-category",
     "template-paused",
     "quiet-hours",
+    "how-often",
     "not-delivered",
     "us-and-countries",
     "calls",

@@ -99,6 +99,7 @@ async fn serve(load: Load) -> Result<(), Failure> {
     let setup = Setup {
         businesses: vec![BusinessSetup {
             id: "acme".to_owned(),
+            portfolio: String::new(),
         }],
         decide,
         queue_max: 10_000,
@@ -133,6 +134,7 @@ async fn fill(ledger: &Ledger, load: &Load) -> Result<(), Failure> {
         category: Some(Category::Marketing),
         status: Some("APPROVED".into()),
         is_ask: None,
+        quality: None,
         at_ms: NOW_MS,
     };
     ledger.learn(ACME, vec![listed]).await?;
@@ -264,6 +266,7 @@ impl Sends {
                 language: "en".into(),
                 topic: None,
                 marked_ask: false,
+                own: None,
             },
             number: "301500000000001".into(),
             waba_id: "w1".into(),
@@ -287,7 +290,10 @@ impl Sends {
             dispatch_by: now() + DISPATCH_WITHIN,
             confirms: None,
             places: Default::default(),
+            caps: Default::default(),
             reply: None,
+            keep: None,
+            release: None,
         }
     }
 }

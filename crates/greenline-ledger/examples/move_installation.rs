@@ -49,6 +49,7 @@ fn setup() -> Setup {
     Setup {
         businesses: vec![BusinessSetup {
             id: "acme".to_owned(),
+            portfolio: String::new(),
         }],
         decide,
         queue_max: 4 * AT_ONCE,
@@ -89,6 +90,7 @@ fn send(person: u64, at_ms: i64) -> Done<Ask> {
         language: "en".into(),
         topic: None,
         marked_ask: false,
+        own: None,
     };
     Ok(Ask {
         business: ACME,
@@ -105,7 +107,10 @@ fn send(person: u64, at_ms: i64) -> Done<Ask> {
         dispatch_by: Instant::now() + Duration::from_secs(600),
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     })
 }
 
@@ -152,6 +157,7 @@ async fn fill(path: &Path, people: u64) -> Done {
         category: Some(Category::Marketing),
         status: Some("APPROVED".into()),
         is_ask: None,
+        quality: None,
         at_ms: BEGINNING_MS,
     };
     ledger.learn(ACME, vec![offer]).await?;

@@ -9,10 +9,15 @@ use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Decision, Intent, NumberFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
 };
+use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::own::{OwnReason, OwnRule};
+use greenline_policy::pace::Pace;
+use greenline_policy::quality::{QualityGuard, Rated, Score};
 use greenline_policy::quiet::Quiet;
+use greenline_policy::reach::{MessagingLimit, PortfolioFacts};
 use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Categories, Category, Scope};
 use serde::Deserialize;
@@ -166,6 +171,12 @@ struct PersonCode<'a> {
     closed: u8,
     #[serde(default)]
     quiet: Option<[i64; 4]>,
+    #[serde(default)]
+    reached_at_ms: Option<i64>,
+    #[serde(default)]
+    capped_until_ms: Option<i64>,
+    #[serde(default)]
+    limited_until_ms: Option<i64>,
 }
 
 impl PersonCode<'_> {
@@ -198,6 +209,43 @@ struct TemplateCode<'a> {
     status: Option<Cow<'a, str>>,
     #[serde(default)]
     is_ask: bool,
+    #[serde(default, borrow)]
+    quality: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    own: Option<Vec<OwnCode<'a>>>,
+}
+
+/// A rule of the business's own: its name and why, scopes, countries, whether it is about yeses that nobody saw, from
+/// and until when.
+#[derive(Deserialize)]
+struct OwnCode<'a>(
+    #[serde(borrow)] Cow<'a, str>,
+    #[serde(borrow)] Cow<'a, str>,
+    Vec<String>,
+    Vec<String>,
+    bool,
+    Option<i64>,
+    Option<i64>,
+);
+
+impl OwnCode<'_> {
+    fn read(&self) -> Result<OwnRule, Unread> {
+        let Self(name, text, scopes, countries, weak_consent, from_ms, until_ms) = self;
+        let scope = |scope: &String| Scope::parse(scope).ok_or("a scope of no known form");
+        let country = |code: &String| Country::parse(code).ok_or("a country of no known form");
+        Ok(OwnRule {
+            name: (&**name).into(),
+            text: (&**text).into(),
+            scopes: scopes.iter().map(scope).collect::<Result<_, Unread>>()?,
+            countries: countries
+                .iter()
+                .map(country)
+                .collect::<Result<_, Unread>>()?,
+            weak_consent: *weak_consent,
+            from_ms: *from_ms,
+            until_ms: *until_ms,
+        })
+    }
 }
 
 impl TemplateCode<'_> {
@@ -217,6 +265,15 @@ impl TemplateCode<'_> {
                 Some(_) => return Err("a template status of no known name"),
             },
             is_ask: self.is_ask,
+            quality: self.quality.as_deref().map(score).transpose()?,
+            own: match &self.own {
+                None => None,
+                Some(own) => Some(
+                    own.iter()
+                        .map(OwnCode::read)
+                        .collect::<Result<_, Unread>>()?,
+                ),
+            },
         })
     }
 }
@@ -231,6 +288,15 @@ struct NumberCode<'a> {
     locked: bool,
     #[serde(default, borrow)]
     restrictions: Vec<(Cow<'a, str>, Option<i64>)>,
+    #[serde(default, borrow)]
+    rating: Option<(Cow<'a, str>, i64)>,
+}
+
+/// Reads the name that [`Score::as_str`] gives.
+fn score(name: &str) -> Result<Score, Unread> {
+    let score = Score::parse(name);
+    let is_named = score.as_str() == name;
+    is_named.then_some(score).ok_or("a rating of no known name")
 }
 
 /// The name of a restriction's kind in records.
@@ -297,6 +363,13 @@ impl NumberCode<'_> {
                 .iter()
                 .map(restriction)
                 .collect::<Result<_, Unread>>()?,
+            rating: match &self.rating {
+                None => None,
+                Some((named, read_ms)) => Some(Rated {
+                    score: score(named)?,
+                    read_ms: *read_ms,
+                }),
+            },
         })
     }
 }
@@ -324,6 +397,16 @@ struct RecordCode<'a> {
     #[serde(default)]
     yes_lasts: [u16; 4],
     #[serde(default)]
+    portfolio: Option<PortfolioCode>,
+    #[serde(default)]
+    portfolio_limit: Option<u32>,
+    #[serde(default)]
+    hold: (u8, i64),
+    #[serde(default, borrow)]
+    quality_guard: Option<(Cow<'a, str>, i64)>,
+    #[serde(default, borrow)]
+    own: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    #[serde(default)]
     observed: bool,
     #[serde(default)]
     confirms: Option<u64>,
@@ -331,6 +414,33 @@ struct RecordCode<'a> {
     verdict: Cow<'a, str>,
     #[serde(borrow)]
     reasons: Vec<ReasonCode<'a>>,
+}
+
+/// A portfolio: its limit, below zero where there is none; who was reached; when a place frees up.
+#[derive(Deserialize)]
+struct PortfolioCode(Option<i64>, u32, Option<i64>);
+
+impl PortfolioCode {
+    fn read(&self) -> PortfolioFacts {
+        PortfolioFacts {
+            limit: self.0.map(limit_of),
+            reached: self.1,
+            frees_at_ms: self.2,
+        }
+    }
+}
+
+/// A limit as a number: below zero where there is none.
+pub(crate) fn limit_number(limit: MessagingLimit) -> i64 {
+    match limit {
+        MessagingLimit::People(people) => i64::from(people),
+        MessagingLimit::Unlimited => -1,
+    }
+}
+
+/// Reads [`limit_number`].
+pub(crate) fn limit_of(number: i64) -> MessagingLimit {
+    u32::try_from(number).map_or(MessagingLimit::Unlimited, MessagingLimit::People)
 }
 
 fn intent_name(intent: Intent) -> &'static str {
@@ -423,6 +533,11 @@ fn record(
             call_permission_until_ms: code.call_permission_until_ms,
             unsettled_until_ms: code.unsettled_until_ms,
             place: code.place()?,
+            reached_at_ms: code.reached_at_ms,
+            pace: Pace {
+                capped_until_ms: code.capped_until_ms,
+                limited_until_ms: code.limited_until_ms,
+            },
         })
     };
     let reason = |ReasonCode(rule, event, until_ms): &ReasonCode<'_>| {
@@ -433,7 +548,7 @@ fn record(
             until_ms: *until_ms,
         })
     };
-    let verdict = [Verdict::Allow, Verdict::Refuse]
+    let verdict = Verdict::ALL
         .into_iter()
         .find(|verdict| verdict.as_str() == code.verdict);
     Ok(DecisionRecord {
@@ -459,6 +574,11 @@ fn record(
             .map(NumberCode::read)
             .transpose()?
             .unwrap_or_default(),
+        portfolio: code
+            .portfolio
+            .as_ref()
+            .map(PortfolioCode::read)
+            .unwrap_or_default(),
         people: code
             .people
             .iter()
@@ -468,6 +588,12 @@ fn record(
             window_templates_are_replies: code.window_templates_are_replies,
             only_notifications: OnlyNotifications::from_bits(code.only_notifications),
             yes_lasts: YesLasts::from_days(code.yes_lasts),
+            portfolio_limit: code.portfolio_limit,
+            hold: Hold::from_parts(code.hold),
+            quality_guard: match &code.quality_guard {
+                None => QualityGuard::OFF,
+                Some((named, max_age_ms)) => QualityGuard::at(score(named)?, *max_age_ms),
+            },
         },
         observed: code.observed,
         confirms: code.confirms.map(EventId),
@@ -479,6 +605,14 @@ fn record(
                 .iter()
                 .map(reason)
                 .collect::<Result<_, Unread>>()?,
+            own: code
+                .own
+                .iter()
+                .map(|(name, text)| OwnReason {
+                    name: (&**name).into(),
+                    text: (&**text).into(),
+                })
+                .collect(),
         },
         outcome: None,
         message_ids: Vec::new(),

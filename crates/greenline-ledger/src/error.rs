@@ -31,8 +31,8 @@ pub enum LedgerError {
 #[error("{0}")]
 pub struct Plain(pub &'static str);
 
-/// An own reply that is not in the hand that would send it: another took it over, or it is over.
-pub(crate) const NOT_IN_HAND: &str = "the reply is in another hand";
+/// An own reply, or a held message, that is not in the hand that would send it: another took it over, or it is over.
+pub(crate) const NOT_IN_HAND: &str = "it is in another hand, or over";
 
 impl LedgerError {
     /// The queue is full, or the store is closing.

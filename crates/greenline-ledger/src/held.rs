@@ -9,6 +9,7 @@ use greenline_policy::identity::Identifier;
 
 use crate::erasure::{is_pseudonym, mentions, spellings};
 use crate::error::LedgerError;
+use crate::later::HeldMessage;
 use crate::types::{BusinessIx, DecisionRecord, Lane, OwnReply, PersonId, TimelineEntry};
 use crate::{Backend, Ledger, on};
 
@@ -28,16 +29,19 @@ pub enum HeldKind {
     Deliveries,
     /// Replies that Greenline owed them itself.
     Replies,
+    /// Messages to them that are held until they may go, or were.
+    Messages,
     /// Entries of the timeline that speak of them.
     Timeline,
 }
 
 impl HeldKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Decisions,
         Self::Deliveries,
         Self::Replies,
+        Self::Messages,
         Self::Timeline,
     ];
 }
@@ -148,6 +152,13 @@ pub enum Held {
         is_over: bool,
         /// The decision it was sent by.
         decision: Option<u64>,
+    },
+    /// A message that is held until it may go, or was.
+    Message {
+        /// The message.
+        message: Box<HeldMessage>,
+        /// What it says, as the app sent it; none once it is over.
+        body: Option<Vec<u8>>,
     },
     /// An entry of the timeline.
     Timeline(TimelineEntry),

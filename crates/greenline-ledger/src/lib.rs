@@ -24,12 +24,14 @@ pub mod address;
 pub mod avenue;
 mod codec;
 mod compose;
+pub mod crowd;
 pub mod erasure;
 pub mod error;
 pub mod flight;
 pub mod held;
 mod ids;
 pub mod import;
+pub mod later;
 mod memory;
 pub mod migrations;
 pub mod moving;
@@ -46,6 +48,7 @@ mod state;
 pub mod subscription;
 mod then;
 pub mod types;
+pub mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -68,9 +71,9 @@ use request::{Answer, Request};
 use seal::{Form, NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
-    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonId, PersonView, Relay, RelayDone,
-    ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView, TimelineEntry, Unrecorded,
-    Verification,
+    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonId, PersonView, PortfolioView,
+    Relay, RelayDone, ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView, TimelineEntry,
+    Unrecorded, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -81,6 +84,8 @@ pub type DecideFn = fn(Intent, &Facts<'_>, &Rules, i64) -> Decision;
 pub struct BusinessSetup {
     /// Its `id` in the configuration; what stores keep.
     pub id: String,
+    /// The platform's portfolio, which shares one limit; empty for one that is the business's own.
+    pub portfolio: String,
 }
 
 /// What a ledger is built with.
@@ -227,7 +232,13 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` when the queue is full or the record could not be written.
-    pub async fn admit(&self, ask: Ask) -> Result<Admitted> {
+    pub async fn admit(&self, ask: impl Into<Arc<Ask>>) -> Result<Admitted> {
+        let ask = ask.into();
+        if !ask.rules.hold.is_none() && ask.keep.is_none() && ask.release.is_none() {
+            return Err(LedgerError::Bug(
+                "a message that may be held and is not given",
+            ));
+        }
         expect_answer!(self.ask(Request::Admit(ask)).await?, Answer::Admitted(admitted) => admitted)
     }
 
@@ -457,6 +468,14 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<StoredEvent>> {
         on!(self, store => store.export(business, after, limit).await)
+    }
+
+    /// How a business's portfolio stands towards its limit.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn portfolio(&self, business: BusinessIx, now_ms: i64) -> Result<PortfolioView> {
+        on!(self, store => store.portfolio(business, now_ms).await)
     }
 
     /// What is known of each number.

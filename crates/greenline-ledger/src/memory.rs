@@ -12,14 +12,17 @@ mod erase;
 mod held;
 mod history;
 mod import;
+mod later;
 mod learn;
 mod notice;
 mod outbox;
+mod pace;
 mod pages;
 mod people;
 mod platform;
 mod preference;
 mod prune;
+mod reach;
 mod seal;
 mod sends;
 mod then;
@@ -29,22 +32,27 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
+use greenline_policy::pace::Limited;
 use greenline_proof::{Known, NodeAt};
 
 use crate::erasure::{Erase, ErasureKey, Keys, is_pseudonym_of};
 use crate::error::LedgerError;
 use crate::held::{HeldAt, HeldKind, HeldPage, Holding};
 use crate::ids::Ids;
+use crate::later::{GivenIds, HeldFilter, HeldMessage};
 use crate::preference::LinkHolder;
 use crate::prune::PruneKind;
 use crate::request::{Answer, Request};
 use crate::seal::{Form, LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
+use crate::state::reach::portfolio_key;
 use crate::subscription::Subscription;
 use crate::types::{
     BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonId,
-    PersonView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+    PersonView, PortfolioView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry,
+    Verification,
 };
 use crate::{DecideFn, Setup};
+use later::Later;
 use outbox::{Inbox, Reply};
 use people::{Link, Move, Person};
 use sends::{Send, Status};
@@ -60,6 +68,8 @@ pub(crate) struct Store(Mutex<All>);
 struct All {
     /// Ids from the configuration, by [`BusinessIx`].
     businesses: Vec<Box<str>>,
+    /// Their portfolios, in the same order.
+    portfolios: Vec<Box<str>>,
     decide: DecideFn,
     ids: Ids,
     last: u64,
@@ -78,6 +88,10 @@ struct All {
     timeline: Vec<(BusinessIx, TimelineEntry)>,
     inbox: Vec<Inbox>,
     replies: Vec<Reply>,
+    /// Whom the platform limits, and by which decision it last did.
+    limited: HashMap<PersonId, (Limited, u64)>,
+    /// Messages that are held, or were.
+    later: Vec<Later>,
     subscriptions: Vec<Subscription>,
     /// The moment of the piece of an import that is being done.
     importing_ms: Option<i64>,
@@ -106,6 +120,7 @@ impl All {
     fn empty(businesses: Vec<Box<str>>, decide: DecideFn) -> Self {
         Self {
             businesses,
+            portfolios: Vec::new(),
             decide,
             ids: Ids::seeded(),
             last: 0,
@@ -121,6 +136,8 @@ impl All {
             timeline: Vec::new(),
             inbox: Vec::new(),
             replies: Vec::new(),
+            limited: HashMap::new(),
+            later: Vec::new(),
             subscriptions: Vec::new(),
             importing_ms: None,
             logs: HashMap::new(),
@@ -144,7 +161,9 @@ impl Store {
     pub(crate) fn new(setup: &Setup) -> Self {
         let businesses = setup.businesses.iter();
         let businesses = businesses.map(|b| b.id.as_str().into()).collect();
-        Self(Mutex::new(All::empty(businesses, setup.decide)))
+        let mut all = All::empty(businesses, setup.decide);
+        all.portfolios = setup.businesses.iter().map(portfolio_key).collect();
+        Self(Mutex::new(all))
     }
 
     fn lock(&self) -> MutexGuard<'_, All> {
@@ -170,6 +189,17 @@ impl Store {
 
     pub(crate) fn use_erasure_keys(&self, keys: Vec<ErasureKey>) {
         self.lock().erasure.set(keys);
+    }
+
+    pub(crate) fn look(&self) -> Result<Option<crate::state::State>> {
+        Ok(None)
+    }
+
+    pub(crate) fn gather(
+        &self,
+        _: &crate::types::Ask,
+    ) -> Result<Option<(crate::state::State, crate::crowd::Crowd)>> {
+        Ok(None)
     }
 
     pub(crate) async fn erase(&self, erase: Erase) -> Result<Answer> {
@@ -374,6 +404,14 @@ impl Store {
         Ok(self.of(business)?.notices_waiting(business, id))
     }
 
+    pub(crate) async fn portfolio(
+        &self,
+        business: BusinessIx,
+        now_ms: i64,
+    ) -> Result<PortfolioView> {
+        self.of(business)?.portfolio_view(business, now_ms)
+    }
+
     pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
         Ok(self.of(business)?.numbers(business))
     }
@@ -409,6 +447,38 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Relay>> {
         Ok(self.lock().relay_due(now_ms, lane, limit))
+    }
+
+    pub(crate) async fn held_message(
+        &self,
+        business: BusinessIx,
+        id: DecisionId,
+    ) -> Result<Option<HeldMessage>> {
+        Ok(self.of(business)?.held_message(business, id))
+    }
+
+    pub(crate) async fn held_messages(
+        &self,
+        business: BusinessIx,
+        filter: &HeldFilter,
+        after: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<HeldMessage>> {
+        let all = self.of(business)?;
+        Ok(all.held_messages(business, filter, after, limit))
+    }
+
+    pub(crate) async fn held_waiting(&self, business: BusinessIx) -> Result<Vec<(Box<str>, u64)>> {
+        Ok(self.of(business)?.held_waiting(business))
+    }
+
+    pub(crate) async fn given_ids(
+        &self,
+        business: BusinessIx,
+        message_ids: &[Box<str>],
+        people: &[Identifier],
+    ) -> Result<GivenIds> {
+        Ok(self.of(business)?.given_ids(business, message_ids, people))
     }
 
     pub(crate) async fn relay_waits(&self, relay: &Relay) -> Result<bool> {

@@ -172,7 +172,12 @@ impl Opened {
     fn setup(&self, decide: DecideFn) -> Setup {
         let businesses = self.source.businesses().into_iter();
         Setup {
-            businesses: businesses.map(|id| BusinessSetup { id }).collect(),
+            businesses: businesses
+                .map(|id| BusinessSetup {
+                    id,
+                    portfolio: String::new(),
+                })
+                .collect(),
             decide,
             queue_max: 1,
             batch_max: 1,

@@ -20,7 +20,9 @@ mod hand;
 mod held;
 mod import;
 mod in_hand;
+mod later;
 mod load;
+mod marks;
 mod migrate;
 pub(crate) mod moving;
 mod node;
@@ -33,6 +35,7 @@ mod plans;
 mod plant;
 mod preference;
 mod prune;
+mod reach;
 mod read;
 mod relay;
 mod rows;
@@ -62,6 +65,7 @@ pub use examine::{Database, examine};
 use in_hand::InHand;
 use load::Businesses;
 use node::{RENEW_EVERY, Seat};
+use reach::Reach;
 use write::Writer;
 
 /// A store.
@@ -136,7 +140,7 @@ impl Store {
             handle.clone(),
             businesses,
             setup.decide,
-            seat,
+            (seat, Reach::new(setup)),
             store.erasure.clone(),
         );
         let thread = writer.start(Arc::clone(&store.queue))?;
@@ -196,6 +200,11 @@ impl Store {
             Request::ReplayNotices(replay) => self.replay_notices(&replay).await,
             Request::RepliesDue(limit) => self.replies_due(limit).await,
             Request::ReplyDone(claim, end) => self.reply_done(claim, end).await,
+            Request::HeldDue(now_ms, limit) => self.held_due(now_ms, limit).await,
+            Request::HeldDone(claim, step, now_ms) => self.held_done(claim, &step, now_ms).await,
+            Request::CancelHeld(business, id, now_ms) => {
+                self.cancel_held(business, id, now_ms).await
+            }
             request => {
                 let (caller, answer) = Caller::here();
                 self.queue.push(Job { request, caller })?;

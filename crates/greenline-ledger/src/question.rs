@@ -47,13 +47,19 @@ pub enum Untold {
     CallPermission,
     /// Whether the same message waited for its outcome then. Taken as not.
     Unsettled,
+    /// How much had gone to the person by then. Taken as nothing.
+    Pace,
     /// The platform spoke of the template since; the last word is taken.
     Template,
     /// The platform spoke of the number's status since; the last word is taken.
     NumberStatus,
+    /// The number's rating was read since; what it was before is not kept. Taken as unknown.
+    NumberRating,
     /// The platform spoke of a ban or a restriction since; what came later does not count, and what it replaced is
     /// not kept.
     Restrictions,
+    /// How many people the portfolio had reached, and what its limit was. Taken as no limit.
+    Portfolio,
     /// Settings and ways out are those of today.
     Settings,
 }
@@ -67,9 +73,12 @@ impl Untold {
             Self::Window => "window",
             Self::CallPermission => "call_permission",
             Self::Unsettled => "unsettled",
+            Self::Pace => "pace",
             Self::Template => "template",
             Self::NumberStatus => "number.status",
+            Self::NumberRating => "number.rating",
             Self::Restrictions => "number.restrictions",
+            Self::Portfolio => "portfolio.limit",
             Self::Settings => "settings",
         }
     }
@@ -90,14 +99,23 @@ impl Untold {
             Self::Unsettled => {
                 "Whether the same message waited for its outcome at that moment is not kept; it is taken as not waiting."
             }
+            Self::Pace => {
+                "How much had gone to the person by that moment, and whether the platform limited it, is not kept; no cap and no limit of theirs counts here."
+            }
             Self::Template => {
-                "The platform has spoken of the template since then; its category and status are taken as last read."
+                "The platform has spoken of the template since then; its category, status and quality are taken as last read."
             }
             Self::NumberStatus => {
                 "The platform has spoken of the number since then; its status is taken as last read."
             }
+            Self::NumberRating => {
+                "The number's rating has been read since then. What it was before is not kept, so it is taken as unknown."
+            }
             Self::Restrictions => {
                 "The platform has spoken of a ban or a restriction since then. It does not count here, and what it replaced is not kept."
+            }
+            Self::Portfolio => {
+                "How many people the portfolio had reached by then is not kept, and until 6 October 2025 each number had a limit of its own; the limit is left out."
             }
             Self::Settings => "The business's settings and its ways out are those of today.",
         }

@@ -3,10 +3,6 @@
 //! The queue is bounded for everything that asks to be let in. Outcomes of sends are not refused: each
 //! belongs to a send that was let in before, so they are bounded by it, and losing one would make a
 //! send look as if nobody knew what became of it.
-//!
-//! A commit costs about as much for one send as for many. So a writer that has just taken many gives those that
-//! are on their way a moment to come, as long as some do; whoever is alone never waits, nor does anything but a
-//! send.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,12 +13,6 @@ use crate::types::{DecisionId, Outcome};
 
 /// How long outcomes wait for a batch to ride on.
 const SETTLE_LINGER: Duration = Duration::from_millis(50);
-/// Sends in a batch from which on the next one is given a moment to gather.
-const GATHER_FROM: usize = 16;
-/// How long it is waited for the next send to come.
-const GATHER_STEP: Duration = Duration::from_micros(50);
-/// How often, at most.
-const GATHER_STEPS_MAX: usize = 10;
 
 /// What the writer takes at once.
 #[derive(Debug, Default)]
@@ -41,13 +31,6 @@ struct Waiting {
     flush: bool,
     closing: bool,
     closed: bool,
-    /// Sends in the last batch, if it held nothing else.
-    sends_before: usize,
-}
-
-fn all_sends(jobs: &[Job]) -> bool {
-    jobs.iter()
-        .all(|job| matches!(job.request, Request::Admit(_)))
 }
 
 /// The queue.
@@ -58,7 +41,6 @@ pub(crate) struct Queue {
     sends_max: usize,
     all_max: usize,
     batch_max: usize,
-    gathers: bool,
 }
 
 impl Queue {
@@ -73,15 +55,6 @@ impl Queue {
                 .saturating_add(queue_max / 4)
                 .saturating_add(64),
             batch_max: batch_max.max(1),
-            gathers: false,
-        }
-    }
-
-    /// A queue whose writer lets sends gather: for a store where each commit has a price of its own.
-    pub(crate) fn gathering(self) -> Self {
-        Self {
-            gathers: true,
-            ..self
         }
     }
 
@@ -203,45 +176,12 @@ impl Queue {
         }
         waiting.flush = false;
         waiting.writer_sleeps = false;
-        if self.gathers {
-            waiting = self.gather(waiting);
-        }
         std::mem::swap(&mut waiting.settles, &mut batch.settles);
         if waiting.jobs.len() <= self.batch_max {
             std::mem::swap(&mut waiting.jobs, &mut batch.jobs);
         } else {
             batch.jobs.extend(waiting.jobs.drain(..self.batch_max));
         }
-        waiting.sends_before = if all_sends(&batch.jobs) {
-            batch.jobs.len()
-        } else {
-            0
-        };
         true
-    }
-
-    /// Gives sends that are on their way a moment to come, if there were many of them just now.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the writer's own thread, and steps too short for a timer"
-    )]
-    fn gather<'q>(&'q self, mut waiting: MutexGuard<'q, Waiting>) -> MutexGuard<'q, Waiting> {
-        for _ in 0..GATHER_STEPS_MAX {
-            let before = waiting.jobs.len();
-            let is_worth_it = waiting.sends_before >= GATHER_FROM
-                && (1..self.batch_max).contains(&before)
-                && !waiting.closing
-                && all_sends(&waiting.jobs);
-            if !is_worth_it {
-                break;
-            }
-            drop(waiting);
-            std::thread::sleep(GATHER_STEP);
-            waiting = self.lock();
-            if waiting.jobs.len() == before {
-                break;
-            }
-        }
-        waiting
     }
 }

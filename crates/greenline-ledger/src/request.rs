@@ -5,6 +5,7 @@
 //! costs the writer few wakes, whatever its size, and no caller depends on another one's patience: an
 //! answer that is dropped unread passes the rest on all the same.
 
+use std::sync::Arc;
 use std::thread::ThreadId;
 
 use greenline_policy::identity::Identifier;
@@ -14,24 +15,21 @@ use tokio::sync::oneshot;
 use crate::erasure::{Erase, Erased};
 use crate::error::LedgerError;
 use crate::import::{ImportPiece, RowDone};
+use crate::later::{Cancelled, DueMessage, HeldClaim, HeldStep};
 use crate::prune::Prune;
 use crate::question::{Previewed, Question};
 use crate::seal::{NewSeal, RecordId};
 use crate::subscription::{Replay, Replayed, Subscription};
 use crate::types::{
-    Admitted, Appended, Ask, BusinessIx, DecisionRecord, Delivery, DueReply, Effect, Ingested,
-    NewEvent, RelayDone, ReplyClaim, ReplyEnd, Spilled, Unrecorded,
+    Admitted, Appended, Ask, BusinessIx, DecisionId, DecisionRecord, Delivery, DueReply, Effect,
+    Ingested, NewEvent, PortfolioView, RelayDone, ReplyClaim, ReplyEnd, Spilled, Unrecorded,
 };
 
 /// What only the writer can do.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most requests are sends, and a box would cost each an allocation"
-)]
 pub(crate) enum Request {
     /// Decide and record.
-    Admit(Ask),
+    Admit(Arc<Ask>),
     /// Decide.
     Preview(Box<Ask>),
     /// Decide about many.
@@ -76,6 +74,14 @@ pub(crate) enum Request {
     RepliesDue(usize),
     /// An own reply is over, or did not go out.
     ReplyDone(ReplyClaim, ReplyEnd),
+    /// Hand out held messages.
+    HeldDue(i64, usize),
+    /// What became of a held message in hand.
+    HeldDone(HeldClaim, HeldStep, i64),
+    /// How a business's portfolio stands.
+    Portfolio(BusinessIx, i64),
+    /// Cancel a held message.
+    CancelHeld(BusinessIx, DecisionId, i64),
 }
 
 impl Request {
@@ -83,7 +89,10 @@ impl Request {
     pub(crate) fn writes(&self) -> bool {
         !matches!(
             self,
-            Self::Preview(_) | Self::PreviewAll(_) | Self::AdmitUnrecorded(..)
+            Self::Preview(_)
+                | Self::PreviewAll(_)
+                | Self::Portfolio(..)
+                | Self::AdmitUnrecorded(..)
         ) && !self.is_rehearsal()
     }
 
@@ -129,6 +138,12 @@ pub(crate) enum Answer {
     Erased(Box<Erased>),
     /// To [`Request::ReplayNotices`].
     Replayed(Replayed),
+    /// To [`Request::Portfolio`].
+    Portfolio(PortfolioView),
+    /// To [`Request::HeldDue`].
+    HeldDue(Vec<DueMessage>),
+    /// To [`Request::CancelHeld`].
+    Cancelled(Cancelled),
     /// Done.
     Done,
 }

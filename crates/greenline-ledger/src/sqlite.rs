@@ -6,12 +6,17 @@
 pub(crate) mod apply;
 pub(crate) mod checkpoint;
 pub(crate) mod connect;
+mod crowd;
 pub(crate) mod effects;
 mod erase;
 pub mod fault;
 mod held;
 mod import;
+mod kept;
+mod later;
 pub(crate) mod load;
+mod look;
+mod marks;
 pub(crate) mod messages;
 pub(crate) mod moving;
 mod notice;
@@ -21,6 +26,7 @@ pub(crate) mod people;
 mod plans;
 mod preference;
 mod prune;
+mod reach;
 pub(crate) mod read;
 mod recent;
 pub(crate) mod rows;
@@ -57,6 +63,8 @@ pub(crate) struct Store {
     businesses: Vec<i64>,
     /// Their ids.
     ids: Vec<Box<str>>,
+    /// The businesses as they are configured.
+    configured: Vec<crate::BusinessSetup>,
     /// What identifiers of those erased were hashed with.
     erasure: Keys,
     /// What the writer wrote of late.
@@ -83,6 +91,7 @@ impl Store {
         connection.execute(sql::REPLIES_DUE_AGAIN, [])?;
         let mut state = load::state(&connection, &setup.businesses, true)?;
         state.messages.sizes = faults.sizes;
+        later::recover(&connection, rows::seq_column(state.last_seq >> 20))?;
         let businesses = state
             .businesses
             .iter()
@@ -91,7 +100,7 @@ impl Store {
             .collect();
         faults.watch(&mut connection)?;
         let checkpointer = Checkpointer::start(path)?;
-        let queue = Queue::new(setup.queue_max, setup.batch_max).gathering();
+        let queue = Queue::new(setup.queue_max, setup.batch_max);
         let queue = Arc::new(queue);
         let erasure = state.erasure.clone();
         let writer = Writer::new(connection, state, setup.decide, checkpointer.bell());
@@ -101,6 +110,7 @@ impl Store {
             readers: Readers::open(path)?,
             businesses,
             ids: ids(setup),
+            configured: setup.businesses.clone(),
             erasure,
             recent: Some(recent),
             writing: Some(Writing {
@@ -131,6 +141,7 @@ impl Store {
             readers,
             businesses: setup.businesses.iter().map(|b| row(&b.id)).collect(),
             ids: ids(setup),
+            configured: setup.businesses.clone(),
             erasure: Keys::default(),
             recent: None,
             writing: None,

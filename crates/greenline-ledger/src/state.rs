@@ -7,10 +7,13 @@
 pub(crate) mod facts;
 pub(crate) mod flights;
 pub(crate) mod journal;
+pub(crate) mod limited;
 pub(crate) mod links;
+pub(crate) mod marks;
 pub(crate) mod messages;
 pub(crate) mod people;
 pub(crate) mod platform;
+pub(crate) mod reach;
 pub(crate) mod unsettled;
 
 use rustc_hash::FxHashSet;
@@ -21,10 +24,13 @@ use crate::subscription::Takes;
 use crate::types::{BusinessIx, PersonId};
 use flights::Flights;
 use journal::{Change, Journal};
+use limited::AllLimited;
 use links::Links;
+use marks::Marks;
 use messages::Messages;
 use people::{Group, Known};
 use platform::Platform;
+use reach::Portfolio;
 use unsettled::Unsettled;
 
 /// One business's part.
@@ -40,6 +46,8 @@ pub(crate) struct Business {
     pub(crate) platform: Platform,
     /// Subscriptions that take changes of consent, also those that get nothing now: a replay gives it to them.
     pub(crate) takers: Vec<(Box<str>, Takes)>,
+    /// The place of its portfolio.
+    pub(crate) portfolio: u32,
 }
 
 /// Everything in memory.
@@ -47,6 +55,8 @@ pub(crate) struct Business {
 pub(crate) struct State {
     /// By [`BusinessIx`]; businesses that the configuration no longer names come last.
     pub(crate) businesses: Vec<Business>,
+    /// Portfolios, each with those it reached.
+    pub(crate) portfolios: Vec<Portfolio>,
     /// People, linked ones together.
     pub(crate) groups: Vec<Group>,
     /// Who was linked and who moved.
@@ -55,6 +65,10 @@ pub(crate) struct State {
     pub(crate) unsettled: Unsettled,
     /// Sends under way, oldest first.
     pub(crate) flights: Flights,
+    /// What went to people of late, kept at them; here what is to be written of it.
+    pub(crate) marks: Marks,
+    /// Whom the platform lets no more marketing through to.
+    pub(crate) limited: AllLimited,
     /// The newest decision.
     pub(crate) last_seq: u64,
     /// The newest consent event.

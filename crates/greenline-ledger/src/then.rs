@@ -4,8 +4,10 @@
 //! their arrival, and the rest is folded as ever.
 
 use greenline_policy::consent::{EventKind, Head, fold};
-use greenline_policy::decide::NumberFacts;
+use greenline_policy::decide::{Intent, NumberFacts};
 use greenline_policy::identity::Spelling;
+use greenline_policy::pace::Pace;
+use greenline_policy::reach::{PortfolioFacts, bound};
 
 use crate::DecideFn;
 use crate::compose::{self, GroupRows, PersonRows};
@@ -86,7 +88,9 @@ fn cut(mut rows: PersonRows, at_ms: i64) -> (PersonRows, bool) {
         .events
         .iter()
         .any(|event| is_erasure(event.kind) && event.arrival_ms > at_ms);
-    rows.events.retain(|event| event.arrival_ms <= at_ms);
+    // What an erasure took is gone, whatever moment is asked about.
+    rows.events
+        .retain(|event| event.arrival_ms <= at_ms || is_erasure(event.kind));
     let until_then = |marked: Option<i64>| marked.filter(|marked_ms| *marked_ms <= at_ms);
     // What an erasure left of a name carries noes alone, whenever they are asked about.
     let names = rows.identifiers.iter_mut();
@@ -156,6 +160,13 @@ pub(crate) fn platform_then(
     if number.is_some_and(|row| row.status.is_some() && row.at_ms > Some(at_ms)) {
         untold.push(Untold::NumberStatus);
     }
+    let mut number = number.cloned();
+    if let Some(row) = &mut number
+        && row.rating_at_ms > Some(at_ms)
+    {
+        (row.rating, row.rating_at_ms) = Default::default();
+        untold.push(Untold::NumberRating);
+    }
     let account = account.map(|row| {
         let mut then = row.clone();
         let before = then.restrictions.len();
@@ -170,7 +181,7 @@ pub(crate) fn platform_then(
         }
         then
     });
-    (number_facts(number, account.as_ref()), untold)
+    (number_facts(number.as_ref(), account.as_ref()), untold)
 }
 
 impl State {
@@ -211,6 +222,7 @@ pub(crate) fn decided_then(
     let at_ms = record.at_ms;
     for (known, then) in record.people.iter_mut().zip(people) {
         known.head = then.head;
+        known.reached_at_ms = None;
         if then.erased {
             untold.push(Untold::Erased);
         }
@@ -223,7 +235,7 @@ pub(crate) fn decided_then(
             .is_some_and(|answered_ms| answered_ms > at_ms)
         {
             known.call_permission_until_ms = None;
-            if record.intent == greenline_policy::decide::Intent::Call {
+            if record.intent == Intent::Call {
                 untold.push(Untold::CallPermission);
             }
         }
@@ -232,8 +244,15 @@ pub(crate) fn decided_then(
             .unsettled_until_ms
             .filter(|until_ms| until_ms.saturating_sub(UNSETTLED_MS) <= at_ms);
     }
+    for known in &mut record.people {
+        known.pace = Pace::default();
+    }
     record.number_facts = number;
-    untold.extend([Untold::Unsettled, Untold::Settings]);
+    if bound(record.portfolio.limit, record.rules.portfolio_limit).is_some() {
+        untold.push(Untold::Portfolio);
+    }
+    record.portfolio = PortfolioFacts::default();
+    untold.extend([Untold::Unsettled, Untold::Pace, Untold::Settings]);
     untold.sort_unstable();
     untold.dedup();
     record.decision = record.again(decide);

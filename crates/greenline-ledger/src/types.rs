@@ -8,11 +8,15 @@ use greenline_policy::country::Place;
 use greenline_policy::decide::{Decision, Facts, Intent, PersonFacts, Rules};
 use greenline_policy::identity::Identifier;
 use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::own::OwnRule;
+use greenline_policy::pace::{Caps, Pace};
 use greenline_policy::pack::Pack;
+use greenline_policy::reach::{MessagingLimit, PortfolioFacts};
 use greenline_policy::scope::{Category, Scope};
 use smallvec::SmallVec;
 
 use crate::DecideFn;
+use crate::later::{HeldClaim, Keep};
 
 /// Which business, by its place in the configuration. Stores keep the business's `id`, never this index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -57,6 +61,8 @@ pub struct TemplateRef {
     pub topic: Option<Scope>,
     /// The business marks it as an ask.
     pub marked_ask: bool,
+    /// The business's own rules that may be about it.
+    pub own: Option<Arc<[OwnRule]>>,
 }
 
 /// How a send stands towards enforcement.
@@ -99,9 +105,16 @@ pub struct Ask {
     pub confirms: Option<EventId>,
     /// What place and hour say of each addressee, in their order; empty where no rule looks at it.
     pub places: SmallVec<[Place; 1]>,
+    /// How much the business lets one person get.
+    pub caps: Caps,
     /// The own reply that this is: decided about only while it is in this hand, and by the same commit no longer
     /// to be handed out.
     pub reply: Option<ReplyClaim>,
+    /// What to keep, should it be held; with none there, and no [`Ask::release`], the rules must hold nothing.
+    pub keep: Option<Arc<Keep>>,
+    /// The held message that this is: decided about only while it is in this hand, and by the same commit let go,
+    /// held again or given up.
+    pub release: Option<HeldClaim>,
 }
 
 /// How long a send of unknown outcome makes the same body to the same person wait, in milliseconds.
@@ -329,6 +342,8 @@ pub enum Effect {
         status: Option<Box<str>>,
         /// Its body puts the question that makes it an ask.
         is_ask: Option<bool>,
+        /// Its quality score.
+        quality: Option<Box<str>>,
         /// When the platform said so; older news never overwrites newer.
         at_ms: i64,
     },
@@ -359,6 +374,15 @@ pub enum Effect {
         /// Its state.
         ban: Ban,
         /// When.
+        at_ms: i64,
+    },
+    /// What the platform says that the business's portfolio may reach.
+    Limit {
+        /// The limit.
+        limit: MessagingLimit,
+        /// The webhook field, or `graph` for what was read.
+        origin: Box<str>,
+        /// When; older news never overwrites newer, and of two of one moment the stricter stands.
         at_ms: i64,
     },
     /// Something on the timeline of an account, a number or a template.
@@ -511,6 +535,10 @@ pub struct RecordedPerson {
     pub unsettled_until_ms: Option<i64>,
     /// What place and hour said.
     pub place: Place,
+    /// When the newest message had reached them that counted towards the portfolio's limit, if it still did.
+    pub reached_at_ms: Option<i64>,
+    /// Until when earlier messages made it wait.
+    pub pace: Pace,
 }
 
 impl RecordedPerson {
@@ -523,6 +551,8 @@ impl RecordedPerson {
             call_permission_until_ms: self.call_permission_until_ms,
             unsettled_until_ms: self.unsettled_until_ms,
             place: self.place,
+            reached_at_ms: self.reached_at_ms,
+            pace: self.pace,
         }
     }
 }
@@ -550,6 +580,8 @@ pub struct DecisionRecord {
     pub template_facts: Option<greenline_policy::decide::TemplateFacts>,
     /// What was known of the number.
     pub number_facts: greenline_policy::decide::NumberFacts,
+    /// What was known of its portfolio.
+    pub portfolio: PortfolioFacts,
     /// The addressees.
     pub people: Vec<RecordedPerson>,
     /// The business's choices then.
@@ -580,6 +612,7 @@ impl DecisionRecord {
             people: &people,
             template: self.template_facts.as_ref(),
             number: &self.number_facts,
+            portfolio: self.portfolio,
         };
         decide(self.intent, &facts, &self.rules, self.at_ms)
     }
@@ -688,6 +721,21 @@ pub struct NumberView {
     pub last_inbound_ms: Option<i64>,
 }
 
+/// How a portfolio stands towards its limit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PortfolioView {
+    /// What the platform said last; `None` while it has not.
+    pub limit: Option<MessagingLimit>,
+    /// Where that was read: a webhook field, or `graph`.
+    pub origin: Option<Box<str>>,
+    /// When the platform said so.
+    pub at_ms: Option<i64>,
+    /// People who count as reached.
+    pub reached: u64,
+    /// When the first of them no longer does.
+    pub frees_at_ms: Option<i64>,
+}
+
 /// Counts for the status page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -735,6 +783,8 @@ pub struct TemplateView {
     pub status: Option<Box<str>>,
     /// Its body puts the question that makes it an ask.
     pub is_ask: bool,
+    /// Its quality score, as read.
+    pub quality: Option<Box<str>>,
     /// When the platform said so.
     pub at_ms: i64,
 }

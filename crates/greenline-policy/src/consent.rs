@@ -204,7 +204,7 @@ pub enum Standing {
         /// The claimed yes.
         event: EventId,
     },
-    /// There is only a yes from before the number moved.
+    /// There is only a yes from before the number moved or the user id changed.
     Unconfirmed {
         /// The yes that needs the person's act.
         event: EventId,
@@ -367,22 +367,23 @@ impl<'a> Folding<'a> {
             let fits = |event: &&Event| {
                 event.kind == EventKind::Granted
                     && !self.is_taken_back(event)
+                    && !self.is_erased(event)
                     && event.spelling == self.spelling
                     && strength(event.strength)
                     && self.is_ours(event)
                     && confirmed.is_none_or(|wanted| self.is_confirmed(event) == wanted)
-                    && live.is_none_or(|wanted| self.is_live(event) == wanted)
+                    && live.is_none_or(|wanted| self.end_of(event, scope).is_none() == wanted)
             };
             // The one that lasts longest: an older yes may have been renewed since.
             self.on_path(scope)
                 .filter(fits)
-                .max_by_key(|event| (self.renewed_at(event), event.at_ms, event.version))
+                .max_by_key(|event| (self.renewed_at(event, scope), event.at_ms, event.version))
         };
         let proved = |strength| strength != Strength::Claimed;
         if let Some(yes) = yes(proved, Some(true), Some(true)) {
             return Standing::Covered {
                 event: yes.id,
-                at_ms: self.renewed_at(yes),
+                at_ms: self.renewed_at(yes, scope),
                 strength: yes.strength,
             };
         }
@@ -468,46 +469,52 @@ impl<'a> Folding<'a> {
             })
     }
 
-    /// Not run out: no expiry of that very scope at or after the yes and its renewals.
-    fn is_live(&self, yes: &Event) -> bool {
-        let renewed_ms = self.renewed_at(yes);
-        !self.history.events.iter().any(|end| {
-            end.kind == EventKind::Expired
-                && !takes_back(end)
-                && end.scope.covers(&yes.scope)
-                && end.at_ms >= renewed_ms
+    /// What an erasure took stays away: there is no yes any more, and nothing tells that there was one (A14).
+    fn is_erased(&self, yes: &Event) -> bool {
+        let side = self.side(yes);
+        // Whoever moved was erased under their old and their new number alike.
+        let up_to_ms = side.left_at_ms.max(side.carried_at_ms.map(|_| i64::MAX));
+        up_to_ms.is_some_and(|up_to_ms| {
+            self.history.events.iter().any(|erasure| {
+                erasure.kind == EventKind::Erased && (yes.at_ms..=up_to_ms).contains(&erasure.at_ms)
+            })
         })
     }
 
-    /// When a yes was given or last renewed; a renewal counts only while the yes had not run out.
-    fn renewed_at(&self, yes: &Event) -> i64 {
-        let mut renewals: Vec<i64> = self
-            .history
+    /// When a yes ran out for a scope that it covers, by what is on record.
+    fn end_of(&self, yes: &Event, scope: &Scope) -> Option<i64> {
+        self.on_path(scope)
+            .filter(|end| {
+                end.kind == EventKind::Expired
+                    && end.at_ms >= yes.at_ms
+                    && (is_said(end) || end.spelling == yes.spelling)
+                    && ends(end.strength, &end.scope, &yes.scope, scope)
+            })
+            .map(|end| end.at_ms)
+            .min()
+    }
+
+    /// When a yes was given or last renewed, as one of its scopes sees it: a renewal counts only while the yes had
+    /// not run out there (A17). Merely writing from a new number confirms a yes and makes it no younger, and a
+    /// renewal under another identifier counts only once the two were known to be one (A3).
+    fn renewed_at(&self, yes: &Event, scope: &Scope) -> i64 {
+        let end_ms = self.end_of(yes, scope);
+        self.history
             .events
             .iter()
             .filter(|event| {
                 event.kind == EventKind::Reconfirmed
-                    && !self.is_taken_back(event)
+                    && !event.in_thread
                     && event.scope == yes.scope
+                    && event.spelling == yes.spelling
                     && event.at_ms > yes.at_ms
+                    && end_ms.is_none_or(|end_ms| event.at_ms < end_ms)
+                    && self.outlives_link(event, yes)
+                    && !self.is_taken_back(event)
             })
             .map(|event| event.at_ms)
-            .collect();
-        renewals.sort_unstable();
-        let mut renewed_ms = yes.at_ms;
-        for renewal_ms in renewals {
-            let ran_out = self.history.events.iter().any(|end| {
-                end.kind == EventKind::Expired
-                    && !takes_back(end)
-                    && end.scope.covers(&yes.scope)
-                    && (renewed_ms..=renewal_ms).contains(&end.at_ms)
-            });
-            if ran_out {
-                break;
-            }
-            renewed_ms = renewal_ms;
-        }
-        renewed_ms
+            .max()
+            .unwrap_or(yes.at_ms)
     }
 
     fn native_stop(&self) -> Option<(EventId, i64)> {
@@ -543,4 +550,30 @@ impl<'a> Folding<'a> {
 /// identifier, and nothing else.
 fn takes_back(end: &Event) -> bool {
     end.kind == EventKind::Expired && end.strength == Strength::Imported
+}
+
+/// An expiry that somebody recorded, and not the clock.
+fn is_said(end: &Event) -> bool {
+    end.strength == Strength::Evidenced
+}
+
+/// How an expiry is marked that came of the clock and of how long a yes lasts: it ended yeses to that very scope.
+pub const RAN_OUT: Strength = Strength::Claimed;
+/// The same, where yeses to wider scopes had run out for this one, and may go on for others.
+pub const RAN_OUT_HERE: Strength = Strength::Vouched;
+
+/// Whether an expiry of `end` ends a yes to `yes`, as one of its scopes sees it.
+///
+/// One that somebody says ends whatever covers its scope, there and below, as well as what is narrower. The clock ends
+/// one yes and no other: what the person gave by itself has its own time. Undoing an import ends nothing that lasts.
+#[must_use]
+pub fn ends(mark: Strength, end: &Scope, yes: &Scope, seen: &Scope) -> bool {
+    end.covers(seen)
+        && yes.covers(seen)
+        && match mark {
+            Strength::Imported => false,
+            RAN_OUT => end == yes,
+            RAN_OUT_HERE => end != yes && yes.covers(end),
+            Strength::Evidenced => true,
+        }
 }

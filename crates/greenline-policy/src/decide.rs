@@ -4,11 +4,19 @@
 //! returns every reason, the one that answers the caller first. It waits for nothing, reads no clock
 //! and changes nothing.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::avenue::OnlyNotifications;
 use crate::consent::{EventId, Head, Standing, Strength};
 use crate::country::{Country, Place};
+use crate::hold::Hold;
 use crate::lasting::YesLasts;
 use crate::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use crate::own::{Looked, OwnReason, OwnRule};
+use crate::pace::Pace;
+use crate::quality::{Guarded, QualityGuard, Rated, Score};
+use crate::reach::{self, PortfolioFacts};
 use crate::rule::{Rule, Severity};
 use crate::scope::{Categories, Category, Scope};
 
@@ -41,6 +49,26 @@ pub struct PersonFacts<'a> {
     pub unsettled_until_ms: Option<i64>,
     /// What place and hour say; nothing is known of it for what only answers.
     pub place: Place,
+    /// When the newest message reached them that counts towards the portfolio's limit.
+    pub reached_at_ms: Option<i64>,
+    /// Until when earlier messages make another one wait.
+    pub pace: Pace,
+}
+
+impl<'a> PersonFacts<'a> {
+    /// Someone of whom nothing is known but how their consent stands.
+    #[must_use]
+    pub fn of(head: &'a Head) -> Self {
+        Self {
+            head,
+            wrote_at_ms: None,
+            call_permission_until_ms: None,
+            unsettled_until_ms: None,
+            place: Place::default(),
+            reached_at_ms: None,
+            pace: Pace::default(),
+        }
+    }
 }
 
 /// Where a template stands on the platform.
@@ -68,6 +96,10 @@ pub struct TemplateFacts {
     pub status: TemplateStatus,
     /// The business marks it as an ask, or its body puts the question.
     pub is_ask: bool,
+    /// How people take it, where the platform has said so.
+    pub quality: Option<Score>,
+    /// The business's own rules that may be about it.
+    pub own: Option<Arc<[OwnRule]>>,
 }
 
 impl TemplateFacts {
@@ -78,6 +110,8 @@ impl TemplateFacts {
         topic: None,
         status: TemplateStatus::Sendable,
         is_ask: false,
+        quality: None,
+        own: None,
     };
 }
 
@@ -92,6 +126,8 @@ pub struct NumberFacts {
     pub locked: bool,
     /// Restrictions, ended ones included.
     pub restrictions: Vec<Restriction>,
+    /// How people take what it sends, as last read.
+    pub rating: Option<Rated>,
 }
 
 /// Everything a decision looks at.
@@ -103,6 +139,8 @@ pub struct Facts<'a> {
     pub template: Option<&'a TemplateFacts>,
     /// The sending number.
     pub number: &'a NumberFacts,
+    /// The portfolio of the number.
+    pub portfolio: PortfolioFacts,
 }
 
 /// The business's own choices, and the state of its ways out, that rules look at.
@@ -114,6 +152,12 @@ pub struct Rules {
     pub only_notifications: OnlyNotifications,
     /// How long a yes lasts (A17).
     pub yes_lasts: YesLasts,
+    /// How many people the business itself lets its portfolio reach within 24 hours.
+    pub portfolio_limit: Option<u32>,
+    /// What a message that is only early is kept for, instead of being refused.
+    pub hold: Hold,
+    /// At which rating of the number marketing stops.
+    pub quality_guard: QualityGuard,
 }
 
 /// What may happen.
@@ -123,15 +167,21 @@ pub enum Verdict {
     Allow,
     /// It may not go.
     Refuse,
+    /// It may not go yet: it is to be kept until [`Decision::held_until_ms`], and decided again then.
+    Hold,
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Refuse, Self::Hold];
+
     /// The name used in APIs and records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Refuse => "refuse",
+            Self::Hold => "hold",
         }
     }
 }
@@ -154,13 +204,38 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Every rule that fired, the one that answers first.
     pub reasons: Vec<Reason>,
+    /// The business's own rules among them, which [`Rule::BusinessRule`] stands for.
+    pub own: Vec<OwnReason>,
 }
 
 impl Decision {
+    /// What a rule that fired means, in a sentence; the business's own rules in its words.
+    #[must_use]
+    pub fn text(&self, rule: Rule) -> Cow<'static, str> {
+        let text = rule.card().text;
+        if rule != Rule::BusinessRule || self.own.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let own = self.own.iter();
+        let own = own.map(|own| format!(" `{}`: {}", own.name, own.text));
+        Cow::Owned(own.fold(text.to_owned(), |all, one| all + &one))
+    }
+
     /// The reason that answers the caller.
     #[must_use]
     pub fn first(&self) -> Option<&Reason> {
         self.reasons.first()
+    }
+
+    /// When what is held may be decided again: once the last of its blockers has passed. `None` for other verdicts.
+    #[must_use]
+    pub fn held_until_ms(&self) -> Option<i64> {
+        let blockers = self
+            .reasons
+            .iter()
+            .filter(|reason| reason.rule.card().severity != Severity::Note);
+        let latest = blockers.filter_map(|reason| reason.until_ms).max();
+        latest.filter(|_| self.verdict == Verdict::Hold)
     }
 }
 
@@ -169,6 +244,7 @@ impl Decision {
 pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> Decision {
     let mut reasons = Reasons {
         found: Vec::with_capacity(4),
+        own: Vec::new(),
         now_ms,
     };
     let template =
@@ -184,11 +260,15 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
                 reasons.add(Rule::WindowOpen);
                 judge_refusals(template, person, &mut reasons);
                 judge_country(template, person, &mut reasons);
+                judge_own(template, person, rules, now_ms, &mut reasons);
             }
             Some(template) => {
                 judge_template(template, person, rules, now_ms, &mut reasons);
                 judge_country(template, person, &mut reasons);
+                judge_own(template, person, rules, now_ms, &mut reasons);
                 judge_hour(concerned(template), person, now_ms, &mut reasons);
+                judge_cap(person, now_ms, &mut reasons);
+                judge_platform_bound(template, person, now_ms, &mut reasons);
             }
             None if intent == Intent::Call => judge_call(person, rules, now_ms, &mut reasons),
             None => judge_free_form(person, intent, window_open, rules, now_ms, &mut reasons),
@@ -203,13 +283,26 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
     if let Some(template) = template {
         judge_way_out(template, rules, &mut reasons);
         judge_template_status(template, &mut reasons);
+        judge_template_quality(template, &mut reasons);
+        judge_rating(template, facts.number, rules, now_ms, &mut reasons);
+        judge_reach(facts, rules, now_ms, &mut reasons);
     }
     judge_number(facts.number, intent, starts, template, now_ms, &mut reasons);
-    reasons.decision()
+    reasons.decision(held_for(template, facts, rules))
+}
+
+/// What this message may be held for: a template to one person, and none that puts a question, which is to be asked
+/// at the moment that the app chose or not at all.
+fn held_for(template: Option<&TemplateFacts>, facts: &Facts<'_>, rules: &Rules) -> Hold {
+    match template {
+        Some(template) if !template.is_ask && facts.people.len() == 1 => rules.hold,
+        _ => Hold::NONE,
+    }
 }
 
 struct Reasons {
     found: Vec<Reason>,
+    own: Vec<OwnReason>,
     now_ms: i64,
 }
 
@@ -246,7 +339,7 @@ impl Reasons {
     }
 
     /// Permanent before passing before notes; within each, the catalogue's order.
-    fn decision(mut self) -> Decision {
+    fn decision(mut self, hold: Hold) -> Decision {
         self.found
             .sort_by_key(|reason| (reason.rule.card().severity, *reason));
         let refuses = self
@@ -267,13 +360,15 @@ impl Reasons {
             let window = self.found.remove(window_at);
             self.found.insert(0, window);
         }
+        let verdict = match refuses {
+            false => Verdict::Allow,
+            true if hold.until(&self.found).is_some() => Verdict::Hold,
+            true => Verdict::Refuse,
+        };
         Decision {
-            verdict: if refuses {
-                Verdict::Refuse
-            } else {
-                Verdict::Allow
-            },
+            verdict,
             reasons: self.found,
+            own: self.own,
         }
     }
 }
@@ -288,7 +383,7 @@ fn is_absent_consent(rule: Rule) -> bool {
     )
 }
 
-fn window_open(person: &PersonFacts<'_>, now_ms: i64) -> bool {
+pub(crate) fn window_open(person: &PersonFacts<'_>, now_ms: i64) -> bool {
     person
         .wrote_at_ms
         .is_some_and(|wrote_ms| now_ms < wrote_ms.saturating_add(WINDOW_MS))
@@ -308,6 +403,29 @@ fn counts_as_reply(template: &TemplateFacts, rules: &Rules) -> bool {
         && template.known
         && template.category != Category::Marketing
         && !template.is_ask
+}
+
+/// Whether a message begins something with this person: one that only answers them does not count towards how much
+/// they get.
+#[must_use]
+pub fn begins(
+    intent: Intent,
+    template: Option<&TemplateFacts>,
+    person: &PersonFacts<'_>,
+    rules: &Rules,
+    now_ms: i64,
+) -> bool {
+    match intent {
+        Intent::FreeForm | Intent::Confirmation => false,
+        Intent::Call => true,
+        Intent::Template => {
+            let template = template.unwrap_or(&TemplateFacts::UNKNOWN);
+            let answers = counts_as_reply(template, rules)
+                && window_open(person, now_ms)
+                && !thread_stopped(person);
+            !answers
+        }
+    }
 }
 
 fn scope_of(template: &TemplateFacts) -> Scope {
@@ -354,6 +472,36 @@ fn judge_country(template: &TemplateFacts, person: &PersonFacts<'_>, reasons: &m
     judge_closed(concerned(template), person, reasons);
 }
 
+/// What the business itself will not send.
+fn judge_own(
+    template: &TemplateFacts,
+    person: &PersonFacts<'_>,
+    rules: &Rules,
+    now_ms: i64,
+    reasons: &mut Reasons,
+) {
+    let Some(own) = &template.own else {
+        return;
+    };
+    let scope = scope_of(template);
+    let standing = person.head.standing(&scope);
+    let looked = Looked {
+        scope: &scope,
+        category: template.category,
+        country: person.place.country,
+        standing: rules.yes_lasts.aged(standing, &scope, now_ms),
+    };
+    for rule in own.iter().filter(|rule| rule.refuses(&looked, now_ms)) {
+        reasons.add(Rule::BusinessRule);
+        if !reasons.own.iter().any(|known| known.name == rule.name) {
+            reasons.own.push(OwnReason {
+                name: rule.name.clone(),
+                text: rule.text.clone(),
+            });
+        }
+    }
+}
+
 fn judge_closed(concerned: Categories, person: &PersonFacts<'_>, reasons: &mut Reasons) {
     if person.place.closed.meets(concerned) {
         reasons.add(Rule::CountryClosed);
@@ -365,6 +513,29 @@ fn judge_hour(concerned: Categories, person: &PersonFacts<'_>, now_ms: i64, reas
     let quiet = person.place.quiet;
     if quiet.holds(concerned, now_ms) {
         reasons.add_until(Rule::QuietHours, quiet.until_ms(concerned));
+    }
+}
+
+/// The business's own caps; whatever answers the person is not counted and not judged by them.
+fn judge_cap(person: &PersonFacts<'_>, now_ms: i64, reasons: &mut Reasons) {
+    let until_ms = person.pace.capped_until_ms;
+    if until_ms.is_some_and(|until_ms| until_ms > now_ms) {
+        reasons.add_until(Rule::FrequencyCap, until_ms);
+    }
+}
+
+/// The platform's bound on marketing to a person, which it goes by in its own category.
+fn judge_platform_bound(
+    template: &TemplateFacts,
+    person: &PersonFacts<'_>,
+    now_ms: i64,
+    reasons: &mut Reasons,
+) {
+    let until_ms = person.pace.limited_until_ms;
+    if template.category == Category::Marketing
+        && until_ms.is_some_and(|until_ms| until_ms > now_ms)
+    {
+        reasons.add_until(Rule::LimitPerUser, until_ms);
     }
 }
 
@@ -452,6 +623,7 @@ fn judge_call(person: &PersonFacts<'_>, rules: &Rules, now_ms: i64, reasons: &mu
     let calls = Categories::of([Category::Calls]);
     judge_closed(calls, person, reasons);
     judge_hour(calls, person, now_ms, reasons);
+    judge_cap(person, now_ms, reasons);
 }
 
 fn judge_template_status(template: &TemplateFacts, reasons: &mut Reasons) {
@@ -462,6 +634,50 @@ fn judge_template_status(template: &TemplateFacts, reasons: &mut Reasons) {
         TemplateStatus::Sendable => {}
         TemplateStatus::Paused => reasons.add(Rule::TemplatePaused),
         TemplateStatus::Disabled => reasons.add(Rule::TemplateDisabled),
+    }
+}
+
+/// What the platform said of how people take a template: nothing that stops it, which the platform does itself.
+fn judge_template_quality(template: &TemplateFacts, reasons: &mut Reasons) {
+    let Some(quality) = template.quality else {
+        return;
+    };
+    if quality.is_poor() {
+        reasons.add(Rule::TemplateLowQuality);
+    }
+    // Of utility templates the platform paces some for a week after a pause, which cannot be told from here.
+    if quality != Score::Green && template.category == Category::Marketing {
+        reasons.add(Rule::TemplatePacing);
+    }
+}
+
+/// The business's own guard over the number's rating: it stops marketing, and nothing else.
+fn judge_rating(
+    template: &TemplateFacts,
+    number: &NumberFacts,
+    rules: &Rules,
+    now_ms: i64,
+    reasons: &mut Reasons,
+) {
+    if !concerned(template).holds(Category::Marketing) {
+        return;
+    }
+    match rules.quality_guard.judge(number.rating, now_ms) {
+        Guarded::Open => {}
+        Guarded::Stopped => reasons.add(Rule::GuardQuality),
+        Guarded::Blind => reasons.add(Rule::GuardQualityBlind),
+    }
+}
+
+/// No more people than the portfolio may reach.
+fn judge_reach(facts: &Facts<'_>, rules: &Rules, now_ms: i64, reasons: &mut Reasons) {
+    let portfolio = facts.portfolio;
+    let wanted = reach::places_wanted(facts.people, now_ms);
+    if wanted > 0
+        && let Some(bound) = reach::bound(portfolio.limit, rules.portfolio_limit)
+        && portfolio.reached.saturating_add(wanted) > bound
+    {
+        reasons.add_until(Rule::LimitPortfolio, portfolio.frees_at_ms);
     }
 }
 

@@ -49,9 +49,11 @@ enum Turn {
 
 fn turn(rule: Rule) -> Option<Turn> {
     Some(match rule {
-        Rule::OptedOut | Rule::NativeStop | Rule::CountryUsMarketing | Rule::CountryClosed => {
-            Turn::LeaveAlone
-        }
+        Rule::OptedOut
+        | Rule::NativeStop
+        | Rule::CountryUsMarketing
+        | Rule::CountryClosed
+        | Rule::BusinessRule => Turn::LeaveAlone,
         Rule::ThreadStopped => Turn::LetThemWrite,
         Rule::NumberBanned | Rule::AccountLocked => Turn::GetNumberBack,
         Rule::AskOnlyWayOut => Turn::OpenWayOut,
@@ -64,12 +66,22 @@ fn turn(rule: Rule) -> Option<Turn> {
         Rule::TemplateDisabled => Turn::MakeTemplate,
         Rule::NumberRestricted
         | Rule::LimitReached
+        | Rule::LimitPortfolio
         | Rule::TemplatePaused
+        | Rule::GuardQuality
+        | Rule::FrequencyCap
+        | Rule::LimitPerUser
         | Rule::QuietHours
         | Rule::SendUnsettled => Turn::Wait,
         Rule::WindowClosed => Turn::FitWindow,
         _ => return None,
     })
+}
+
+/// Whether the only thing to do about a blocker is to leave the person alone.
+#[must_use]
+pub fn leaves_alone(rule: Rule) -> bool {
+    turn_or_wait(rule) == Turn::LeaveAlone
 }
 
 /// A rule that nobody has put in its place yet: what is permanent is left alone, what passes is waited for.

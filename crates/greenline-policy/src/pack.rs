@@ -91,12 +91,26 @@ pub const STALE_DAYS: i64 = 90;
 /// The newest copies of the platform's own pages that were read.
 const CHECKED: Day = Day::new(2026, 9, 11);
 
-const PACKS: [Pack; 5] = [
+const PACKS: [Pack; 8] = [
     Pack {
         version: "2022-02",
         since: Day::new(2022, 2, 1),
         changed: "The oldest rules that are known here; what lies before is answered by them too.",
         facts: &["OPT-01", "SND-02", "SND-21"],
+        checked: CHECKED,
+    },
+    Pack {
+        version: "2023-10",
+        since: Day::new(2023, 10, 12),
+        changed: "The platform paces marketing templates of every business that it does not rate high: a part of them waits.",
+        facts: &["SND-24"],
+        checked: CHECKED,
+    },
+    Pack {
+        version: "2024-02",
+        since: Day::new(2024, 2, 6),
+        changed: "The platform bounds how many marketing templates one person gets, and tells of it with error 131049.",
+        facts: &["SND-30"],
         checked: CHECKED,
     },
     Pack {
@@ -118,6 +132,13 @@ const PACKS: [Pack; 5] = [
         since: Day::new(2025, 4, 1),
         changed: "No marketing template is delivered to numbers of the United States any more.",
         facts: &["SND-34"],
+        checked: CHECKED,
+    },
+    Pack {
+        version: "2025-10",
+        since: Day::new(2025, 10, 7),
+        changed: "The messaging limit belongs to the portfolio, and all its numbers share it; until then each number had its own.",
+        facts: &["QL-16", "QL-17"],
         checked: CHECKED,
     },
     Pack {

@@ -3,6 +3,7 @@
 //! Reasons answer people, so each has one plain sentence and the cheapest legitimate next step. No
 //! remedy ever suggests another category or another number to get round a refusal.
 
+use crate::hold::HoldGroup;
 use crate::pack::Day;
 
 /// How a refusal behaves over time, and so which of several answers first.
@@ -29,6 +30,9 @@ pub struct Card {
     pub remedy: &'static str,
     /// Permanent, passing or a note.
     pub severity: Severity,
+    /// What an app asks to wait for when it wants messages that this rule refuses kept and sent later; `None` for
+    /// what is never waited for.
+    pub hold: Option<HoldGroup>,
     /// The first day on which it holds; `None` where it always held, or no day is known.
     pub since: Option<Dated>,
     /// The day on which it no longer holds; `None` while it does.
@@ -66,9 +70,19 @@ macro_rules! dated {
     };
 }
 
+/// The kind of waiting that a rule's entry names, or none.
+macro_rules! waited_for {
+    () => {
+        None
+    };
+    ($group:ident) => {
+        Some(HoldGroup::$group)
+    };
+}
+
 macro_rules! rules {
     ($($(#[$doc:meta])* $name:ident { $id:literal, $severity:ident, $text:literal, [$($source:literal),*], $remedy:literal
-        $(, since($($since:literal),*))? $(, until($($until:literal),*))? })*) => {
+        $(, since($($since:literal),*))? $(, until($($until:literal),*))? $(, hold($hold:ident))? })*) => {
         /// Every reason, in the order in which they answer: permanent before passing, consent before
         /// the number's state, that before the window.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -89,6 +103,7 @@ macro_rules! rules {
                             sources: &[$($source),*],
                             remedy: $remedy,
                             severity: Severity::$severity,
+                            hold: waited_for!($($hold)?),
                             since: dated!($($($since),*)?),
                             until: dated!($($($until),*)?),
                         };
@@ -163,6 +178,11 @@ rules! {
         "The business does not send this kind of message to the person's country.",
         ["design 5"],
         "Ask whoever keeps the business's settings (`closed_countries`) why the country is closed." }
+    /// A rule that the business set for itself.
+    BusinessRule { "business.rule", Permanent,
+        "A rule that the business set for itself refuses this message.",
+        ["design 5"],
+        "Ask whoever keeps the business's settings (`[[business.rule]]`) about the rule of that name." }
     /// Ban or disabled account.
     NumberBanned { "number.banned", Permanent,
         "The number is banned or its account is disabled: nothing can be sent.",
@@ -187,17 +207,42 @@ rules! {
     LimitReached { "limit.reached", Passing,
         "The number has reached its messaging limit: no new conversations for now; replies still go.",
         ["QL-10"],
-        "Wait until the rolling 24 hours free up." }
+        "Wait until the rolling 24 hours free up.",
+        hold(Limit) }
+    /// The portfolio has reached as many people as it may.
+    LimitPortfolio { "limit.portfolio", Passing,
+        "The portfolio has reached as many different people within 24 hours as it may: no conversation with anybody else can be started for now. People it has reached already, and replies, still go.",
+        ["QL-10", "QL-11", "QL-17", "health-rules N11"],
+        "Wait until a place is free again: each is, 24 hours after the last message that reached its person.",
+        since(2025, 10, 7, "QL-17"), hold(Limit) }
     /// Template paused.
     TemplatePaused { "template.paused", Passing,
         "The platform has paused this template for low quality.",
         ["SND-20", "SND-21", "SND-22"],
         "Wait for the pause to end; look at what people disliked meanwhile." }
+    /// As many as the business allows itself.
+    FrequencyCap { "frequency.cap", Passing,
+        "As many messages of this kind have gone to the person as the business's own cap on them allows.",
+        ["design 5"],
+        "Wait until the time given: then the first of them is out of the window.",
+        hold(Pacing) }
+    /// The platform's own bound on marketing to one person.
+    LimitPerUser { "limit.per_user", Passing,
+        "The platform kept back a marketing template to this person: it bounds how much marketing a person gets, from all businesses together.",
+        ["SND-30", "SND-32"],
+        "Wait until the time given and do not try again before: that is itself blocked, and each further time the wait is longer. It says nothing about the person's opt-in; send less marketing, of a kind that people read.",
+        since(2024, 2, 6, "SND-30"), hold(Pacing) }
+    /// The business stops marketing from a number that is rated so low.
+    GuardQuality { "guard.quality", Passing,
+        "The platform rates this number so low that the business's own settings stop marketing from it.",
+        ["QL-01", "QL-02", "QL-03", "QL-06", "design 5"],
+        "Find out what people disliked and write less until the rating is better; replies, utility and authentication go on. The platform looks at the last 7 days." }
     /// It is night there.
     QuietHours { "quiet_hours", Passing,
         "It is quiet time where the person may be, by the business's own hours or by a law that it keeps.",
         ["law 6", "LAW-AE", "LAW-IN-HOURS", "LAW-US"],
-        "Send it once the quiet time is over." }
+        "Send it once the quiet time is over.",
+        hold(QuietHours) }
     /// Outside the window.
     WindowClosed { "window.closed", Passing,
         "More than 24 hours have passed since the person last wrote to this number, so only templates may go.",
@@ -222,6 +267,22 @@ rules! {
     /// Note: inside the window.
     WindowOpen { "window.open", Note,
         "The person wrote to this number within the last 24 hours.", ["SND-02", "SND-03"], "" }
+    /// Note: the guard over the number's rating could not look.
+    GuardQualityBlind { "guard.quality_unknown", Note,
+        "The business's settings stop marketing from numbers that are rated low. This number has no rating, or none that was read of late, so nothing is stopped by it.",
+        ["QL-01", "QL-06", "QL-07"],
+        "See that Greenline can read the number from the platform; a new number has no rating for a while." }
+    /// Note: people take the template badly.
+    TemplateLowQuality { "template.low_quality", Note,
+        "People take this template badly: the platform rates it low or medium.",
+        ["QL-08", "SND-20", "SND-21"],
+        "Look at who gets it and how often, and make it better or send it to fewer people, before the platform pauses it." }
+    /// Note: the platform may hold some of it for a while.
+    TemplatePacing { "template.pacing", Note,
+        "The platform does not rate this template high: it may deliver a part first and hold the rest until it has seen how people take it, mostly within an hour.",
+        ["SND-24"],
+        "Expect `held_for_quality_assessment` for a part, and do not send it again; what people dislike fails with 132015.",
+        since(2023, 10, 12, "SND-24") }
     /// Note: template not on the list.
     TemplateUnknown { "template.unknown", Note,
         "The account's template list does not name this template; it is judged as marketing.", ["SND-07"],

@@ -27,6 +27,7 @@ pub mod error;
 pub mod form;
 mod json;
 pub mod path;
+pub mod refer;
 pub mod send;
 mod shape;
 mod shy;

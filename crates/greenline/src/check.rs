@@ -32,6 +32,10 @@ pub(crate) struct Check {
     /// The sending number's phone_number_id [default: the business's only one].
     #[arg(long, value_name = "ID")]
     number: Option<String>,
+    /// The app that would send it, which says what is held instead of refused [default: what every app of the business
+    /// holds].
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
     /// Phone number with country code, or business-scoped user id.
     #[arg(long, value_name = "WHO", required_unless_present_any = ["message", "batch"])]
     to: Option<String>,
@@ -121,7 +125,11 @@ impl Check {
             (None, Err(_)) if many => {}
             (None, Err(failure)) => return Err(failure),
         }
-        for (name, value) in [("business", &self.business), ("at", &self.at)] {
+        for (name, value) in [
+            ("business", &self.business),
+            ("app", &self.app),
+            ("at", &self.at),
+        ] {
             if let Some(value) = value {
                 body[name] = json!(value);
             }

@@ -19,6 +19,7 @@ mod log;
 mod migrate;
 mod number;
 mod output;
+mod screen;
 mod serve;
 mod settings;
 mod signals;
@@ -61,6 +62,8 @@ enum Command {
     Sim(sim::Sim),
     /// Would this message go? Decides without sending or recording anything.
     Check(check::Check),
+    /// What may be sent to a list: allowed, later, refused and why, with a report. Sends and records nothing.
+    Screen(screen::Screen),
     /// Shows a recorded decision, with all it rested on.
     Explain(explain::Explain),
     /// Records, shows, imports and exports what people agreed to.
@@ -119,6 +122,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(command) => command.run().await,
         Command::Sim(command) => command.run().await,
         Command::Check(command) => command.run(settings).await,
+        Command::Screen(command) => command.run(settings).await,
         Command::Explain(command) => command.run(settings).await,
         Command::Consent(command) => command.run(settings).await,
         Command::Avenues(command) => command.run(settings).await,
@@ -138,6 +142,7 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Demo(_) | Self::Sim(_) => false,
             Self::Check(command) => command.json.json,
+            Self::Screen(command) => command.json.json,
             Self::Explain(command) => command.json.json,
             Self::Consent(command) => command.json(),
             Self::Avenues(command) => command.json.json,

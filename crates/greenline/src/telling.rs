@@ -6,12 +6,14 @@ use crate::output::{list, text};
 
 /// The verdict, with every reason, its source and what to do, and the one step that comes first.
 pub(crate) fn decision(decision: &Value) -> String {
+    let held = text(decision, "/decision") == "hold";
     let refused = text(decision, "/decision") != "allow";
     let observed = decision
         .get("observed")
         .and_then(Value::as_bool)
         .unwrap_or(false);
     let verdict = match (refused, observed) {
+        _ if held => "Held, and decided again when its time has come",
         (false, _) => "Allowed",
         (true, false) => "Refused",
         (true, true) => "Would be refused, but goes on: this business is only observed",
@@ -24,6 +26,7 @@ pub(crate) fn decision(decision: &Value) -> String {
     if !until.is_empty() {
         page.push_str(&format!("Until {until}\n"));
     }
+    page.push_str(&portfolio(decision));
     page.push_str(&assumed(decision));
     for reason in list(decision, "/reasons") {
         page.push_str(&self::reason(reason));
@@ -43,6 +46,33 @@ pub(crate) fn decision(decision: &Value) -> String {
         ));
     }
     page
+}
+
+/// How the portfolio stands towards its limit.
+fn portfolio(decision: &Value) -> String {
+    let Some(portfolio) = decision.get("portfolio") else {
+        return String::new();
+    };
+    let number = |name: &str| portfolio.get(name).and_then(Value::as_u64);
+    let reached = number("reached").unwrap_or(0);
+    let limit = match (number("limit"), text(portfolio, "/limit")) {
+        (Some(people), _) => format!("of {people} that its messaging limit allows"),
+        (None, "unlimited") => "and it has no messaging limit".to_owned(),
+        (None, _) => {
+            "and its messaging limit is not known, because the platform has not told it yet"
+                .to_owned()
+        }
+    };
+    let mut told = format!("The portfolio has reached {reached} people within 24 hours, {limit}");
+    if let Some(own) = number("own_limit") {
+        told.push_str(&format!("; the business itself allows {own}"));
+    }
+    told.push_str(".\n");
+    let frees_at = text(portfolio, "/frees_at");
+    if !frees_at.is_empty() {
+        told.push_str(&format!("  A place is free at {frees_at}.\n"));
+    }
+    told
 }
 
 /// What was assumed, so that nobody takes the answer for the truth.

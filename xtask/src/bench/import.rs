@@ -19,7 +19,7 @@ use super::server::{Server, free_port};
 use crate::places::{Places, find_program};
 
 /// First of the numbers.
-const FIRST_PERSON: u64 = 15_550_000_000;
+pub(super) const FIRST_PERSON: u64 = 15_550_000_000;
 /// Takes row numbers to each other in no order; a prime larger than any number of rows.
 const STRIDE: u64 = 7_368_787_301;
 /// How often a process is looked at.
@@ -90,7 +90,7 @@ fn settings(args: &[String]) -> Result<Settings> {
 }
 
 /// A list in no order; every hundredth says no.
-fn write_list(path: &Path, rows: u64) -> Result<()> {
+pub(super) fn write_list(path: &Path, rows: u64) -> Result<()> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     writeln!(
         file,
@@ -244,7 +244,7 @@ fn remove_store(folder: &Path, round: usize) -> Result<()> {
 }
 
 /// Middle value, and the smallest and the largest.
-fn spread(values: &mut [f64]) -> String {
+pub(super) fn spread(values: &mut [f64]) -> String {
     values.sort_unstable_by(f64::total_cmp);
     let at = |at: usize| values.get(at).copied().unwrap_or(0.0);
     let middle = at(values.len() / 2);

@@ -165,6 +165,10 @@ pub(crate) struct HeldShape {
     #[schema(value_type = Vec<Object>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     replies: Vec<Value>,
+    /// Messages to them that were held until they might go, and what became of each.
+    #[schema(value_type = Vec<Object>)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held_messages: Vec<Value>,
     /// Entries of the timeline that speak of them.
     #[schema(value_type = Vec<Object>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -448,6 +452,7 @@ impl Export {
             decisions: Vec::new(),
             deliveries: Vec::new(),
             replies: Vec::new(),
+            held_messages: Vec::new(),
             timeline: Vec::new(),
             exports: Vec::new(),
             records: None,
@@ -481,11 +486,13 @@ impl Export {
             .sum();
         // Without the brace that closes it: the lists follow.
         put(pieces, head[..head.len() - 1].to_owned()).await?;
-        for (kind, name) in
-            HeldKind::ALL
-                .into_iter()
-                .zip(["decisions", "deliveries", "replies", "timeline"])
-        {
+        for (kind, name) in HeldKind::ALL.into_iter().zip([
+            "decisions",
+            "deliveries",
+            "replies",
+            "held_messages",
+            "timeline",
+        ]) {
             put(pieces, format!(",\"{name}\":[")).await?;
             let (mut comma, mut next) = ("", Some(HeldAt::START));
             while let Some(after) = next {
@@ -539,6 +546,18 @@ impl Export {
                 "owed_since": time(*at_ms),
                 "over": is_over,
                 "decision": decision,
+            }),
+            Held::Message { message, body } => json!({
+                "number": message.number,
+                "what": page::held_state(message),
+                "template": message.template.0,
+                "held_at": time(message.held_ms),
+                "decision": ids::decision(message.decision),
+                "message_id": message.given_id,
+                "body": body.as_ref().map(|body| {
+                    serde_json::from_slice::<Value>(body)
+                        .unwrap_or_else(|_| String::from_utf8_lossy(body).into())
+                }),
             }),
             Held::Timeline(entry) => json!({
                 "subject": entry.subject,

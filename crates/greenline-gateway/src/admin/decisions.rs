@@ -44,6 +44,10 @@ pub(crate) struct DryRunBody {
     /// The phone_number_id to send from.
     #[serde(default)]
     number: Option<String>,
+    /// The app that would send it, which says what is held instead of refused; if left out, what every app of the
+    /// business holds.
+    #[serde(default)]
+    app: Option<String>,
     /// The body as it would be sent to `/messages`.
     #[schema(value_type = Option<Object>)]
     message: Option<Box<RawValue>>,
@@ -57,8 +61,8 @@ pub(crate) struct DryRunBody {
     /// What if: facts to assume in the place of what is known.
     #[serde(default)]
     assume: Option<Assume>,
-    /// Many questions in the place of `message`, `limits.decision_questions_max` at most; `number`, `at`, `known` and
-    /// `assume` above count for those that do not say for themselves.
+    /// Many questions in the place of `message`, `limits.decision_questions_max` at most; `number`, `app`, `at`, `known`
+    /// and `assume` above count for those that do not say for themselves.
     #[schema(value_type = Option<Vec<QuestionBody>>)]
     questions: Option<Vec<Box<RawValue>>>,
 }
@@ -103,6 +107,7 @@ pub(crate) async fn preview(
     let mut usual = Usual {
         business,
         number: body.number,
+        app: body.app,
         at_ms: ask::moment(body.at.as_deref())?,
         known: body.known.unwrap_or_default(),
         assume: body.assume,
@@ -120,6 +125,7 @@ pub(crate) async fn preview(
     };
     let asked = QuestionBody {
         number: None,
+        app: None,
         message,
         at: None,
         known: None,

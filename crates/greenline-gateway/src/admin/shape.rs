@@ -1,5 +1,6 @@
 //! The shapes that the API answers with, and how they are made of what the ledger and the policy hold.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use greenline_ledger::types::{DecisionRecord, Evidence, PersonView, StoredEvent};
@@ -264,7 +265,7 @@ pub(crate) struct ReasonShape {
     /// The rule's id.
     rule: &'static str,
     /// What it says.
-    text: &'static str,
+    text: Cow<'static, str>,
     /// Fact ids of the platform notes, or laws of the design.
     sources: &'static [&'static str],
     /// The cheapest legitimate next step; empty for a note.
@@ -286,13 +287,13 @@ pub(crate) struct ReasonShape {
 }
 
 impl ReasonShape {
-    fn of(reason: &Reason, record: &DecisionRecord) -> Self {
+    fn of(reason: &Reason, decision: &Decision, record: &DecisionRecord) -> Self {
         let card = reason.rule.card();
         let event = reason.event.filter(|event| *event != ASSUMED);
         let mut heads = record.people.iter().map(|person| &person.head);
         Self {
             rule: card.id,
-            text: card.text,
+            text: decision.text(reason.rule),
             sources: card.sources,
             remedy: card.remedy,
             refuses: card.severity != Severity::Note,
@@ -353,7 +354,7 @@ impl From<NextStep> for NextStepShape {
 pub(crate) fn reasons(decision: &Decision, record: &DecisionRecord) -> Vec<ReasonShape> {
     let reasons = decision.reasons.iter();
     reasons
-        .map(|reason| ReasonShape::of(reason, record))
+        .map(|reason| ReasonShape::of(reason, decision, record))
         .collect()
 }
 
@@ -376,7 +377,7 @@ pub(crate) fn until(decision: &Decision) -> Option<String> {
 pub(crate) struct DecisionShape {
     /// Its id.
     id: String,
-    /// `allow` or `refuse`.
+    /// `allow`, `refuse`, or `hold`: it would be kept until `until` and decided again then.
     decision: &'static str,
     /// When the refusal passes by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -424,6 +425,15 @@ impl DecisionShape {
 pub(crate) struct TemplateName {
     name: String,
     language: String,
+}
+
+impl TemplateName {
+    pub(crate) fn new(name: &str, language: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            language: language.to_owned(),
+        }
+    }
 }
 
 impl From<&DecisionRecord> for DecisionShape {

@@ -6,10 +6,17 @@ use std::collections::BTreeSet;
 
 use greenline_console::preference::look::{Colour, LIGHT, Look};
 use greenline_ledger::address::{Postgres, Roots, Tls};
+use greenline_policy::hold::HoldGroup;
 
 use super::{Config, RepliesWhenDown, Store};
 use crate::events::subscriber::is_allowed;
 use crate::keyring::Keys;
+
+/// The longest that messages may be held.
+const HOLD_HOURS_MAX: u32 = 168;
+
+/// The oldest rating that may still stop marketing.
+const GUARD_HOURS_MAX: u16 = 720;
 
 /// One thing to look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +59,18 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     if config.retention.decisions_days == 1 {
         findings.fatal("retention.decisions_days: must be at least 2, or 0 for good".to_owned());
+    }
+    if !(1..=HOLD_HOURS_MAX).contains(&config.limits.hold_max_hours) {
+        findings.fatal(format!(
+            "limits.hold_max_hours: must be from 1 to {HOLD_HOURS_MAX}"
+        ));
+    }
+    let decisions_days = config.retention.decisions_days;
+    if decisions_days > 1 && config.limits.hold_max_hours >= 24 * (decisions_days - 1) {
+        findings.fatal(
+            "limits.hold_max_hours: must be a day less than retention.decisions_days, or decisions about held messages would go before them"
+                .to_owned(),
+        );
     }
     if (1..15).contains(&config.retention.replies_days) {
         findings.fatal("retention.replies_days: must be at least 15, or 0 for good".to_owned());
@@ -197,6 +216,11 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
                 "business `{id}`: an id is letters, digits, - and _"
             ));
         }
+        if business.portfolio_limit == Some(0) {
+            findings.fatal(format!(
+                "business `{id}`: portfolio_limit must be at least 1; leave it out for the platform's limit alone"
+            ));
+        }
         let served = |meta_app: &super::MetaApp| meta_app.businesses.contains(id);
         if business.app_secret.is_empty() && !config.meta_app.iter().any(served) {
             findings.warn(format!(
@@ -238,6 +262,8 @@ fn check_businesses(config: &Config, findings: &mut Findings) {
         check_avenues(business, findings);
         opt_in::check(business, findings);
         check_places(business, findings);
+        check_quality_guard(business, findings);
+        check_caps(business, config.retention.decisions_days, findings);
         for word in &business.ambiguous_stop_words {
             if !greenline_policy::stop::is_unclear_word(word) {
                 findings.warn(format!(
@@ -282,6 +308,7 @@ fn check_avenues(business: &super::Business, findings: &mut Findings) {
 fn check_places(business: &super::Business, findings: &mut Findings) {
     let mut wrong = Vec::new();
     let places = crate::places::Places::read(business, &mut wrong);
+    crate::own::OwnRules::read(business, &mut wrong);
     for text in wrong {
         findings.fatal(format!("business `{}`: {text}", business.id));
     }
@@ -292,6 +319,28 @@ fn check_places(business: &super::Business, findings: &mut Findings) {
             "business `{}`: quiet_hours: so long that numbers which tell no area are never free of them in {}; make them shorter if you write there",
             business.id,
             never.join(", ")
+        ));
+    }
+}
+
+fn check_caps(business: &super::Business, decisions_days: u32, findings: &mut Findings) {
+    for text in crate::caps::wrong(business, decisions_days) {
+        findings.fatal(format!("business `{}`: {text}", business.id));
+    }
+}
+
+fn check_quality_guard(business: &super::Business, findings: &mut Findings) {
+    let guard = &business.quality_guard;
+    if !(1..=GUARD_HOURS_MAX).contains(&guard.max_age_hours) {
+        findings.fatal(format!(
+            "business `{}`: quality_guard.max_age_hours: must be from 1 to {GUARD_HOURS_MAX}",
+            business.id
+        ));
+    }
+    if guard.stop_marketing_at.is_some() && business.access_token.is_empty() {
+        findings.warn(format!(
+            "business `{}`: quality_guard: without access_token ratings are learned only from what apps read; until one is, nothing is stopped",
+            business.id
         ));
     }
 }
@@ -349,6 +398,7 @@ fn check_app(
         }
         _ => {}
     }
+    check_hold(business, app, &place, findings);
     if app.relay_url.is_empty() {
         return;
     }
@@ -371,6 +421,36 @@ fn check_app(
     if !app.relay_url.starts_with("https://") && !allowed {
         findings.fatal(format!(
             "{place}: relay_url must be https, or its host listed in relay.allow_hosts"
+        ));
+    }
+}
+
+/// What an app may ask to have held.
+fn check_hold(business: &super::Business, app: &super::App, place: &str, findings: &mut Findings) {
+    if app.hold.is_empty() {
+        return;
+    }
+    for name in &app.hold {
+        if HoldGroup::parse(name).is_none() {
+            let known = HoldGroup::ALL.map(HoldGroup::as_str).join(", ");
+            findings.fatal(format!(
+                "{place}: hold names `{name}`, which nothing can be held for; there are {known}"
+            ));
+        }
+    }
+    if app.key.is_empty() {
+        findings.fatal(format!(
+            "{place}: hold needs a key: the platform token of an app that keeps its own is not kept here, so nothing could be sent for it later"
+        ));
+    }
+    if app.relay_url.is_empty() {
+        findings.warn(format!(
+            "{place}: hold without relay_url: the app is not told when a message that was held does not go"
+        ));
+    }
+    if business.mode == super::Mode::Observe {
+        findings.warn(format!(
+            "{place}: hold does nothing while the business only observes"
         ));
     }
 }

@@ -97,8 +97,11 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The file, unpacked, without its mark.
-fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<(Vec<u8>, Box<dyn BufRead + Send>)> {
+/// The file, unpacked, without its mark: how it begins, and the rest.
+pub(crate) fn open(
+    path: &Path,
+    read: Arc<AtomicU64>,
+) -> io::Result<(Vec<u8>, Box<dyn BufRead + Send>)> {
     let mut file = BufReader::with_capacity(
         1 << 18,
         Counting {
@@ -136,7 +139,7 @@ fn open(path: &Path, read: Arc<AtomicU64>) -> io::Result<(Vec<u8>, Box<dyn BufRe
 }
 
 /// The separator: whichever of the usual ones the first line holds most of, outside quotes.
-fn delimiter(sample: &[u8]) -> u8 {
+pub(crate) fn found_delimiter(sample: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [0_usize; 4];
     // The last of equals wins, so the usual one comes last.
@@ -160,6 +163,16 @@ fn delimiter(sample: &[u8]) -> u8 {
 /// A row: the line on which it begins, and its cells or what is wrong.
 pub(crate) type Line = (u64, Result<Cells, String>);
 
+/// What a file holds, before anybody says what it means.
+pub(crate) enum Raw<'a> {
+    /// The names of the columns: first, and once. JSON lines have none.
+    Names(&'a ByteRecord),
+    /// A row with the line on which it begins.
+    Row(u64, &'a ByteRecord),
+    /// A JSON line; nothing when it is not an object.
+    Object(u64, Option<Map<String, Value>>),
+}
+
 /// Hands every row to `take`; `false` ends it. Answers with what the columns were.
 ///
 /// # Errors
@@ -170,6 +183,32 @@ pub(crate) fn read(
     progress: Arc<AtomicU64>,
     take: &mut dyn FnMut(Line) -> Result<bool, Unfit>,
 ) -> Result<Layout, Unfit> {
+    let form = (options.format, options.delimiter);
+    let (mut layout, mut fills) = (Layout::default(), Vec::new());
+    each(path, form, progress, &mut |raw| match raw {
+        Raw::Names(record) => {
+            (layout, fills) = columns(record, options)?;
+            Ok(true)
+        }
+        Raw::Row(line, record) => take((line, cells(record, &fills))),
+        Raw::Object(line, object) => {
+            let cells = object.map(|object| object_cells(object, options, &mut layout));
+            take((line, cells.ok_or_else(|| "not a JSON object".to_owned())))
+        }
+    })?;
+    Ok(layout)
+}
+
+/// Hands everything that a file holds to `take`, in order; `false` ends it. Empty lines are none.
+///
+/// # Errors
+/// The file cannot be taken at all.
+pub(crate) fn each(
+    path: &Path,
+    (format, delimiter): (Format, Option<char>),
+    progress: Arc<AtomicU64>,
+    take: &mut dyn FnMut(Raw<'_>) -> Result<bool, Unfit>,
+) -> Result<(), Unfit> {
     let (sample, rest) = open(path, progress)?;
     let first = sample.iter().find(|byte| !byte.is_ascii_whitespace());
     let Some(first) = first else {
@@ -177,16 +216,15 @@ pub(crate) fn read(
             "the file is empty; its first line must name the columns".to_owned(),
         ));
     };
-    let is_json = match options.format {
+    let is_json = match format {
         Format::Auto => *first == b'{',
         Format::Csv => false,
         Format::Jsonl => true,
     };
     let since_row = Arc::new(AtomicU64::new(0));
-    let delimiter = options
-        .delimiter
+    let delimiter = delimiter
         .and_then(|mark| u8::try_from(mark).ok())
-        .unwrap_or_else(|| delimiter(&sample));
+        .unwrap_or_else(|| found_delimiter(&sample));
     let ends_crlf = sample
         .iter()
         .position(|byte| *byte == b'\n')
@@ -199,7 +237,7 @@ pub(crate) fn read(
         since_row: Arc::clone(&since_row),
     };
     if is_json {
-        json_lines(bounded, options, &since_row, take)
+        json_lines(bounded, &since_row, take)
     } else {
         let reader = ReaderBuilder::new()
             .flexible(true)
@@ -207,7 +245,7 @@ pub(crate) fn read(
             .delimiter(delimiter)
             .buffer_capacity(1 << 18)
             .from_reader(bounded);
-        separated(reader, options, ends_crlf, &since_row, take)
+        separated(reader, ends_crlf, &since_row, take)
     }
 }
 
@@ -222,11 +260,10 @@ fn not_csv(error: &csv::Error) -> Unfit {
 
 fn separated<R: Read>(
     mut reader: csv::Reader<R>,
-    options: &Options,
     ends_crlf: bool,
     since_row: &AtomicU64,
-    take: &mut dyn FnMut(Line) -> Result<bool, Unfit>,
-) -> Result<Layout, Unfit> {
+    take: &mut dyn FnMut(Raw<'_>) -> Result<bool, Unfit>,
+) -> Result<(), Unfit> {
     let mut record = ByteRecord::new();
     if !reader
         .read_byte_record(&mut record)
@@ -236,14 +273,16 @@ fn separated<R: Read>(
             "the first line must name the columns".to_owned(),
         ));
     }
-    let (layout, fills) = columns(&record, options)?;
+    if !take(Raw::Names(&record))? {
+        return Ok(());
+    }
     loop {
         since_row.store(0, Ordering::Relaxed);
         if !reader
             .read_byte_record(&mut record)
             .map_err(|error| not_csv(&error))?
         {
-            return Ok(layout);
+            return Ok(());
         }
         // The reader stands behind the row; of a line end of two characters it has seen the first.
         let inside: usize = record
@@ -254,8 +293,8 @@ fn separated<R: Read>(
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
-        if !take((line, cells(&record, &fills)))? {
-            return Ok(layout);
+        if !take(Raw::Row(line, &record))? {
+            return Ok(());
         }
     }
 }
@@ -319,30 +358,25 @@ fn cells(record: &ByteRecord, fills: &[Member]) -> Result<Cells, String> {
 
 fn json_lines<R: Read>(
     reader: R,
-    options: &Options,
     since_row: &AtomicU64,
-    take: &mut dyn FnMut(Line) -> Result<bool, Unfit>,
-) -> Result<Layout, Unfit> {
+    take: &mut dyn FnMut(Raw<'_>) -> Result<bool, Unfit>,
+) -> Result<(), Unfit> {
     let mut reader = BufReader::with_capacity(1 << 18, reader);
-    let mut layout = Layout::default();
     let mut text = Vec::new();
     let mut line = 0;
     loop {
         text.clear();
         since_row.store(0, Ordering::Relaxed);
         if reader.read_until(b'\n', &mut text)? == 0 {
-            return Ok(layout);
+            return Ok(());
         }
         line += 1;
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let cells = match serde_json::from_slice::<Map<String, Value>>(&text) {
-            Ok(object) => Ok(object_cells(object, options, &mut layout)),
-            Err(_) => Err("not a JSON object".to_owned()),
-        };
-        if !take((line, cells))? {
-            return Ok(layout);
+        let object = serde_json::from_slice::<Map<String, Value>>(&text).ok();
+        if !take(Raw::Object(line, object))? {
+            return Ok(());
         }
     }
 }

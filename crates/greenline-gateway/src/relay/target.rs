@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::config::Secret;
 use crate::events::Found;
 use crate::events::subscriber::{Ended, Subscriber};
+use crate::later::given;
 use crate::upstream::{Bounds, Origin, Outgoing};
 
 /// Names the delivery, the same at every attempt.
@@ -96,7 +97,18 @@ impl Receiver {
     /// Hands one delivery over.
     pub(super) async fn attempt(&self, app: &App, relay: &Relay) -> Attempt {
         match self {
-            Self::App(target) => target.attempt(relay).await,
+            Self::App(target) => match given::as_given(app, relay).await {
+                Ok(body) => target.attempt(relay, body).await,
+                Err(error) => {
+                    tracing::warn!(%error, "a delivery waits: which ids its app was given could not be read");
+                    Attempt {
+                        taken: false,
+                        end: End::Answered,
+                        status: 0,
+                        wait_ms: 0,
+                    }
+                }
+            },
             Self::Subscriber(subscriber) => {
                 let ended = subscriber.attempt(app, relay).await;
                 Attempt {
@@ -184,9 +196,9 @@ impl Target {
         })
     }
 
-    /// Hands one delivery over: the bytes as they came, the platform's headers, and the app's own
-    /// signature. Redirects are not followed: an address that moved is the operator's to change.
-    pub(super) async fn attempt(&self, relay: &Relay) -> Attempt {
+    /// Hands one delivery over: the bytes as they came but for ids that apps were given, the platform's headers, and
+    /// the app's own signature. Redirects are not followed: an address that moved is the operator's to change.
+    pub(super) async fn attempt(&self, relay: &Relay, body: Arc<[u8]>) -> Attempt {
         let unreachable = Attempt {
             taken: false,
             end: End::Unreachable,
@@ -194,7 +206,11 @@ impl Target {
             wait_ms: 0,
         };
         let handed = tokio::time::timeout(self.timeout, async {
-            let answer = self.origin.call(self.request(relay), None).await.ok()?;
+            let answer = self
+                .origin
+                .call(self.request(relay, body), None)
+                .await
+                .ok()?;
             let status = answer.status();
             let _ = answer.into_body().read(ANSWER_BYTES_MAX).await;
             Some(status)
@@ -215,8 +231,9 @@ impl Target {
         }
     }
 
-    fn request(&self, relay: &Relay) -> Request<Outgoing> {
-        let mut request = Request::new(Outgoing::full(Bytes::from_owner(Arc::clone(&relay.body))));
+    fn request(&self, relay: &Relay, body: Arc<[u8]>) -> Request<Outgoing> {
+        let signature = signature::sign(self.secret.reveal().as_bytes(), &body);
+        let mut request = Request::new(Outgoing::full(Bytes::from_owner(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Uri::from(self.path.clone());
         let headers = request.headers_mut();
@@ -235,7 +252,6 @@ impl Target {
                 HeaderValue::from_static("application/json"),
             );
         }
-        let signature = signature::sign(self.secret.reveal().as_bytes(), &relay.body);
         if let Ok(value) = HeaderValue::try_from(signature) {
             headers.insert(HeaderName::from_static(signature::HEADER), value);
         }

@@ -20,15 +20,11 @@ type Place = [(u32, u32); 2];
 
 /// The headers of an answer.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most are raw, and a box would cost each of them an allocation"
-)]
 pub(crate) enum Lines {
     /// In a map.
     Map(HeaderMap),
     /// As they came.
-    Raw(Raw),
+    Raw(Box<Raw>),
 }
 
 /// Headers as they came, and some of our own.
@@ -47,11 +43,11 @@ pub(super) fn is_left_out(name: &str) -> bool {
 
 /// Headers that were found in a head: where each one's name and value stand.
 pub(super) fn raw(head: Bytes, places: SmallVec<[Place; 16]>) -> Lines {
-    Lines::Raw(Raw {
+    Lines::Raw(Box::new(Raw {
         head,
         places,
         own: SmallVec::new(),
-    })
+    }))
 }
 
 impl Default for Lines {
@@ -76,7 +72,7 @@ impl Lines {
                 map.insert(HeaderName::from_static(name), value);
             }
             Self::Raw(raw) => {
-                let Raw { head, places, own } = raw;
+                let Raw { head, places, own } = &mut **raw;
                 places.retain(|[(from, to), _]| {
                     let there = head.get(*from as usize..*to as usize);
                     !there.is_some_and(|there| there.eq_ignore_ascii_case(name.as_bytes()))

@@ -208,6 +208,7 @@ impl Desk {
                 language: "en".into(),
                 topic: None,
                 marked_ask: false,
+                own: None,
             }),
             body_hash: [7; 16],
             rules: Rules::default(),
@@ -216,7 +217,10 @@ impl Desk {
             dispatch_by: self.app.clock.instant() + DISPATCH_WITHIN,
             confirms: None,
             places: Default::default(),
+            caps: Default::default(),
             reply: None,
+            keep: None,
+            release: None,
         };
         self.app.ledger.admit(ask).await.unwrap()
     }

@@ -273,7 +273,10 @@ async fn a_stop_waits_for_a_reply_that_went_past_the_store() {
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     };
     let other = vec![Identifier::parse("15550100124").unwrap()];
     let unrecorded = app.ledger.admit_unrecorded(ask.clone(), other).await;

@@ -193,10 +193,14 @@ pub(crate) fn show(effect: &Effect) -> String {
             category,
             status,
             is_ask,
+            quality,
             at_ms,
         } => format!(
-            "template {waba_id} {name}/{language} {} {category:?} {status:?} ask {is_ask:?} at {}",
+            "template {waba_id} {name}/{language} {} {category:?} {status:?} ask {is_ask:?}{} at {}",
             template_id.as_deref().unwrap_or("-"),
+            quality
+                .as_ref()
+                .map_or_else(String::new, |quality| format!(" quality {quality}")),
             at(at_ms)
         ),
         Effect::Restricted {
@@ -215,6 +219,11 @@ pub(crate) fn show(effect: &Effect) -> String {
             ban,
             at_ms,
         } => format!("banned {waba_id} {ban:?} at {}", at(at_ms)),
+        Effect::Limit {
+            limit,
+            origin,
+            at_ms,
+        } => format!("limit {limit:?} {origin} at {}", at(at_ms)),
         Effect::Timeline {
             subject,
             subject_id,

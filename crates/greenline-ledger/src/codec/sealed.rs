@@ -92,6 +92,10 @@ struct PersonPart {
     closed: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     quiet: Option<[i64; 4]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capped_until_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited_until_ms: Option<i64>,
 }
 
 impl PersonPart {
@@ -107,6 +111,8 @@ impl PersonPart {
             country: place.country.as_str().to_owned(),
             closed: place.closed.bits(),
             quiet: (place.quiet != Quiet::NONE).then(|| place.quiet.ends_ms()),
+            capped_until_ms: person.pace.capped_until_ms,
+            limited_until_ms: person.pace.limited_until_ms,
         }
     }
 }

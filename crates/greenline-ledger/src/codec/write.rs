@@ -9,10 +9,11 @@ use greenline_policy::decide::{NumberFacts, PersonFacts, Reason, TemplateFacts, 
 use greenline_policy::identity::Identifier;
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::Ban;
+use greenline_policy::own::OwnRule;
 use greenline_policy::pack::Pack;
 use greenline_policy::quiet::Quiet;
 
-use super::{VERSION, intent_name, is_default, restriction_name};
+use super::{VERSION, intent_name, is_default, limit_number, restriction_name};
 use crate::erasure::is_pseudonym;
 use crate::seal::Cuts;
 use crate::state::facts::Judged;
@@ -162,11 +163,43 @@ impl Json<'_> {
             TemplateStatus::Paused => self.raw(",\"status\":\"paused\""),
             TemplateStatus::Disabled => self.raw(",\"status\":\"disabled\""),
         }
+        if let Some(quality) = facts.quality {
+            self.raw(",\"quality\":");
+            self.word(quality.as_str());
+        }
+        if let Some(own) = &facts.own {
+            self.raw(",\"own\":");
+            self.list(own.iter(), Self::own_rule);
+        }
         self.raw(if facts.is_ask {
             ",\"is_ask\":true}"
         } else {
             "}"
         });
+    }
+
+    fn own_rule(&mut self, rule: &OwnRule) {
+        self.raw("[");
+        self.text(&rule.name);
+        self.raw(",");
+        self.text(&rule.text);
+        self.raw(",");
+        self.list(rule.scopes.iter(), |json, scope| {
+            json.text(&scope.to_string());
+        });
+        self.raw(",");
+        self.list(rule.countries.iter(), |json, country| {
+            json.word(country.as_str());
+        });
+        self.raw(if rule.weak_consent {
+            ",true,"
+        } else {
+            ",false,"
+        });
+        self.or_null(rule.from_ms);
+        self.raw(",");
+        self.or_null(rule.until_ms);
+        self.raw("]");
     }
 
     pub(super) fn number(&mut self, facts: &NumberFacts) {
@@ -188,6 +221,13 @@ impl Json<'_> {
                 json.or_null(restriction.until_ms);
                 json.raw("]");
             });
+        }
+        if let Some(rating) = facts.rating {
+            self.raw(",\"rating\":[");
+            self.word(rating.score.as_str());
+            self.raw(",");
+            self.integer(rating.read_ms);
+            self.raw("]");
         }
         self.raw("}");
     }
@@ -221,6 +261,10 @@ impl Json<'_> {
         );
         self.number_if_any(",\"unsettled_until_ms\":", facts.unsettled_until_ms);
         self.place(&facts.place);
+        self.number_if_any(",\"reached_at_ms\":", facts.reached_at_ms);
+        let pace = facts.pace;
+        self.number_if_any(",\"capped_until_ms\":", pace.capped_until_ms);
+        self.number_if_any(",\"limited_until_ms\":", pace.limited_until_ms);
         self.raw("}");
     }
 
@@ -280,6 +324,15 @@ impl Json<'_> {
             self.raw(",\"number_facts\":");
             self.number(judged.number);
         }
+        if !is_default(&judged.portfolio) {
+            self.raw(",\"portfolio\":[");
+            self.or_null(judged.portfolio.limit.map(limit_number));
+            self.raw(",");
+            self.integer(judged.portfolio.reached);
+            self.raw(",");
+            self.or_null(judged.portfolio.frees_at_ms);
+            self.raw("]");
+        }
         self.raw(",\"people\":");
         let people_from = self.0.len() - start;
         let people = ask.to.iter().zip(judged.found).zip(judged.people);
@@ -296,6 +349,32 @@ impl Json<'_> {
         if ask.rules.yes_lasts != YesLasts::FOR_EVER {
             self.raw(",\"yes_lasts\":");
             self.list(ask.rules.yes_lasts.days().into_iter(), Self::integer);
+        }
+        if !ask.rules.hold.is_none() {
+            let (groups, until_ms) = ask.rules.hold.parts();
+            self.raw(",\"hold\":[");
+            self.integer(groups);
+            self.raw(",");
+            self.integer(until_ms);
+            self.raw("]");
+        }
+        self.number_if_any(",\"portfolio_limit\":", ask.rules.portfolio_limit);
+        if !judged.decision.own.is_empty() {
+            self.raw(",\"own\":");
+            self.list(judged.decision.own.iter(), |json, own| {
+                json.raw("[");
+                json.text(&own.name);
+                json.raw(",");
+                json.text(&own.text);
+                json.raw("]");
+            });
+        }
+        if let Some((stop_at, max_age_ms)) = ask.rules.quality_guard.parts() {
+            self.raw(",\"quality_guard\":[");
+            self.word(stop_at.as_str());
+            self.raw(",");
+            self.integer(max_age_ms);
+            self.raw("]");
         }
         if ask.mode == Mode::Observe {
             self.raw(",\"observed\":true");

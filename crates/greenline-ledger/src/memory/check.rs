@@ -54,6 +54,9 @@ impl All {
                 if ask.reply.is_some_and(|reply| !self.is_in_hand(reply)) {
                     return Err(LedgerError::Conflict(NOT_IN_HAND));
                 }
+                if let Some(claim) = ask.release {
+                    self.check_release(claim)?;
+                }
                 somebody(&ask.to)
             }
             Request::Preview(ask) | Request::AdmitUnrecorded(ask, _) => {
@@ -82,6 +85,7 @@ impl All {
             Request::RemoveSubscription(business, _) => self.business(*business).map(|_| ()),
             Request::ReplayNotices(replay) => self.business(replay.business).map(|_| ()),
             Request::Seal(seal) => self.business(seal.business).map(|_| ()),
+            Request::CancelHeld(business, ..) => self.business(*business).map(|_| ()),
             _ => Ok(()),
         }
     }

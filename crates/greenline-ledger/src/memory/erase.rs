@@ -102,6 +102,9 @@ impl All {
         let replaced = Replacements::of(&self.erasure, &id, &names);
         let kept = |canonical: &Identifier| replaced.get(canonical);
         self.erase_decisions(business, &people, &texts, kept, &mut done)?;
+        let ids: Vec<_> = people.iter().map(|one| self.people[*one].id).collect();
+        self.forget_held(&ids);
+        self.limited.retain(|person, _| !ids.contains(person));
         for one in people {
             self.erase_events(business, one, kept, &mut done)?;
             self.erase_names(business, one, erase.event.at_ms, kept, &mut done);
@@ -139,6 +142,7 @@ impl All {
                 seq: send.record.id.seq,
             };
             self.forget_salts(business, record, &DECISION_FIELDS.map(Into::into))?;
+            self.sends[at].became = Some(self.became(&self.sends[at]));
             let record = &mut self.sends[at].record;
             for place in theirs {
                 if let Some(person) = record.people.get_mut(place) {

@@ -85,6 +85,7 @@ impl All {
                     .collect()
             }
             HeldKind::Replies => self.replies_to(business, texts),
+            HeldKind::Messages => self.held_later(business, texts),
             HeldKind::Timeline => {
                 let entries = self.timeline.iter().filter(|(of, _)| *of == business);
                 entries

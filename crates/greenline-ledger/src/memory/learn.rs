@@ -29,7 +29,7 @@ impl All {
     /// Does what is asked; it can be done.
     pub(super) fn answer(&mut self, request: Request) -> Result<Answer> {
         Ok(match request {
-            Request::Admit(ask) => Answer::Admitted(self.admit(&ask)),
+            Request::Admit(ask) => Answer::Admitted(self.admit(&ask)?),
             Request::Preview(ask) => Answer::Previewed(Box::new(self.preview(&ask))),
             Request::PreviewAll(questions) => Answer::PreviewedAll(
                 questions
@@ -83,6 +83,17 @@ impl All {
             Request::ReplyDone(claim, end) => {
                 self.reply_done(claim, end)?;
                 Answer::Done
+            }
+            Request::Portfolio(business, now_ms) => {
+                Answer::Portfolio(self.portfolio_view(business, now_ms)?)
+            }
+            Request::HeldDue(now_ms, limit) => Answer::HeldDue(self.held_due(now_ms, limit)),
+            Request::HeldDone(claim, step, now_ms) => {
+                self.held_done(claim, &step, now_ms)?;
+                Answer::Done
+            }
+            Request::CancelHeld(business, id, now_ms) => {
+                Answer::Cancelled(self.cancel_held(business, id, now_ms)?)
             }
         })
     }
@@ -262,11 +273,12 @@ impl All {
                 message_id,
                 status,
                 at_ms,
-                ..
-            } => self.statuses.push(Status {
+                code,
+            } => self.status(Status {
                 message_id: message_id.clone(),
                 status: status.clone(),
                 at_ms: *at_ms,
+                code: *code,
             }),
             Effect::Reply { message_id, .. } => {
                 let carried = led.noes.iter().filter(|(carrier, _)| carrier == message_id);
@@ -277,6 +289,7 @@ impl All {
             Effect::Template { .. }
             | Effect::Number { .. }
             | Effect::Restricted { .. }
+            | Effect::Limit { .. }
             | Effect::Banned { .. } => self.news.push((business, effect.clone())),
         }
         Ok(())

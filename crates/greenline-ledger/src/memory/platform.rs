@@ -33,6 +33,7 @@ impl All {
                 category,
                 status,
                 is_ask,
+                quality,
                 at_ms,
             } = news
             else {
@@ -47,6 +48,7 @@ impl All {
             hear(&mut row.category, category.as_ref(), is_newer);
             hear(&mut row.status, status.as_ref(), is_newer);
             hear(&mut row.is_ask, is_ask.as_ref(), is_newer);
+            hear(&mut row.quality, quality.as_ref(), is_newer);
             row.at_ms = row.at_ms.max(*at_ms);
         }
         row
@@ -66,6 +68,8 @@ impl All {
                     let is_newer = row.at_ms.is_none_or(|known_ms| *at_ms >= known_ms);
                     hear(&mut row.status, status.as_ref(), is_newer);
                     hear(&mut row.rating, rating.as_ref(), is_newer);
+                    let read_ms = rating.as_ref().map(|_| *at_ms);
+                    hear(&mut row.rating_at_ms, read_ms.as_ref(), is_newer);
                     row.at_ms = row.at_ms.max(Some(*at_ms));
                 }
                 _ => {}
@@ -183,6 +187,7 @@ impl All {
                 category: row.category,
                 status: row.status,
                 is_ask: row.is_ask.unwrap_or(false),
+                quality: row.quality,
                 at_ms: row.at_ms,
             })
         };

@@ -55,6 +55,7 @@ impl All {
                 self.sends.retain(|send| {
                     send.business != prune.business || !is_gone(signed(send.record.id.seq))
                 });
+                self.prune_held(|seq| is_gone(signed(seq)));
                 self.let_go(prune.business, prune.at_ms, |id| {
                     id.kind == SealKind::Decision && is_gone(signed(id.seq))
                 });

@@ -3,8 +3,10 @@
 use greenline_policy::country::Place;
 use greenline_policy::decide::{Decision, Facts, NumberFacts, TemplateFacts, Verdict};
 use greenline_policy::identity::Identifier;
+use greenline_policy::pace::Pace;
 use greenline_policy::pack::Pack;
 
+use super::reach::Became;
 use super::{All, Result};
 use crate::codec::{decode_record, encode_record};
 use crate::erasure::is_pseudonym;
@@ -21,18 +23,23 @@ use crate::types::{
 pub(super) struct Send {
     pub(super) business: BusinessIx,
     pub(super) record: DecisionRecord,
+    /// It did not reach whoever it went to, and does not count.
+    pub(super) taken_back: bool,
+    /// What became of its message, where nobody can find that any more.
+    pub(super) became: Option<Became>,
 }
 
 /// The status of a message, as it came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Status {
     pub(super) message_id: Box<str>,
     pub(super) status: Box<str>,
     pub(super) at_ms: i64,
+    pub(super) code: Option<u32>,
 }
 
 /// How far along a status is.
-fn rank(status: &str) -> usize {
+pub(super) fn rank(status: &str) -> usize {
     let stages = ["sent", "delivered", "read", "played", "failed"];
     let stage = stages.iter().position(|stage| *stage == status);
     stage.map_or(0, |stage| stage + 1)
@@ -59,7 +66,13 @@ impl All {
         }
     }
 
-    fn recorded(&self, ask: &Ask, to: &Identifier, place: Place) -> RecordedPerson {
+    fn recorded(
+        &self,
+        ask: &Ask,
+        to: &Identifier,
+        place: Place,
+        template: Option<&TemplateFacts>,
+    ) -> RecordedPerson {
         let (canonical, spelling) = to.canonical();
         let Some(person) = self.find(ask.business, &canonical) else {
             return RecordedPerson {
@@ -70,6 +83,8 @@ impl All {
                 call_permission_until_ms: None,
                 unsettled_until_ms: None,
                 place,
+                reached_at_ms: None,
+                pace: Pace::default(),
             };
         };
         let group = self.group(person);
@@ -92,6 +107,8 @@ impl All {
             call_permission_until_ms: answer.and_then(|answer| answer.until_ms),
             unsettled_until_ms: self.unsettled(&ids, ask),
             place,
+            reached_at_ms: None,
+            pace: self.pace(ask, &ids, template),
         }
     }
 
@@ -113,20 +130,22 @@ impl All {
     /// The decision that stands now; records nothing.
     pub(super) fn preview(&self, ask: &Ask) -> DecisionRecord {
         let place = |at| ask.places.get(at).copied().unwrap_or_default();
-        let people: Vec<_> = ask
+        let template_facts = self.template_facts(ask);
+        let mut people: Vec<_> = ask
             .to
             .iter()
             .enumerate()
-            .map(|(at, to)| self.recorded(ask, to, place(at)))
+            .map(|(at, to)| self.recorded(ask, to, place(at), template_facts.as_ref()))
             .collect();
-        let template_facts = self.template_facts(ask);
         let number_facts = self.number_facts(ask);
+        let portfolio = self.portfolio_facts(ask, &mut people);
         let decision = {
             let people: Vec<_> = people.iter().map(RecordedPerson::facts).collect();
             let facts = Facts {
                 people: &people,
                 template: template_facts.as_ref(),
                 number: &number_facts,
+                portfolio,
             };
             (self.decide)(ask.intent, &facts, &ask.rules, ask.now_ms)
         };
@@ -148,6 +167,7 @@ impl All {
             template: template.map(|asked| (asked.name.clone(), asked.language.clone())),
             template_facts,
             number_facts,
+            portfolio,
             people,
             rules: ask.rules,
             observed: ask.mode == Mode::Observe,
@@ -171,7 +191,7 @@ impl All {
     }
 
     /// Decides about a send, records it, and lets it take off.
-    pub(super) fn admit(&mut self, ask: &Ask) -> Admitted {
+    pub(super) fn admit(&mut self, ask: &Ask) -> Result<Admitted> {
         if ask.mode == Mode::Observe {
             // It goes whatever the answer is, so a stop must find it.
             self.make_known(ask);
@@ -187,13 +207,20 @@ impl All {
         self.sends.push(Send {
             business: ask.business,
             record,
+            taken_back: false,
+            became: None,
         });
+        match ask.release {
+            Some(claim) => self.redecided(claim, id, &decision, ask.now_ms),
+            None if decision.verdict == Verdict::Hold => self.keep(ask, id, &decision)?,
+            None => {}
+        }
         let flight = goes.then(|| self.take_off(ask));
-        Admitted {
+        Ok(Admitted {
             id,
             decision,
             flight,
-        }
+        })
     }
 
     /// Decides about a send without recording it, and lets it take off.
@@ -244,6 +271,8 @@ impl All {
                     BusinessIx(business),
                     decode_record(one.id, &one.business, one.at_ms, &one.record)?,
                 ),
+                taken_back: false,
+                became: None,
             });
         }
         for send in sends {
@@ -282,37 +311,52 @@ impl All {
         let Some(send) = self.sends.iter_mut().find(of) else {
             return;
         };
-        let name = match outcome {
+        let mut named = None;
+        let (name, refused) = match outcome {
             Outcome::Accepted { message_ids } => {
                 // Whoever was erased meanwhile has no message ids.
                 let mut people = send.record.people.iter();
                 let erased = people.any(|person| is_pseudonym(&person.identifier));
                 if !message_ids.is_empty() && !erased {
+                    if send.record.message_ids.is_empty() {
+                        named = message_ids.first().cloned();
+                    }
                     send.record.message_ids = message_ids.into_vec();
                 }
-                "accepted"
+                ("accepted", None)
             }
-            Outcome::Rejected { .. } => "rejected",
-            Outcome::NotSent => "not_sent",
-            Outcome::Unknown => "unknown",
+            Outcome::Rejected { code } => ("rejected", Some(Some(code))),
+            Outcome::NotSent => ("not_sent", Some(None)),
+            Outcome::Unknown => ("unknown", None),
         };
         send.record.outcome = Some(name.into());
+        if let Some(code) = refused {
+            self.did_not_reach(id, code, None);
+        }
+        // A status may have come before the answer.
+        if let Some(message_id) = named
+            && let Some(status) = self.latest(&message_id).cloned()
+        {
+            self.status_counts(id, &status);
+        }
+    }
+
+    /// The latest status of a message.
+    fn latest(&self, message_id: &str) -> Option<&Status> {
+        let order = |status: &Status| (status.at_ms, rank(&status.status));
+        let about = self.statuses.iter();
+        let about = about.filter(|status| *status.message_id == *message_id);
+        about.fold(None, |latest: Option<&Status>, status| match latest {
+            Some(latest) if order(status) <= order(latest) => Some(latest),
+            _ => Some(status),
+        })
     }
 
     /// A decision as it reads now, with the latest status of its message.
     pub(super) fn read(&self, send: &Send) -> DecisionRecord {
         let mut record = send.record.clone();
-        let about = self
-            .statuses
-            .iter()
-            .filter(|status| record.message_ids.first() == Some(&status.message_id));
-        let mut latest: Option<&Status> = None;
-        for status in about {
-            let order = |status: &Status| (status.at_ms, rank(&status.status));
-            if latest.is_none_or(|latest| order(status) > order(latest)) {
-                latest = Some(status);
-            }
-        }
+        let first = record.message_ids.first();
+        let latest = first.and_then(|message_id| self.latest(message_id));
         record.status = latest.map(|status| status.status.clone());
         record
     }
@@ -324,8 +368,18 @@ impl All {
             let mut sends = sends.iter();
             sends.any(|send| send.record.message_ids.first() == Some(&status.message_id))
         };
-        self.statuses
-            .retain(|status| status.at_ms >= before_ms || is_known(status));
+        let latest_ms = |message_id: &str| {
+            let about = self.statuses.iter();
+            let about = about.filter(|status| *status.message_id == *message_id);
+            about.map(|status| status.at_ms).max()
+        };
+        let kept: Vec<bool> = self
+            .statuses
+            .iter()
+            .map(|status| latest_ms(&status.message_id) >= Some(before_ms) || is_known(status))
+            .collect();
+        let mut kept = kept.into_iter();
+        self.statuses.retain(|_| kept.next().unwrap_or(true));
     }
 }
 
@@ -351,6 +405,7 @@ fn written(ask: &Ask, record: &DecisionRecord) -> Result<Box<str>> {
         found: &found,
         template,
         number,
+        portfolio: record.portfolio,
         decision,
     };
     let mut text = Vec::new();

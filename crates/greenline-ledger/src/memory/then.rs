@@ -65,9 +65,10 @@ impl All {
         let mut then = Self::empty(self.businesses.clone(), self.decide);
         then.people = self.people.clone();
         for person in &mut then.people {
-            person
-                .events
-                .retain(|stored| stored.event.arrival_ms <= at_ms);
+            // What an erasure took is gone, whatever moment is asked about.
+            person.events.retain(|stored| {
+                stored.event.arrival_ms <= at_ms || stored.event.kind == EventKind::Erased
+            });
             // What an erasure left of a name carries noes alone, whenever they are asked about.
             let names = person.names.iter_mut();
             for name in names.filter(|name| !is_pseudonym(&name.id)) {

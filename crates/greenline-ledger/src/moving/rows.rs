@@ -28,7 +28,9 @@ macro_rules! rows {
 
 rows! {
     /// People.
-    People { id: i64, business: Box<str> }
+    People {
+        id: i64, business: Box<str>, limited_ms: Option<i64>, limited_times: Option<i64>, limited_by: Option<i64>,
+    }
     /// Their identifiers, which also lead to them.
     Identifiers {
         id: i64, business: Box<str>, kind: i64, value: String, known_ms: i64, linked_at_ms: Option<i64>,
@@ -58,7 +60,7 @@ rows! {
     /// Decisions that went on, a row for each addressee.
     Sends {
         seq: i64, person: i64, others: Option<String>, at_ms: i64, body_hash: Vec<u8>, outcome: Option<String>,
-        code: Option<i64>, message_id: Option<String>, more_ids: Option<String>,
+        code: Option<i64>, message_id: Option<String>, more_ids: Option<String>, mark: Option<String>,
     }
     /// Messages with their decision and, as far as it is known, their latest status.
     Messages {
@@ -67,9 +69,14 @@ rows! {
     /// Statuses of messages whose decision is not known.
     Strays { message_id: String, status: String, at_ms: i64, code: Option<i64> }
     /// Numbers.
-    Numbers { business: Box<str>, number: String, status: Option<String>, rating: Option<String>, at_ms: i64 }
+    Numbers { business: Box<str>, number: String, status: Option<String>, rating: Option<String>, at_ms: i64,
+        rating_at_ms: Option<i64> }
     /// When somebody last wrote to a number.
     Inbound { business: Box<str>, number: String, last_ms: i64 }
+    /// What the platform said of portfolios' limits; below zero: none.
+    Portfolios { portfolio: String, people: i64, origin: String, at_ms: i64 }
+    /// Rows of the logs of whom portfolios reached.
+    Reach { portfolio: String, version: i64, until_ms: i64, entries: Vec<u8> }
     /// Accounts.
     Accounts { business: Box<str>, waba_id: String, ban: String, ban_at_ms: i64 }
     /// Their restrictions.
@@ -77,7 +84,7 @@ rows! {
     /// Templates.
     Templates {
         business: Box<str>, waba_id: String, name: String, language: String, template_id: Option<String>,
-        category: Option<String>, status: Option<String>, is_ask: Option<bool>, at_ms: i64,
+        category: Option<String>, status: Option<String>, is_ask: Option<bool>, at_ms: i64, quality: Option<String>,
     }
     /// The timeline.
     Timeline {
@@ -108,6 +115,13 @@ rows! {
     Replies {
         id: i64, business: Box<str>, recipient: String, number: String, reply: String, confirms: Option<i64>,
         message_id: String, at_ms: i64, state: i64, decision: Option<i64>,
+    }
+    /// Held messages.
+    Later {
+        shard: i64, seq: i64, business: Box<str>, person: i64, recipient: String, app: String, number: String,
+        template: String, language: String, given_id: String, held_ms: i64, last_ms: i64, due_ms: Option<i64>,
+        stage: i64, decision_shard: i64, decision_seq: i64, message_id: Option<String>, code: Option<i64>,
+        ending: Option<String>, over_ms: Option<i64>, target: String, content_type: String, body: Option<Vec<u8>>,
     }
 }
 

@@ -6,13 +6,16 @@
 //! trip.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use rustc_hash::FxHashMap;
 use tokio_postgres::types::ToSql;
 
 use super::connect::{Link, within};
 use super::load::WindowRow;
+use super::marks::Told;
 use super::pipeline::{Step, change, in_order};
+use super::reach::Append;
 use super::rows::{person_column, seq_column, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
@@ -74,7 +77,7 @@ table!(
 );
 table!(
     /// Decisions that go on, each with every addressee.
-    Sends { shard: i64, seq: i64, person_id: i64, others: Option<String>, token: i64, at_ms: i64, body_hash: Vec<u8> }
+    Sends { shard: i64, seq: i64, person_id: i64, others: Option<String>, token: i64, at_ms: i64, body_hash: Vec<u8>, mark: Option<String> }
 );
 table!(
     /// New timeline entries.
@@ -104,6 +107,23 @@ table!(
     Decided { shard: i64, id: i64, claim: i64 }
 );
 
+table!(
+    /// Messages that are held.
+    Later {
+        shard: i64, seq: i64, business: Box<str>, person_id: i64, recipient: String, app: Box<str>, number: Box<str>,
+        template: Box<str>, language: Box<str>, given_id: Box<str>, held_ms: i64, last_ms: i64, due_ms: Option<i64>,
+        target: Box<str>, content_type: Box<str>, body: Vec<u8>,
+    }
+);
+
+table!(
+    /// Held messages that are decided about again, each with the hand it must be in.
+    Redecisions {
+        shard: i64, seq: i64, claim: i64, stage: i64, due_ms: Option<i64>, decision_shard: i64, decision_seq: i64,
+        ending: Option<&'static str>, over_ms: Option<i64>,
+    }
+);
+
 impl Decisions {
     /// What marks them as not sealed.
     fn marks(&self) -> Vec<&(dyn ToSql + Sync)> {
@@ -130,6 +150,7 @@ pub(super) enum News {
         category: Option<&'static str>,
         status: Option<Box<str>>,
         is_ask: Option<bool>,
+        quality: Option<Box<str>>,
         at_ms: i64,
     },
     Number {
@@ -137,12 +158,20 @@ pub(super) enum News {
         number: Box<str>,
         status: Option<Box<str>>,
         rating: Option<Box<str>>,
+        rating_at_ms: Option<i64>,
         at_ms: i64,
     },
     Account {
         business: Box<str>,
         waba_id: Box<str>,
         ban: &'static str,
+        at_ms: i64,
+    },
+    Limit {
+        shard: i64,
+        portfolio: Box<str>,
+        people: i64,
+        origin: Box<str>,
         at_ms: i64,
     },
     Restriction {
@@ -190,8 +219,14 @@ pub(super) struct Draft {
     pub(super) relays: Relays,
     pub(super) replies: Replies,
     pub(super) decided: Decided,
+    pub(super) later: Later,
+    pub(super) redecided: Redecisions,
     pub(super) statuses: FxHashMap<Box<str>, StatusRow>,
+    /// What statuses change in what counts.
+    pub(super) told: Told,
     pub(super) news: Vec<News>,
+    /// Whom portfolios reached.
+    pub(super) reach: Vec<Append>,
     /// Flights to be known once all this is written.
     pub(super) flights: Vec<(PersonId, Watch)>,
 }
@@ -201,6 +236,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::NOTE_BATCH,
     sql::COMPARE_AND_SET,
     sql::DECIDE_REPLIES,
+    sql::REDECIDE_LATER,
     sql::INSERT_PEOPLE,
     sql::INSERT_NAMES,
     sql::INSERT_IDENTIFIERS,
@@ -221,11 +257,16 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::INSERT_INBOX,
     sql::INSERT_RELAYS,
     sql::INSERT_REPLIES,
+    sql::INSERT_LATER,
     sql::PUT_STATUSES,
+    sql::TAKE_BACK,
+    sql::LIMIT_PEOPLE,
+    sql::EASE_LIMITS,
     sql::PUT_TEMPLATE,
     sql::PUT_NUMBER,
     sql::PUT_ACCOUNT,
     sql::PUT_RESTRICTION,
+    sql::PUT_LIMIT,
 ];
 
 /// The batch's own id, kept in the shard it touches first.
@@ -252,8 +293,10 @@ impl Draft {
     }
 
     async fn transaction(&self, link: &Link, batch: BatchId) -> Result<(), Trouble> {
+        let others = Mutex::default();
         let touched = Touched::of(self);
         let decided = i64::try_from(self.decided.id.len()).unwrap_or(i64::MAX);
+        let redecided = i64::try_from(self.redecided.seq.len()).unwrap_or(i64::MAX);
         let made = self.made_rows();
         let heads = Heads::of(self);
         let windows = Windows::of(self);
@@ -281,7 +324,14 @@ impl Draft {
                 link.ask(sql::DECIDE_REPLIES, &columns).await.map(|_| ())
             }));
         }
-        let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 20] = [
+        if !self.redecided.is_empty() {
+            let (mut columns, count) = (self.redecided.columns(), &redecided);
+            columns.push(count);
+            steps.push(Box::pin(async move {
+                link.ask(sql::REDECIDE_LATER, &columns).await.map(|_| ())
+            }));
+        }
+        let tables: [(bool, &'static str, Vec<&(dyn ToSql + Sync)>); 21] = [
             (made.is_empty(), sql::INSERT_PEOPLE, made.columns()),
             (
                 self.names.is_empty(),
@@ -357,6 +407,11 @@ impl Draft {
                 sql::INSERT_REPLIES,
                 self.replies.columns(),
             ),
+            (
+                self.later.is_empty(),
+                sql::INSERT_LATER,
+                self.later.columns(),
+            ),
             (statuses.is_empty(), sql::PUT_STATUSES, statuses.columns()),
         ];
         for (is_empty, sql, columns) in tables {
@@ -364,12 +419,18 @@ impl Draft {
                 steps.push(change(link, sql, columns));
             }
         }
+        steps.extend(self.told.steps(link, &others));
         // After the inserts: what is marked may be new.
         steps.extend(self.marks.iter().map(|mark| mark.step(link)));
         steps.extend(self.news.iter().map(|news| news.step(link)));
+        // Last, so that whoever waits for a portfolio's row holds everything else it needs.
+        steps.extend(self.reach.iter().flat_map(|append| append.steps(link)));
         // Should one of them fail, the database takes this for a rollback.
         steps.push(Box::pin(link.batch("COMMIT")));
-        in_order(steps).await
+        in_order(steps).await?;
+        let others = others.into_inner().unwrap_or_default();
+        self.told.of_others(link, &others).await;
+        Ok(())
     }
 
     fn made_rows(&self) -> People {
@@ -516,6 +577,7 @@ impl News {
                 category,
                 status,
                 is_ask,
+                quality,
                 at_ms,
             } => change(
                 link,
@@ -529,6 +591,7 @@ impl News {
                     category,
                     status,
                     is_ask,
+                    quality,
                     at_ms,
                 ],
             ),
@@ -537,11 +600,12 @@ impl News {
                 number,
                 status,
                 rating,
+                rating_at_ms,
                 at_ms,
             } => change(
                 link,
                 sql::PUT_NUMBER,
-                vec![business, number, status, rating, at_ms],
+                vec![business, number, status, rating, rating_at_ms, at_ms],
             ),
             Self::Account {
                 business,
@@ -549,6 +613,17 @@ impl News {
                 ban,
                 at_ms,
             } => change(link, sql::PUT_ACCOUNT, vec![business, waba_id, ban, at_ms]),
+            Self::Limit {
+                shard,
+                portfolio,
+                people,
+                origin,
+                at_ms,
+            } => change(
+                link,
+                sql::PUT_LIMIT,
+                vec![shard, portfolio, people, origin, at_ms],
+            ),
             Self::Restriction {
                 business,
                 waba_id,

@@ -2,23 +2,25 @@
 
 use greenline_policy::consent::{EventId, Standing};
 use greenline_policy::identity::Identifier;
+use greenline_policy::reach::MessagingLimit;
 use smallvec::SmallVec;
 
 use super::draft::{News, StatusRow};
 use super::hand::Hand;
 use super::load::shard_of_key;
 use super::rows::{
-    identifiers_column, lane_column, person_column, seq_column, shard, shard_of_number,
+    identifiers_column, lane_column, person_column, seq, seq_column, shard, shard_of_number,
     shard_of_text,
 };
 use super::wants::{KeyKind, delivery_key, reply_key};
-use crate::codec::restriction_name;
 use crate::codec::rows::{encode_evidence, encode_headers, encode_reply};
+use crate::codec::{limit_number, restriction_name};
 use crate::compose::{EventRow, confirmable, reconfirmed};
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::import::is_kept_with_person;
 use crate::notice::Cause;
+use crate::state::messages::hash;
 use crate::state::people::Slot;
 use crate::types::{
     Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply, PersonId,
@@ -338,7 +340,10 @@ impl Hand<'_> {
                 status,
                 at_ms,
                 code,
-            } => self.status(message_id, status, *at_ms, *code),
+            } => {
+                self.status_reaches(business, message_id, status, *at_ms)?;
+                self.status(message_id, status, *at_ms, *code);
+            }
             Effect::Timeline {
                 subject,
                 subject_id,
@@ -368,6 +373,11 @@ impl Hand<'_> {
                 let confirms = carried.map(|(_, id)| *id).max();
                 led.replies_due |= self.reply(business, effect, reply, message_id, confirms)?;
             }
+            Effect::Limit {
+                limit,
+                origin,
+                at_ms,
+            } => self.limit(business, (*limit, origin, *at_ms))?,
             Effect::Template { .. }
             | Effect::Number { .. }
             | Effect::Restricted { .. }
@@ -375,6 +385,42 @@ impl Hand<'_> {
                 self.platform(business, effect)?;
             }
         }
+        Ok(())
+    }
+
+    /// What a status says of who counts.
+    fn status_reaches(
+        &mut self,
+        business: BusinessIx,
+        message_id: &str,
+        status: &str,
+        at_ms: i64,
+    ) -> Result<(), LedgerError> {
+        let known = self.snapshot.messages.get(message_id);
+        let state = &mut self.snapshot.state;
+        match known.and_then(|known| known.decision) {
+            Some((_, number)) => {
+                state.reach_status(seq(number), status, at_ms);
+                Ok(())
+            }
+            // Its answer may be on its way: whoever writes that down names the message, and the two meet in the log.
+            None => state.reach_stray(business, hash(message_id), status, at_ms),
+        }
+    }
+
+    fn limit(
+        &mut self,
+        business: BusinessIx,
+        (limit, origin, at_ms): (MessagingLimit, &str, i64),
+    ) -> Result<(), LedgerError> {
+        let portfolio = self.snapshot.state.portfolio(business)?.key.clone();
+        self.draft.news.push(News::Limit {
+            shard: shard_of_text(&portfolio),
+            portfolio,
+            people: limit_number(limit),
+            origin: origin.into(),
+            at_ms,
+        });
         Ok(())
     }
 
@@ -481,6 +527,18 @@ impl Hand<'_> {
     }
 
     fn status(&mut self, message_id: &str, status: &str, at_ms: i64, code: Option<u32>) {
+        let order = (at_ms, rank(status));
+        let drafted = self.draft.statuses.get(message_id);
+        let drafted = drafted.map(|known| (known.at_ms, known.rank));
+        if let Some(known) = self.snapshot.messages.get(message_id)
+            && let Some(decision) = known.decision
+            && known
+                .latest
+                .max(drafted)
+                .is_none_or(|latest| order > latest)
+        {
+            self.draft.told.status(decision, status, (at_ms, code));
+        }
         let new = StatusRow {
             status: status.into(),
             rank: rank(status),
@@ -548,6 +606,7 @@ impl Hand<'_> {
                 category,
                 status,
                 is_ask,
+                quality,
                 at_ms,
             } => SmallVec::from_iter([News::Template {
                 business: name,
@@ -556,6 +615,7 @@ impl Hand<'_> {
                 category: category.map(greenline_policy::scope::Category::as_str),
                 status: status.clone(),
                 is_ask: *is_ask,
+                quality: quality.clone(),
                 at_ms: *at_ms,
             }]),
             Effect::Number {
@@ -568,6 +628,7 @@ impl Hand<'_> {
                 number: number.clone(),
                 status: status.clone(),
                 rating: rating.clone(),
+                rating_at_ms: rating.as_ref().map(|_| *at_ms),
                 at_ms: *at_ms,
             }]),
             Effect::Restricted {

@@ -274,9 +274,11 @@ impl Store {
         identifiers(link, &whose, &mut done).await?;
         deliveries(link, &whose, spoken_of, &mut done).await?;
         let (shards, ids) = whose.columns();
+        link.run(sql::ERASE_LATER, &[&shards, &ids]).await?;
         for (shard, id) in shards.iter().zip(&ids) {
             link.run(sql::DELETE_WINDOWS, &[shard, id]).await?;
         }
+        link.run(sql::FORGET_LIMITS, &[&shards, &ids]).await?;
         link.run(sql::REVOKE_LINKS, &[&shards, &ids, &whose.at_ms])
             .await?;
         self.fold(link, members).await?;

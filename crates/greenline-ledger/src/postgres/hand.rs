@@ -7,6 +7,7 @@ use greenline_policy::decide::Verdict;
 
 use super::draft::Draft;
 use super::load::Snapshot;
+use super::marks::marked;
 use super::node::Counter;
 use super::rows::{person_column, seq_column, shard, shard_of_number};
 use crate::DecideFn;
@@ -66,6 +67,11 @@ impl Hand<'_> {
                     .collect::<Result<_, _>>()
                     .map(|previewed| Ok(Answer::PreviewedAll(previewed)));
             }
+            Request::Portfolio(business, now_ms) => self
+                .snapshot
+                .state
+                .portfolio_view(*business, *now_ms)
+                .map(Answer::Portfolio),
             Request::RecordSpilled(spilled) => self.record_spilled(spilled).map(|()| Answer::Done),
             Request::Append(event) => self
                 .append(event)
@@ -126,6 +132,11 @@ impl Hand<'_> {
         {
             return Err(LedgerError::Conflict(NOT_IN_HAND));
         }
+        if let Some(claim) = &ask.release
+            && self.snapshot.later.get(&seq_column(claim.id.seq)) != Some(&claim.hand)
+        {
+            return Err(LedgerError::Conflict(NOT_IN_HAND));
+        }
         self.snapshot.state.unsettled.sweep(ask.now_ms);
         let mut found = self.snapshot.state.addressees(ask)?;
         if ask.mode == Mode::Observe {
@@ -133,11 +144,17 @@ impl Hand<'_> {
             self.make_known(ask, &mut found)?;
         }
         let mut record = Vec::with_capacity(1 << 10);
-        let (decision, encoded) =
+        let (decision, (encoded, begun, is_marketing, counted)) =
             self.snapshot
                 .state
                 .judge(ask, &found, self.decide, |judged| {
-                    encode_record(judged, &mut record)
+                    let encoded = encode_record(judged, &mut record);
+                    (
+                        encoded,
+                        judged.begun(),
+                        judged.is_marketing(),
+                        judged.counted(),
+                    )
                 })?;
         encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
@@ -169,18 +186,37 @@ impl Hand<'_> {
             verdict,
             record,
         ));
+        match ask.release {
+            Some(claim) => self.redecided(claim, id, &decision, ask.now_ms),
+            None if decision.verdict == Verdict::Hold => self.keep(ask, id, person, &decision)?,
+            None => {}
+        }
         if let Some(reply) = &ask.reply {
             let shard = shard_of_number(reply.id);
             self.draft.decided.push((shard, reply.id, reply.hand));
         }
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
         if let Some(flight) = &flight {
-            self.send(id, &people, ask.now_ms, &ask.body_hash)?;
-            for addressee in &found {
+            let marked = begun
+                .as_ref()
+                .map(|begun| marked(&found, begun, is_marketing))
+                .unwrap_or_default();
+            self.send(id, &people, (ask.now_ms, &ask.body_hash), &marked)?;
+            if let Some(begun) = &begun {
+                let people = found.iter().filter_map(|to| to.slot.zip(to.person));
+                self.snapshot
+                    .state
+                    .mark(begun, people, (id.seq, ask.now_ms));
+            }
+            for (addressee, counts) in found.iter().zip(counted) {
                 let (Some(slot), Some(person)) = (addressee.slot, addressee.person) else {
                     continue;
                 };
                 self.snapshot.state.take_off(slot, flight.watch());
+                if counts {
+                    let state = &mut self.snapshot.state;
+                    state.reaches(ask.business, slot, id.seq, ask.now_ms)?;
+                }
                 self.draft.flights.push((person, flight.watch()));
             }
         }
@@ -218,8 +254,8 @@ impl Hand<'_> {
         &mut self,
         id: DecisionId,
         people: &[PersonId],
-        at_ms: i64,
-        body_hash: &[u8; 16],
+        (at_ms, body_hash): (i64, &[u8; 16]),
+        marked: &[(PersonId, String)],
     ) -> Result<(), LedgerError> {
         let mut people = people.to_vec();
         let Some(first) = people.first().copied() else {
@@ -245,6 +281,10 @@ impl Hand<'_> {
                 self.counters.token,
                 at_ms,
                 body_hash.to_vec(),
+                marked
+                    .iter()
+                    .find(|(marked, _)| marked == person)
+                    .map(|(_, text)| text.clone()),
             ));
         }
         Ok(())
@@ -351,7 +391,7 @@ impl Hand<'_> {
                 .iter()
                 .filter_map(|person| person.person)
                 .collect();
-            self.send(one.id, &people, one.at_ms, &record.body_hash)?;
+            self.send(one.id, &people, (one.at_ms, &record.body_hash), &[])?;
         }
         Ok(())
     }
@@ -360,8 +400,8 @@ impl Hand<'_> {
 fn verdict_column(verdict: Verdict, goes: bool) -> i64 {
     match (verdict, goes) {
         (Verdict::Allow, _) => 1,
-        (Verdict::Refuse, true) => 2,
-        (Verdict::Refuse, false) => 0,
+        (Verdict::Refuse | Verdict::Hold, true) => 2,
+        (Verdict::Refuse | Verdict::Hold, false) => 0,
     }
 }
 

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use super::Store;
 use super::connect::{Link, retrying};
 use super::erase::members;
+use super::later::held_message;
 use super::read::records;
 use super::rows::{boxed, count_column, lane_of, person_column, seq, shard};
 use super::sql;
@@ -119,6 +120,19 @@ impl Of<'_> {
                 at_ms: row.try_get(3)?,
                 is_over: row.try_get::<_, i64>(4)? == 2,
                 decision: row.try_get::<_, Option<i64>>(5)?.map(seq),
+            })
+        })
+    }
+
+    async fn messages(&self, link: &mut Link, ix: BusinessIx, after: i64) -> Result<HeldPage> {
+        let limit = count_column(FOUND_MAX);
+        let columns: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&self.shards, &self.people, &after, &limit];
+        let rows = link.rows(sql::HELD_LATER, &columns).await?;
+        page(&rows, |row| {
+            Ok(Held::Message {
+                body: row.try_get(1)?,
+                message: Box::new(held_message(row, ix, 2)?),
             })
         })
     }
@@ -241,6 +255,7 @@ impl Store {
             HeldKind::Decisions => of.decisions(link, after.0).await,
             HeldKind::Deliveries => of.deliveries(link, after).await,
             HeldKind::Replies => of.replies(link, after.0).await,
+            HeldKind::Messages => of.messages(link, business, after.0).await,
             HeldKind::Timeline => of.timeline(link, after.0).await,
         })
     }

@@ -69,8 +69,9 @@ struct Claim {
 #[derive(Debug, Default)]
 struct Hands {
     relays: FxHashMap<(i64, Arc<str>), Claim>,
-    /// Claims of relays that may have been made without our knowing, by lane; the last is of replies.
-    begun: [Begun; 6],
+    /// Claims of relays that may have been made without our knowing, by lane; the last are of replies and of held
+    /// messages.
+    begun: [Begun; 7],
 }
 
 /// What is in hand.
@@ -84,6 +85,8 @@ pub(super) enum Work {
     Relays(Lane),
     /// Own replies.
     Replies,
+    /// Held messages.
+    Later,
 }
 
 impl Work {
@@ -95,6 +98,7 @@ impl Work {
             Self::Relays(Lane::Event) => 3,
             Self::Relays(Lane::Bulk) => 4,
             Self::Replies => 5,
+            Self::Later => 6,
         }
     }
 }

@@ -22,11 +22,14 @@ use std::sync::Arc;
 use futures_util::future::{try_join, try_join_all};
 use greenline_policy::consent::Head;
 use greenline_policy::identity::Identifier;
+use greenline_policy::pace::Limited;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio_postgres::Row;
 
 use super::connect::{Link, Params};
 use super::flights::Flights;
+use super::marks::{MarkRow, MessageRow};
+use super::reach::{ROWS_MAX, Reach};
 use super::rows::{identifier_columns, person_column, shard, shard_of_number, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
@@ -79,6 +82,10 @@ pub(super) struct Known {
     /// With the history.
     pub(super) events: Vec<EventRow>,
     pub(super) windows: FxHashMap<Box<str>, WindowRow>,
+    /// What went to them and counts.
+    pub(super) marks: Vec<MarkRow>,
+    /// How the platform limits them.
+    pub(super) limited: Option<Limited>,
 }
 
 impl Known {
@@ -93,6 +100,8 @@ impl Known {
             identifiers: Vec::new(),
             events: Vec::new(),
             windows: FxHashMap::default(),
+            marks: Vec::new(),
+            limited: None,
         }
     }
 }
@@ -121,6 +130,13 @@ struct OpenSend {
     ours: bool,
 }
 
+/// Rows of portfolios, and of the logs of whom they reached.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) portfolios: Vec<Row>,
+    pub(super) reach: Vec<Row>,
+}
+
 /// Everything loaded.
 #[derive(Default)]
 pub(super) struct Snapshot {
@@ -136,8 +152,14 @@ pub(super) struct Snapshot {
     pub(super) arrivals: FxHashMap<i64, i64>,
     /// The hands that own replies are in.
     pub(super) replies: FxHashMap<i64, i64>,
+    /// Messages whose status may change what counts.
+    pub(super) messages: FxHashMap<Box<str>, MessageRow>,
+    /// The hands that held messages are in.
+    pub(super) later: FxHashMap<i64, i64>,
     /// Who is told of what, of businesses about whose people something is told.
     pub(super) subscribers: Vec<(BusinessIx, Box<str>, Takes)>,
+    /// What was heard of portfolios.
+    pub(super) heard: Heard,
     /// The database's clock, where something is numbered by it.
     pub(super) now_ms: i64,
     links: FxHashSet<LinkRow>,
@@ -154,6 +176,8 @@ pub(super) struct Around<'a> {
     pub(super) erasure: &'a Keys,
     /// This node's flights.
     pub(super) flights: &'a Flights,
+    /// What this node knows of portfolios, where it matters.
+    pub(super) reach: Option<&'a Reach>,
     /// This node's token.
     pub(super) token: i64,
     /// A watch on a send of another node.
@@ -176,6 +200,10 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::DATABASE_MS,
     sql::FIND_KEYS,
     sql::FIND_REPLIES,
+    sql::FIND_LATER,
+    sql::FIND_MESSAGES,
+    sql::FIND_PORTFOLIOS,
+    sql::READ_REACH,
     sql::FIND_SUBSCRIBERS,
     sql::FIND_NAMES,
     sql::FIND_TEMPLATES,
@@ -188,6 +216,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::EVENTS_OF,
     sql::LINKS_OF,
     sql::WINDOWS_OF,
+    sql::MARKS_OF,
     sql::OPEN_SENDS_OF,
 ];
 
@@ -250,7 +279,9 @@ pub(super) async fn load_with(
         people_rows(link, &asks),
     )
     .await?;
-    for (name, person) in snapshot.take_first(around, &found)? {
+    let taken = snapshot.take_first(around, &found)?;
+    snapshot.heard = found.heard;
+    for (name, person) in taken {
         frontier.want(person, wants.depth_of(&name));
         snapshot.owners.insert(name, person);
     }
@@ -374,6 +405,9 @@ struct Found {
     clock: Vec<Row>,
     keys: Vec<Row>,
     replies: Vec<Row>,
+    later: Vec<Row>,
+    messages: Vec<Row>,
+    heard: Heard,
     subscribers: Vec<Row>,
     names: Vec<Row>,
     templates: Vec<Row>,
@@ -400,6 +434,16 @@ async fn first_round(
     let key_texts: Vec<&str> = keys.iter().map(|(.., key)| &**key).collect();
 
     let reply_shards: Vec<i64> = wants.replies.iter().copied().map(shard_of_number).collect();
+
+    let (later_shards, later_seqs): (Vec<i64>, Vec<i64>) = wants.later.iter().copied().unzip();
+
+    let messages: Vec<&str> = wants.messages.iter().map(|id| &**id).collect();
+    let message_shards: Vec<i64> = messages.iter().copied().map(shard_of_text).collect();
+
+    let (portfolio_shards, portfolios, versions) = around
+        .reach
+        .map(|reach| reach.asks(wants))
+        .unwrap_or_default();
 
     let told: Vec<&str> = wants.told.iter().map(|b| around.id(*b)).collect();
 
@@ -428,7 +472,7 @@ async fn first_round(
         .unzip();
 
     let by_account: Params<'_> = &[&account_businesses, &accounts];
-    let asks: [(bool, &'static str, Params<'_>); 9] = [
+    let asks: [(bool, &'static str, Params<'_>); 13] = [
         (wants.clock, sql::DATABASE_MS, &[]),
         (
             !keys.is_empty(),
@@ -439,6 +483,27 @@ async fn first_round(
             !reply_shards.is_empty(),
             sql::FIND_REPLIES,
             &[&reply_shards, &wants.replies],
+        ),
+        (
+            !later_seqs.is_empty(),
+            sql::FIND_LATER,
+            &[&later_shards, &later_seqs],
+        ),
+        (
+            !messages.is_empty(),
+            sql::FIND_MESSAGES,
+            &[&message_shards, &messages],
+        ),
+        (
+            !portfolios.is_empty(),
+            sql::FIND_PORTFOLIOS,
+            &[&portfolio_shards, &portfolios],
+        ),
+        // After the portfolios: whoever let messages go before has logged them.
+        (
+            !portfolios.is_empty(),
+            sql::READ_REACH,
+            &[&portfolio_shards, &portfolios, &versions, &ROWS_MAX],
         ),
         (!told.is_empty(), sql::FIND_SUBSCRIBERS, &[&told]),
         (
@@ -466,6 +531,10 @@ async fn first_round(
         clock,
         keys,
         replies,
+        later,
+        messages,
+        portfolios,
+        reach,
         subscribers,
         names,
         templates,
@@ -477,6 +546,9 @@ async fn first_round(
         clock,
         keys,
         replies,
+        later,
+        messages,
+        heard: Heard { portfolios, reach },
         subscribers,
         names,
         templates,
@@ -497,6 +569,8 @@ struct PeopleAsks {
     histories: Vec<PersonId>,
     /// Bodies sent up to then wait no longer.
     since_ms: i64,
+    /// From when on what went to them counts.
+    marks_since_ms: Option<i64>,
     token: i64,
 }
 
@@ -508,6 +582,7 @@ impl PeopleAsks {
             since_ms: wants
                 .now_ms
                 .map_or(i64::MAX, |now_ms| now_ms.saturating_sub(UNSETTLED_MS)),
+            marks_since_ms: wants.marks_since_ms,
             token: around.token,
         }
     }
@@ -525,6 +600,7 @@ struct PeopleRows {
     events: Vec<Row>,
     links: Vec<Row>,
     windows: Vec<Row>,
+    marks: Vec<Row>,
     sends: Vec<Row>,
 }
 
@@ -537,13 +613,16 @@ async fn people_rows(link: &Link, asks: &PeopleAsks) -> Result<PeopleRows, Troub
     let everyone: Params<'_> = &[shards, ids];
     let with_head: Params<'_> = &[&heads.0, &heads.1];
     let with_history: Params<'_> = &[&histories.0, &histories.1];
-    let asks: [(bool, &'static str, Params<'_>); 7] = [
+    let marks_since_ms = asks.marks_since_ms.unwrap_or(i64::MAX);
+    let with_marks = asks.marks_since_ms.is_some() && !shards.is_empty();
+    let asks: [(bool, &'static str, Params<'_>); 8] = [
         (!shards.is_empty(), sql::PEOPLE_OF, everyone),
         (!heads.0.is_empty(), sql::HEADS_OF, with_head),
         (!histories.0.is_empty(), sql::IDENTIFIERS_OF, with_history),
         (!histories.0.is_empty(), sql::EVENTS_OF, with_history),
         (!shards.is_empty(), sql::LINKS_OF, everyone),
         (!shards.is_empty(), sql::WINDOWS_OF, everyone),
+        (with_marks, sql::MARKS_OF, &[shards, ids, &marks_since_ms]),
         (
             !shards.is_empty(),
             sql::OPEN_SENDS_OF,
@@ -553,8 +632,16 @@ async fn people_rows(link: &Link, asks: &PeopleAsks) -> Result<PeopleRows, Troub
     let answers = asks
         .iter()
         .map(|(wanted, sql, params)| ask_if(*wanted, link, sql, params));
-    let [people, heads, identifiers, events, links, windows, sends] =
-        all_of(try_join_all(answers).await?)?;
+    let [
+        people,
+        heads,
+        identifiers,
+        events,
+        links,
+        windows,
+        marks,
+        sends,
+    ] = all_of(try_join_all(answers).await?)?;
     Ok(PeopleRows {
         people,
         heads,
@@ -562,6 +649,7 @@ async fn people_rows(link: &Link, asks: &PeopleAsks) -> Result<PeopleRows, Troub
         events,
         links,
         windows,
+        marks,
         sends,
     })
 }

@@ -104,6 +104,23 @@ migrations!(
     "0053_logs_erasures",
     "0054_replies_over",
     "0055_consent_events_erased",
+    "0056_held_messages",
+    "0057_held_messages_due",
+    "0058_held_messages_in_order",
+    "0059_held_messages_let_go",
+    "0060_held_messages_by_app",
+    "0061_held_messages_by_business",
+    "0062_held_messages_by_message",
+    "0063_held_messages_by_decision",
+    "0064_numbers_rating_at",
+    "0065_templates_quality",
+    "0066_sends_mark",
+    "0067_sends_marked",
+    "0068_people_limited_ms",
+    "0069_people_limited_times",
+    "0070_people_limited_by",
+    "0071_portfolios",
+    "0072_reach_log",
 );
 
 const TABLE: &str =

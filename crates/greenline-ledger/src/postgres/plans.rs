@@ -32,6 +32,7 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     EVENTS_OF,
     LINKS_OF,
     WINDOWS_OF,
+    MARKS_OF,
     OPEN_SENDS_OF,
     FIND_TEMPLATES,
     FIND_NUMBERS,
@@ -42,6 +43,12 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     OLD_BATCHES,
     DELETE_BATCHES,
     COMPARE_AND_SET,
+    MAKE_PORTFOLIOS,
+    FIND_PORTFOLIOS,
+    READ_REACH,
+    APPEND_REACH,
+    PRUNE_REACH,
+    PUT_LIMIT,
     INSERT_PEOPLE,
     INSERT_NAMES,
     INSERT_IDENTIFIERS,
@@ -66,6 +73,11 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     PUT_RESTRICTION,
     SETTLE,
     PUT_MESSAGES,
+    FIND_MESSAGES,
+    TAKE_BACK,
+    LIMIT_PEOPLE,
+    EASE_LIMITS,
+    FORGET_LIMITS,
     OUTCOMES,
     RELAYS_DUE,
     CLAIM_RELAYS,
@@ -96,6 +108,24 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     REPLY_NOT_SENT,
     CLAIMED_REPLIES,
     FINISH_REPLY,
+    INSERT_LATER,
+    FIND_LATER,
+    REDECIDE_LATER,
+    LATER_DUE,
+    CLAIM_LATER,
+    CLAIMED_LATER,
+    LATER_LET_GO,
+    OUTCOME_OF,
+    STEP_LATER,
+    CANCEL_LATER,
+    LATER_MESSAGE,
+    LATER_MESSAGES,
+    LATER_WAITING,
+    GIVEN_IDS,
+    IN_THE_AIR,
+    ERASE_LATER,
+    PRUNE_LATER,
+    HELD_LATER,
     WHOLE_EVENTS_OF,
     EXPORT,
     NEWEST_NOES,
@@ -211,11 +241,10 @@ fn constants(text: &str) -> BTreeSet<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_prepared() {
     let listed: BTreeSet<&str> = ALL.iter().map(|(name, _)| *name).collect();
-    assert_eq!(
-        constants(include_str!("sql.rs")),
-        listed,
-        "listed here as in `sql.rs`"
-    );
+    let log = include_str!("sql/log.rs").replace("pub(in crate::postgres)", "pub(super)");
+    let mut there = constants(include_str!("sql.rs"));
+    there.extend(constants(&log));
+    assert_eq!(there, listed, "listed here as in `sql.rs`");
     assert_eq!(listed.len(), ALL.len(), "listed twice");
     let database = Database::fresh();
     let pool = pool(&database);

@@ -62,6 +62,7 @@ async fn decisions(link: &mut Link, id: &str, prune: &Prune) -> Result<u64> {
     let gone: Vec<(i64, i64)> = deleted.iter().map(pair).collect::<Result<_>>()?;
     let gone: (Vec<i64>, Vec<i64>) = gone.into_iter().unzip();
     sends(link, &gone).await?;
+    link.run(sql::PRUNE_LATER, &[&gone.0, &gone.1]).await?;
     let salts = Salts::Pruned(prune.at_ms).to_bytes();
     let salts = &salts[..];
     link.run(sql::PRUNE_LEAVES, &[&gone.0, &gone.1, &salts])

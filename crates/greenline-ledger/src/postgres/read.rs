@@ -20,10 +20,12 @@ use super::wants::Wants;
 use crate::codec::decode_record;
 use crate::codec::rows::decode_list;
 use crate::error::LedgerError;
+use crate::expect_answer;
 use crate::flight::{Flight, Watch};
+use crate::request::{Answer, Request};
 use crate::types::{
     BusinessIx, Counts, DecisionId, DecisionRecord, NumberView, PersonId, PersonShard, PersonView,
-    StoredEvent, TemplateView, TimelineEntry,
+    PortfolioView, StoredEvent, TemplateView, TimelineEntry,
 };
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -36,6 +38,19 @@ fn nobody(_: i64, _: i64) -> Watch {
 }
 
 impl Store {
+    /// People are in the database: what is asked of many is asked in pieces.
+    pub(crate) fn look(&self) -> Result<Option<crate::state::State>> {
+        Ok(None)
+    }
+
+    /// As [`Self::look`].
+    pub(crate) fn gather(
+        &self,
+        _: &crate::types::Ask,
+    ) -> Result<Option<(crate::state::State, crate::crowd::Crowd)>> {
+        Ok(None)
+    }
+
     /// Reads with what loading for a batch needs.
     pub(super) async fn snapshot(
         &self,
@@ -49,10 +64,21 @@ impl Store {
             names: &NamesSeen::default(),
             erasure: &self.erasure,
             flights: &Flights::default(),
+            reach: None,
             token: 0,
             remote: &nobody,
         };
         load::load_with(link, wants, more, &around).await
+    }
+
+    /// How a business's portfolio stands, counted by the writer.
+    pub(crate) async fn portfolio(
+        &self,
+        business: BusinessIx,
+        now_ms: i64,
+    ) -> Result<PortfolioView> {
+        let answer = self.ask(Request::Portfolio(business, now_ms)).await?;
+        expect_answer!(answer, Answer::Portfolio(view) => view)
     }
 
     pub(crate) async fn person(
@@ -268,6 +294,7 @@ fn template(row: &Row) -> Result<TemplateView, Trouble> {
         category: category(row.try_get(4)?)?,
         status: maybe_boxed(row, 5)?,
         is_ask: row.try_get::<_, Option<bool>>(6)?.unwrap_or(false),
+        quality: maybe_boxed(row, 8)?,
         at_ms: row.try_get(7)?,
     })
 }

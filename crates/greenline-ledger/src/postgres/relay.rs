@@ -32,11 +32,13 @@ const HASHES_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Deliveries removed in one go.
 const ROUNDS_MAX: usize = 10_000;
 
-fn claim() -> i64 {
+/// A name for a claim.
+pub(super) fn claim() -> i64 {
     person_column(Ids::seeded().next())
 }
 
-async fn live(link: &mut Link) -> Result<Vec<i64>, Trouble> {
+/// Tokens of nodes that live.
+pub(super) async fn live(link: &mut Link) -> Result<Vec<i64>, Trouble> {
     let mut live = Vec::new();
     for row in link.rows(sql::LIVE_NODES, &[]).await? {
         if row.try_get(1)? {
@@ -346,7 +348,7 @@ async fn look_for_replies(
 
 /// Which of these do not live. Asked for after they were seen to hold something: a node that has just started was
 /// not among the living before.
-async fn dead(link: &mut Link, mut holders: Vec<i64>) -> Result<Vec<i64>, Trouble> {
+pub(super) async fn dead(link: &mut Link, mut holders: Vec<i64>) -> Result<Vec<i64>, Trouble> {
     if !holders.is_empty() {
         let live = live(link).await?;
         holders.retain(|holder| !live.contains(holder));

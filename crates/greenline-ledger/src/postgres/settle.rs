@@ -4,16 +4,26 @@ use rustc_hash::FxHashMap;
 use tokio_postgres::types::ToSql;
 
 use super::connect::Link;
+use super::marks::{Limits, Told};
 use super::pipeline::{Step, change, in_order};
-use super::rows::{person, seq_column, shard, shard_of_text};
+use super::reach::Append;
+use super::rows::{person, seq, seq_column, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
 use crate::codec::rows::{decode_list, encode_list};
 use crate::error::LedgerError;
+use crate::state::limited::USER_LIMIT;
 use crate::types::{DecisionId, Outcome};
 
 /// Statements that this runs.
-pub(super) const STATEMENTS: &[&str] = &[sql::SETTLE, sql::PUT_MESSAGES, sql::DELETE_MESSAGE];
+pub(super) const STATEMENTS: &[&str] = &[
+    sql::SETTLE,
+    sql::PUT_MESSAGES,
+    sql::DELETE_MESSAGE,
+    sql::TAKE_BACK,
+    sql::LIMIT_PEOPLE,
+    sql::EASE_LIMITS,
+];
 
 /// An outcome, of all that was said of one decision.
 #[derive(Debug)]
@@ -27,6 +37,12 @@ pub(super) struct Settled {
 }
 
 impl Settled {
+    /// What it says of who counts: its number, whether it certainly reached nobody, and its message.
+    pub(super) fn reach(&self) -> (u64, bool, Option<&str>) {
+        let came_back = matches!(self.outcome, "rejected" | "not_sent");
+        (seq(self.seq), came_back, self.message_id.as_deref())
+    }
+
     /// The last word about each decision, and the ids that any word gave.
     pub(super) fn of(settles: &[(DecisionId, Outcome)]) -> Result<Vec<Self>, LedgerError> {
         let mut places: FxHashMap<u64, usize> = FxHashMap::default();
@@ -70,11 +86,16 @@ impl Settled {
 
 /// Writes outcomes in one round trip, and in a second one those of sends to several people; whether there were
 /// such, for what is loaded at the same time has not seen them. [`STATEMENTS`] must be ready.
-pub(super) async fn settle(link: &Link, settled: &[Settled]) -> Result<bool, Trouble> {
+pub(super) async fn settle(
+    link: &Link,
+    settled: &[Settled],
+    reach: &[Append],
+) -> Result<bool, Trouble> {
     if settled.is_empty() {
         return Ok(false);
     }
-    let others = write(link, settled.iter().map(|one| (one.shard, one)), true).await?;
+    let of = settled.iter().map(|one| (one.shard, one));
+    let others = write(link, of, Some(reach)).await?;
     let mut more: Vec<(i64, &Settled)> = Vec::new();
     for (seq, people) in others {
         let of = settled.iter().find(|one| one.seq == seq);
@@ -88,7 +109,7 @@ pub(super) async fn settle(link: &Link, settled: &[Settled]) -> Result<bool, Tro
     if more.is_empty() {
         return Ok(false);
     }
-    write(link, more.into_iter(), false).await?;
+    write(link, more.into_iter(), None).await?;
     Ok(true)
 }
 
@@ -99,14 +120,17 @@ type Others = Vec<(i64, String)>;
 async fn write<'s>(
     link: &Link,
     settled: impl Iterator<Item = (i64, &'s Settled)>,
-    with_ids: bool,
+    with_ids: Option<&[Append]>,
 ) -> Result<Others, Trouble> {
     let rows = Outcomes::of(settled);
-    let messages = if with_ids {
+    let messages = if with_ids.is_some() {
         Messages::of(&rows)
     } else {
         Messages::default()
     };
+    // Their marks are taken back by the outcome itself.
+    let limited = rows.limited();
+    let mut early = Told::default();
     let mut others = Others::new();
     let mut erased: Vec<i64> = Vec::new();
     let settle = async {
@@ -121,15 +145,36 @@ async fn write<'s>(
         Ok(())
     };
     let mut steps: Vec<Step<'_>> = vec![Box::pin(link.batch("BEGIN")), Box::pin(settle)];
-    if !messages.is_empty() {
-        steps.push(change(link, sql::PUT_MESSAGES, messages.columns()));
+    if !limited.is_empty() {
+        steps.push(change(link, sql::LIMIT_PEOPLE, limited.columns()));
     }
+    if !messages.is_empty() {
+        let columns = messages.columns();
+        let early = &mut early;
+        steps.push(Box::pin(async move {
+            for row in &link.ask(sql::PUT_MESSAGES, &columns).await? {
+                let status: Option<&str> = row.try_get(2)?;
+                let at_ms: Option<i64> = row.try_get(3)?;
+                if let (Some(status), Some(at_ms)) = (status, at_ms) {
+                    let code: Option<i64> = row.try_get(4)?;
+                    let code = code.and_then(|code| u32::try_from(code).ok());
+                    let decision = (row.try_get(0)?, row.try_get(1)?);
+                    early.status(decision, status, (at_ms, code));
+                }
+            }
+            Ok(())
+        }));
+    }
+    let reach = with_ids.unwrap_or_default();
+    steps.extend(reach.iter().flat_map(|append| append.steps(link)));
     steps.push(Box::pin(link.batch("COMMIT")));
     let done = in_order(steps).await;
     if matches!(done, Err(Trouble::Again(_) | Trouble::Final(_))) {
         link.batch("ROLLBACK").await?;
     }
     done?;
+    // Statuses that came before the answer.
+    early.all(link).await;
     forget(link, &messages, &erased).await?;
     Ok(others)
 }
@@ -172,6 +217,19 @@ impl<'s> Outcomes<'s> {
             rows.more_ids.push(one.more_ids.as_deref());
         }
         rows
+    }
+
+    /// Those by which the platform tells that a person gets too much marketing.
+    fn limited(&self) -> Limits {
+        let mut limited = Limits::default();
+        for (at, code) in self.codes.iter().enumerate() {
+            if *code == Some(i64::from(USER_LIMIT))
+                && let (Some(shard), Some(seq)) = (self.shards.get(at), self.seqs.get(at))
+            {
+                limited.push((*shard, *seq), None);
+            }
+        }
+        limited
     }
 
     fn columns(&self) -> [&(dyn ToSql + Sync); 6] {

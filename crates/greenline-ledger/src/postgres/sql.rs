@@ -64,7 +64,7 @@ macro_rules! of_people {
 }
 
 pub(super) const PEOPLE_OF: &str = of_people!(
-    "t.person_id, t.business, t.version, t.last_seq",
+    "t.person_id, t.business, t.version, t.last_seq, t.limited_ms, t.limited_times",
     "people",
     ""
 );
@@ -93,6 +93,13 @@ pub(super) const WINDOWS_OF: &str = of_people!(
     ""
 );
 
+/// What went to people after `$3` and counts, or counted until it turned out that it had not reached them.
+pub(super) const MARKS_OF: &str = of_people!(
+    "t.person_id, t.seq, t.at_ms, t.mark",
+    "sends",
+    "WHERE t.mark IS NOT NULL AND t.at_ms > $3"
+);
+
 /// Sends that a stop may have to wait for, and bodies sent after `$3` that may have gone out. Those of this node,
 /// `$4`, are known here while they are under way.
 pub(super) const OPEN_SENDS_OF: &str = concat!(
@@ -109,12 +116,13 @@ pub(super) const OPEN_SENDS_OF: &str = concat!(
     " - 60000) ORDER BY t.at_ms, t.seq"
 );
 
-pub(super) const FIND_TEMPLATES: &str = "SELECT t.business, t.waba_id, t.name, t.language, t.category, t.status, t.is_ask, t.at_ms
+pub(super) const FIND_TEMPLATES: &str = "SELECT t.business, t.waba_id, t.name, t.language, t.category, t.status, t.is_ask, t.at_ms, t.quality
      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS asked (business, waba_id, name, language)
      JOIN templates t ON t.business = asked.business AND t.waba_id = asked.waba_id
        AND t.name = asked.name AND t.language = asked.language";
 
-pub(super) const FIND_NUMBERS: &str = "SELECT t.business, t.number, t.status, t.rating, t.at_ms
+pub(super) const FIND_NUMBERS: &str =
+    "SELECT t.business, t.number, t.status, t.rating, t.at_ms, t.rating_at_ms
      FROM unnest($1::text[], $2::text[]) AS asked (business, number)
      JOIN numbers t ON t.business = asked.business AND t.number = asked.number";
 
@@ -157,6 +165,41 @@ pub(super) const COMPARE_AND_SET: &str = "WITH moved AS (
        WHERE people.person_shard = asked.shard AND people.person_id = asked.id AND people.version = asked.version
        RETURNING people.person_id)
      SELECT 1 / (CASE WHEN count(*) = $5::bigint THEN 1 ELSE 0 END) FROM moved";
+
+pub(super) const MAKE_PORTFOLIOS: &str =
+    "INSERT INTO portfolios (person_shard, portfolio, version, sends)
+     SELECT shard, portfolio, 0, 0 FROM unnest($1::bigint[], $2::text[]) AS new (shard, portfolio)
+     ON CONFLICT (person_shard, portfolio) DO NOTHING";
+
+pub(super) const FIND_PORTFOLIOS: &str =
+    "SELECT p.portfolio, p.version, p.sends, p.people, p.origin, p.at_ms
+     FROM unnest($1::bigint[], $2::text[]) AS asked (shard, portfolio)
+     JOIN portfolios p ON p.person_shard = asked.shard AND p.portfolio = asked.portfolio";
+
+pub(super) const READ_REACH: &str = "SELECT l.portfolio, l.version, l.entries
+     FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS asked (shard, portfolio, known)
+     JOIN reach_log l ON l.person_shard = asked.shard AND l.portfolio = asked.portfolio AND l.version > asked.known
+     ORDER BY l.portfolio, l.version LIMIT $4";
+
+/// Fails where somebody else let messages go since, if that matters.
+pub(super) const APPEND_REACH: &str = "WITH moved AS (
+       UPDATE portfolios SET version = version + 1, sends = sends + $3
+       WHERE person_shard = $1 AND portfolio = $2 AND ($4::bigint IS NULL OR sends = $4)
+       RETURNING version),
+     logged AS (
+       INSERT INTO reach_log (person_shard, portfolio, version, until_ms, entries)
+       SELECT $1, $2, moved.version, $5, $6 FROM moved
+       RETURNING version)
+     SELECT 1 / count(*) FROM logged";
+
+pub(super) const PRUNE_REACH: &str = "DELETE FROM reach_log WHERE person_shard = $1 AND portfolio = $2 AND until_ms < $3
+     AND version IN (SELECT version FROM reach_log WHERE person_shard = $1 AND portfolio = $2 ORDER BY version LIMIT $4)";
+
+pub(super) const PUT_LIMIT: &str = "INSERT INTO portfolios AS t (person_shard, portfolio, version, sends, people, origin, at_ms)
+     VALUES ($1, $2, 0, 0, $3, $4, $5)
+     ON CONFLICT (person_shard, portfolio) DO UPDATE SET people = excluded.people, origin = excluded.origin, at_ms = excluded.at_ms
+     WHERE t.at_ms IS NULL OR excluded.at_ms > t.at_ms
+       OR (excluded.at_ms = t.at_ms AND excluded.people >= 0 AND (t.people < 0 OR excluded.people < t.people))";
 
 pub(super) const INSERT_PEOPLE: &str = "INSERT INTO people (person_shard, person_id, business, version, last_seq)
      SELECT shard, id, business, 1, seq FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) AS new (shard, id, business, seq)";
@@ -210,8 +253,8 @@ pub(super) const INSERT_SPILLED: &str = "INSERT INTO decisions (person_shard, se
      ON CONFLICT (person_shard, seq) DO NOTHING";
 
 pub(super) const INSERT_SENDS: &str = concat!(
-    "INSERT INTO sends (person_shard, seq, person_id, others, node_token, at_ms, body_hash, written_ms)
-     SELECT *, ", database_ms!(), " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[])
+    "INSERT INTO sends (person_shard, seq, person_id, others, node_token, at_ms, body_hash, mark, written_ms)
+     SELECT *, ", database_ms!(), " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[])
      ON CONFLICT (person_shard, seq, person_id) DO NOTHING"
 );
 
@@ -239,19 +282,22 @@ pub(super) const PUT_STATUSES: &str = "INSERT INTO messages (person_shard, messa
        OR (messages.status_at_ms = excluded.status_at_ms AND messages.status_rank < excluded.status_rank)";
 
 pub(super) const PUT_TEMPLATE: &str = "INSERT INTO templates AS t
-     (business, waba_id, name, language, template_id, category, status, is_ask, at_ms)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     (business, waba_id, name, language, template_id, category, status, is_ask, quality, at_ms)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (business, waba_id, name, language) DO UPDATE SET
        template_id = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.template_id, t.template_id) ELSE coalesce(t.template_id, excluded.template_id) END,
        category = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.category, t.category) ELSE coalesce(t.category, excluded.category) END,
        status = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.status, t.status) ELSE coalesce(t.status, excluded.status) END,
        is_ask = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.is_ask, t.is_ask) ELSE coalesce(t.is_ask, excluded.is_ask) END,
+       quality = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.quality, t.quality) ELSE coalesce(t.quality, excluded.quality) END,
        at_ms = greatest(t.at_ms, excluded.at_ms)";
 
-pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers AS t (business, number, status, rating, at_ms) VALUES ($1, $2, $3, $4, $5)
+pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers AS t (business, number, status, rating, rating_at_ms, at_ms) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (business, number) DO UPDATE SET
        status = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.status, t.status) ELSE coalesce(t.status, excluded.status) END,
        rating = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.rating, t.rating) ELSE coalesce(t.rating, excluded.rating) END,
+       rating_at_ms = CASE WHEN excluded.at_ms >= t.at_ms THEN coalesce(excluded.rating_at_ms, t.rating_at_ms)
+         WHEN t.rating IS NULL THEN excluded.rating_at_ms ELSE t.rating_at_ms END,
        at_ms = greatest(t.at_ms, excluded.at_ms)";
 
 pub(super) const PUT_ACCOUNT: &str = "INSERT INTO accounts AS t (business, waba_id, ban, ban_at_ms) VALUES ($1, $2, $3, $4)
@@ -268,7 +314,8 @@ pub(super) const PUT_RESTRICTION: &str =
 /// A send without the hash of its body is one to somebody who was erased: it names no message.
 pub(super) const SETTLE: &str = "UPDATE sends SET outcome = new.outcome, code = new.code,
        message_id = CASE WHEN sends.body_hash <> '\\x00000000000000000000000000000000' THEN coalesce(new.message_id, sends.message_id) END,
-       more_ids = CASE WHEN sends.body_hash <> '\\x00000000000000000000000000000000' THEN coalesce(new.more_ids, sends.more_ids) END
+       more_ids = CASE WHEN sends.body_hash <> '\\x00000000000000000000000000000000' THEN coalesce(new.more_ids, sends.more_ids) END,
+       mark = CASE WHEN new.outcome IN ('rejected', 'not_sent') AND sends.mark NOT LIKE '-%' THEN '-' || sends.mark ELSE sends.mark END
      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[])
        AS new (shard, seq, outcome, code, message_id, more_ids)
      WHERE sends.person_shard = new.shard AND sends.seq = new.seq
@@ -278,7 +325,43 @@ pub(super) const PUT_MESSAGES: &str =
     "INSERT INTO messages (person_shard, message_id, decision_shard, decision_seq)
      SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
      ON CONFLICT (person_shard, message_id) DO UPDATE SET
-       decision_shard = excluded.decision_shard, decision_seq = excluded.decision_seq";
+       decision_shard = excluded.decision_shard, decision_seq = excluded.decision_seq
+     RETURNING decision_shard, decision_seq, status, status_at_ms, status_code";
+
+/// The decision of a message, and its latest status.
+pub(super) const FIND_MESSAGES: &str =
+    "SELECT m.message_id, m.decision_shard, m.decision_seq, m.status_at_ms, m.status_rank
+     FROM unnest($1::bigint[], $2::text[]) AS asked (shard, message_id)
+     JOIN messages m ON m.person_shard = asked.shard AND m.message_id = asked.message_id";
+
+/// Messages that did not reach whoever they went to count no more.
+pub(super) const TAKE_BACK: &str = "UPDATE sends
+     SET mark = CASE WHEN sends.mark NOT LIKE '-%' THEN '-' || sends.mark ELSE sends.mark END
+     FROM unnest($1::bigint[], $2::bigint[]) AS failed (shard, seq)
+     WHERE sends.person_shard = failed.shard AND sends.seq = failed.seq
+     RETURNING sends.seq, sends.others";
+
+/// The platform kept marketing back, and told so at `$3`.
+pub(super) const LIMIT_PEOPLE: &str = "UPDATE people
+     SET limited_ms = greatest(people.limited_ms, s.at_ms, told.at_ms),
+       limited_times = least(coalesce(people.limited_times, 0) + 1, 60000), limited_by = s.seq
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS told (shard, seq, at_ms)
+     JOIN sends s ON s.person_shard = told.shard AND s.seq = told.seq
+     WHERE people.person_shard = s.person_shard AND people.person_id = s.person_id
+       AND (s.mark LIKE 'm%' OR s.mark LIKE '-m%') AND people.limited_by IS DISTINCT FROM s.seq";
+
+/// Marketing was delivered to whoever it had been kept back from before it went.
+pub(super) const EASE_LIMITS: &str = "UPDATE people SET limited_times = 0
+     FROM unnest($1::bigint[], $2::bigint[]) AS reached (shard, seq)
+     JOIN sends s ON s.person_shard = reached.shard AND s.seq = reached.seq
+     WHERE people.person_shard = s.person_shard AND people.person_id = s.person_id
+       AND people.limited_times > 0 AND people.limited_ms < s.at_ms AND (s.mark LIKE 'm%' OR s.mark LIKE '-m%')";
+
+/// Nothing that went to these people counts any more.
+pub(super) const FORGET_LIMITS: &str =
+    "UPDATE people SET limited_ms = NULL, limited_times = NULL, limited_by = NULL
+     FROM unnest($1::bigint[], $2::bigint[]) AS erased (shard, id)
+     WHERE people.person_shard = erased.shard AND people.person_id = erased.id";
 
 pub(super) const OUTCOMES: &str =
     "SELECT s.seq FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, seq)
@@ -417,6 +500,133 @@ pub(super) const REPLY_NOT_SENT: &str = "UPDATE replies SET state = 0 WHERE pers
 
 pub(super) const FINISH_REPLY: &str = "UPDATE replies SET state = 2, decision_seq = $3 WHERE person_shard = $1 AND reply_id = $2 AND claim = $4";
 
+// Held messages. What is held about a person has its statements under "Access".
+
+/// The columns of a held message; completed by the constants below.
+macro_rules! held_message {
+    ($before:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $before,
+            "h.person_shard, h.held_seq, h.recipient, h.app, h.number, h.template, h.language, h.given_id, h.held_ms,
+             h.last_ms, h.due_ms, h.stage, h.decision_shard, h.decision_seq, h.message_id, h.code, h.ending, h.over_ms ",
+            $rest
+        )
+    };
+}
+
+pub(super) const INSERT_LATER: &str = "INSERT INTO held_messages (person_shard, held_seq, business, person_id, recipient,
+       app, number, template, language, given_id, held_ms, last_ms, due_ms, stage, decision_shard, decision_seq, target,
+       content_type, body)
+     SELECT shard, seq, business, person_id, recipient, app, number, template, language, given_id, held_ms, last_ms,
+       due_ms, 0, shard, seq, target, content_type, body
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+       $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bytea[])
+       AS new (shard, seq, business, person_id, recipient, app, number, template, language, given_id, held_ms, last_ms,
+       due_ms, target, content_type, body)";
+
+pub(super) const FIND_LATER: &str =
+    "SELECT h.held_seq, h.claim FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, seq)
+     JOIN held_messages h ON h.person_shard = asked.shard AND h.held_seq = asked.seq
+     WHERE h.stage < 2 AND h.claim IS NOT NULL";
+
+/// Fails the transaction, by dividing by zero, where one of them is in that hand no more.
+pub(super) const REDECIDE_LATER: &str = "WITH decided AS (
+       UPDATE held_messages SET stage = asked.stage, due_ms = asked.due_ms, decision_shard = asked.decision_shard,
+         decision_seq = asked.decision_seq, ending = asked.ending, over_ms = asked.over_ms,
+         claim = CASE WHEN asked.stage = 1 THEN held_messages.claim END,
+         held_by = CASE WHEN asked.stage = 1 THEN held_messages.held_by END,
+         body = CASE WHEN asked.stage < 2 THEN held_messages.body END
+       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+         $8::text[], $9::bigint[])
+         AS asked (shard, seq, claim, stage, due_ms, decision_shard, decision_seq, ending, over_ms)
+       WHERE held_messages.person_shard = asked.shard AND held_messages.held_seq = asked.seq
+         AND held_messages.claim = asked.claim AND held_messages.stage < 2
+       RETURNING held_messages.held_seq)
+     SELECT 1 / (CASE WHEN count(*) = $10::bigint THEN 1 ELSE 0 END) FROM decided";
+
+/// To one addressee from one number only the earliest, until it is over. `$4` are nodes that live.
+pub(super) const LATER_DUE: &str = concat!(
+    "SELECT h.person_shard, h.held_seq, h.held_by FROM held_messages h
+     WHERE h.due_ms <= $1 AND h.business = ANY ($3::text[])
+       AND (h.held_by IS NULL OR h.held_until_ms <= ",
+    database_ms!(),
+    " OR NOT h.held_by = ANY ($4::bigint[]))
+       AND (h.stage = 2 OR NOT EXISTS (SELECT 1 FROM held_messages e
+         WHERE e.person_shard = h.person_shard AND e.recipient = h.recipient AND e.number = h.number
+           AND e.held_seq < h.held_seq AND e.business = h.business AND e.stage < 2))
+     ORDER BY h.due_ms, h.held_seq LIMIT $2"
+);
+
+/// `$3` are tokens known to be dead.
+pub(super) const CLAIM_LATER: &str = concat!(
+    "UPDATE held_messages SET held_by = $4, held_until_ms = ",
+    database_ms!(),
+    " + $5::bigint, claim = $6
+     FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, seq)
+     WHERE held_messages.person_shard = asked.shard AND held_messages.held_seq = asked.seq
+       AND held_messages.due_ms IS NOT NULL
+       AND (held_by IS NULL OR held_until_ms <= ",
+    database_ms!(),
+    " OR held_by = ANY ($3::bigint[]))"
+);
+
+pub(super) const CLAIMED_LATER: &str = held_message!(
+    "h.business, h.target, h.content_type, h.body, ",
+    "FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, seq)
+     JOIN held_messages h ON h.person_shard = asked.shard AND h.held_seq = asked.seq
+     WHERE h.claim = $3 AND h.due_ms IS NOT NULL ORDER BY h.due_ms, h.held_seq"
+);
+
+/// Those whose node died with them in the air, or lost its hold on them. `$2` are nodes that live.
+pub(super) const LATER_LET_GO: &str = concat!(
+    "SELECT person_shard, held_seq, claim, decision_shard, decision_seq FROM held_messages
+     WHERE business = ANY ($1::text[]) AND stage = 1
+       AND (held_until_ms <= ",
+    database_ms!(),
+    " OR NOT held_by = ANY ($2::bigint[])) LIMIT $3"
+);
+
+pub(super) const OUTCOME_OF: &str =
+    "SELECT outcome, code, message_id FROM sends WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const STEP_LATER: &str = "UPDATE held_messages
+     SET stage = $4, due_ms = $5, claim = NULL, held_by = NULL, message_id = coalesce($6, message_id),
+       code = coalesce($7, code), ending = coalesce(ending, $8), over_ms = coalesce(over_ms, $9),
+       body = CASE WHEN $4::bigint < 2 THEN body END
+     WHERE person_shard = $1 AND held_seq = $2 AND claim = $3 AND stage < 3";
+
+pub(super) const CANCEL_LATER: &str = "UPDATE held_messages
+     SET stage = 2, due_ms = $4, claim = NULL, held_by = NULL, ending = 'cancelled', over_ms = $4, body = NULL
+     WHERE person_shard = $1 AND held_seq = $2 AND business = $3 AND stage = 0";
+
+pub(super) const LATER_MESSAGE: &str = held_message!(
+    "",
+    "FROM held_messages h WHERE h.person_shard = $1 AND h.held_seq = $2 AND h.business = $3"
+);
+
+pub(super) const LATER_MESSAGES: &str = held_message!(
+    "",
+    "FROM held_messages h WHERE h.business = $1 AND h.held_seq > $2 AND ($3::text IS NULL OR h.number = $3)
+       AND (cardinality($4::text[]) = 0 OR h.recipient = ANY ($4::text[])) ORDER BY h.held_seq LIMIT $5"
+);
+
+pub(super) const LATER_WAITING: &str = "SELECT app, count(*) FROM held_messages
+     WHERE business = $1 AND stage < 2 GROUP BY app ORDER BY app";
+
+pub(super) const GIVEN_IDS: &str = "SELECT message_id, given_id FROM held_messages
+     WHERE business = $1 AND message_id = ANY ($2::text[])";
+
+pub(super) const IN_THE_AIR: &str = "SELECT 1 FROM held_messages
+     WHERE business = $1 AND recipient = ANY ($2::text[]) AND stage = 1 LIMIT 1";
+
+pub(super) const ERASE_LATER: &str =
+    "DELETE FROM held_messages USING unnest($1::bigint[], $2::bigint[]) AS theirs (shard, id)
+     WHERE held_messages.person_shard = theirs.shard AND held_messages.person_id = theirs.id";
+
+pub(super) const PRUNE_LATER: &str = "DELETE FROM held_messages USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
+     WHERE held_messages.person_shard = old.shard AND held_messages.decision_seq = old.seq AND held_messages.stage = 3";
+
 // Reading: people.
 
 /// The columns of a whole event; completed by the constants below.
@@ -466,6 +676,13 @@ pub(super) const HELD_INBOX: &str = "SELECT person_shard, seq,
 
 pub(super) const HELD_BODY: &str =
     "SELECT received_ms, lane, body FROM inbox WHERE person_shard = $1 AND seq = $2";
+
+pub(super) const HELD_LATER: &str = held_message!(
+    "h.held_seq, h.body, ",
+    "FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, id)
+     JOIN held_messages h ON h.person_shard = asked.shard AND h.person_id = asked.id
+     WHERE h.held_seq > $3 ORDER BY h.held_seq LIMIT $4"
+);
 
 pub(super) const HELD_REPLIES: &str = "SELECT reply_id, number, reply, at_ms, state, decision_seq FROM replies
      WHERE business = $1 AND recipient = ANY ($2::text[]) AND reply_id > $3 ORDER BY reply_id LIMIT $4";
@@ -554,7 +771,7 @@ pub(super) const INBOUND: &str =
     "SELECT number, max(last_inbound_ms) FROM number_inbound WHERE business = $1 GROUP BY number";
 
 pub(super) const TEMPLATES: &str =
-    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
+    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms, quality
      FROM templates WHERE business = $1 AND ($2::text IS NULL OR waba_id = $2)";
 
 pub(super) const TIMELINE: &str =
@@ -622,7 +839,7 @@ pub(super) const SENT_AS: &str =
     "SELECT message_id, more_ids FROM sends WHERE person_shard = $1 AND seq = $2";
 
 pub(super) const ERASE_SENDS: &str =
-    "UPDATE sends SET message_id = NULL, more_ids = NULL, body_hash = '\\x00000000000000000000000000000000'
+    "UPDATE sends SET message_id = NULL, more_ids = NULL, body_hash = '\\x00000000000000000000000000000000', mark = NULL
      WHERE person_shard = $1 AND seq = $2";
 
 pub(super) const COUNT_ERASURE: &str =
@@ -733,102 +950,11 @@ pub(super) const EVENTS_AMONG: &str = "SELECT count(*)
 
 // The provable log.
 
-pub(super) const MARK_EVENTS: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
-     SELECT shard, 1, seq, business FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)";
+mod log;
 
-pub(super) const MARK_DECISIONS: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
-     SELECT shard, 2, seq, business FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)";
-
-/// They may be on record already, and sealed.
-pub(super) const MARK_SPILLED: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
-     SELECT d.person_shard, 2, d.seq, new.business
-     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, seq, business)
-     JOIN decisions d ON d.person_shard = new.shard AND d.seq = new.seq
-     WHERE NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = d.person_shard AND l.kind = 2 AND l.seq = d.seq)
-     ON CONFLICT (person_shard, kind, seq) DO NOTHING";
-
-pub(super) const UNSEALED: &str =
-    "SELECT kind, seq FROM unsealed WHERE business = $1 ORDER BY seq LIMIT $2";
-
-pub(super) const INSERT_LOG: &str =
-    "INSERT INTO logs (person_shard, business, size, lease_token, lease_until_ms)
-     VALUES ($1, $2, 0, 0, 0) ON CONFLICT (person_shard, business) DO NOTHING";
-
-pub(super) const LEASE_LOG: &str = concat!(
-    "UPDATE logs SET lease_token = $3, lease_until_ms = ",
-    database_ms!(),
-    " + $4 WHERE person_shard = $1 AND business = $2 AND (lease_token = $3 OR lease_until_ms < ",
-    database_ms!(),
-    ")"
-);
-
-pub(super) const GROW_LOG: &str = "UPDATE logs SET size = $4 WHERE person_shard = $1 AND business = $2 AND size = $3 AND erasures = $5";
-
-pub(super) const LOG_ERASURES: &str =
-    "SELECT erasures FROM logs WHERE person_shard = $1 AND business = $2";
-
-/// A row each, also of businesses that no configuration names any more.
-pub(super) const LOGGED: &str = "SELECT DISTINCT business FROM logs";
-
-pub(super) const TAKE_UNSEALED: &str = "DELETE FROM unsealed
-     WHERE business = $1 AND kind = $2 AND seq = ANY ($3::bigint[]) RETURNING person_shard, kind, seq";
-
-pub(super) const INSERT_LEAVES: &str =
-    "INSERT INTO log_leaves (person_shard, kind, seq, business, log_index, hash, salts)
-     SELECT shard, kind, seq, $4, log_index, hash, salts
-     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $5::bigint[], $6::bytea[], $7::bytea[])
-       AS new (shard, kind, seq, log_index, hash, salts)";
-
-pub(super) const LOG_LEAVES: &str = "SELECT log_index, kind, seq, hash, salts FROM log_leaves
-     WHERE business = $1 AND log_index >= $2 AND log_index < $3 ORDER BY log_index";
-
-pub(super) const LOG_PLACE: &str = "SELECT log_index, kind, seq, hash, salts FROM log_leaves
-     WHERE business = $1 AND kind = $2 AND seq = $3";
-
-pub(super) const PUT_SALTS: &str = "UPDATE log_leaves SET salts = $4 WHERE business = $1 AND kind = $2 AND seq = $3 AND salts = $5";
-
-pub(super) const LOG_NODES: &str = "SELECT hash FROM log_nodes
-     WHERE person_shard = $1 AND business = $2 AND level = $3 AND place >= $4 AND place < $5 ORDER BY place";
-
-pub(super) const INSERT_NODES: &str =
-    "INSERT INTO log_nodes (person_shard, business, level, place, hash)
-     SELECT $1, $2, level, place, hash FROM unnest($3::bigint[], $4::bigint[], $5::bytea[]) AS new (level, place, hash)";
-
-/// The columns of a head; completed by the constants below.
-macro_rules! log_head {
-    ($rest:literal) => {
-        concat!(
-            "SELECT size, root, at_ms, public_key, key_id, signature FROM log_heads",
-            " WHERE person_shard = $1 AND business = $2 ",
-            $rest
-        )
-    };
-}
-
-pub(super) const LOG_HEAD: &str = log_head!("ORDER BY size DESC LIMIT 1");
-
-pub(super) const LOG_HEAD_AT: &str = log_head!("AND size = $3");
-
-pub(super) const LOG_HEADS: &str = log_head!("AND size > $3 ORDER BY size LIMIT $4");
-
-pub(super) const INSERT_LOG_HEAD: &str =
-    "INSERT INTO log_heads (person_shard, business, size, root, at_ms, public_key, key_id, signature)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-
-pub(super) const EVENTS_IN: &str =
-    whole_event!("WHERE business = $1 AND event_seq = ANY ($2::bigint[])");
-
-pub(super) const DECISIONS_IN: &str = "SELECT seq, person_shard, at_ms, record FROM decisions
-     WHERE business = $1 AND seq = ANY ($2::bigint[])";
-
-/// Of the shards from `$1` on, below `$2`.
-pub(super) const UNLOGGED_EVENTS: &str = "SELECT count(*) FROM consent_events e
-     WHERE e.person_shard >= $1 AND e.person_shard < $2 AND e.business = $3
-       AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = e.person_shard AND l.kind = 1 AND l.seq = e.event_seq)
-       AND NOT EXISTS (SELECT 1 FROM unsealed u WHERE u.person_shard = e.person_shard AND u.kind = 1 AND u.seq = e.event_seq)";
-
-/// Of the shards from `$1` on, below `$2`.
-pub(super) const UNLOGGED_DECISIONS: &str = "SELECT count(*) FROM decisions d
-     WHERE d.person_shard >= $1 AND d.person_shard < $2 AND d.business = $3
-       AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = d.person_shard AND l.kind = 2 AND l.seq = d.seq)
-       AND NOT EXISTS (SELECT 1 FROM unsealed u WHERE u.person_shard = d.person_shard AND u.kind = 2 AND u.seq = d.seq)";
+pub(super) use log::{
+    DECISIONS_IN, EVENTS_IN, GROW_LOG, INSERT_LEAVES, INSERT_LOG, INSERT_LOG_HEAD, INSERT_NODES,
+    LEASE_LOG, LOG_ERASURES, LOG_HEAD, LOG_HEAD_AT, LOG_HEADS, LOG_LEAVES, LOG_NODES, LOG_PLACE,
+    LOGGED, MARK_DECISIONS, MARK_EVENTS, MARK_SPILLED, PUT_SALTS, TAKE_UNSEALED,
+    UNLOGGED_DECISIONS, UNLOGGED_EVENTS, UNSEALED,
+};

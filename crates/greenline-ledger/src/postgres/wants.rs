@@ -1,10 +1,13 @@
 //! What a batch will need to know, worked out from its requests before anything is loaded.
 
+use greenline_policy::decide::Intent;
 use greenline_policy::identity::Identifier;
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use super::load::Depth;
+use super::marks::counts;
+use super::rows::seq_column;
 use crate::codec::rows::reply_kind;
 use crate::import::is_kept_with_person;
 use crate::request::Request;
@@ -55,8 +58,16 @@ pub(super) struct Wants {
     pub(super) told: FxHashSet<BusinessIx>,
     /// The database's clock: something is numbered by it.
     pub(super) clock: bool,
+    /// From when on what went to people counts for any of what is decided; `None` where no cap looks at it.
+    pub(super) marks_since_ms: Option<i64>,
+    /// Messages whose status may change what counts.
+    pub(super) messages: FxHashSet<Box<str>>,
     /// Own replies that are to be sent.
     pub(super) replies: Vec<i64>,
+    /// Held messages that are to be decided about again: shard and number.
+    pub(super) later: Vec<(i64, i64)>,
+    /// Businesses of whose portfolio it matters whom it reached.
+    pub(super) portfolios: FxHashSet<BusinessIx>,
     /// Keys.
     pub(super) keys: FxHashSet<Key>,
     /// Account, name and language.
@@ -106,6 +117,9 @@ impl Wants {
                     }
                 }
             }
+            Request::Portfolio(business, _) => {
+                self.portfolios.insert(*business);
+            }
             Request::Append(event) => self.event(event),
             Request::AppendAll(events) => events.iter().for_each(|event| self.event(event)),
             Request::Import(piece) => {
@@ -134,6 +148,10 @@ impl Wants {
     }
 
     fn names(&mut self, business: BusinessIx, identifiers: &[Identifier]) {
+        if identifiers.len() > 1 {
+            // They may turn out to be one person, who counts once.
+            self.portfolios.insert(business);
+        }
         let canonical = identifiers.iter().map(|id| (business, id.canonical().0));
         self.names.extend(canonical);
     }
@@ -146,7 +164,21 @@ impl Wants {
             .now_ms
             .map_or(ask.now_ms, |now_ms| now_ms.min(ask.now_ms));
         self.now_ms = Some(now_ms);
+        if let Some(back_ms) = ask.caps.longest_ms() {
+            let since_ms = ask.now_ms.saturating_sub(back_ms);
+            let earliest_ms = self
+                .marks_since_ms
+                .map_or(since_ms, |known| known.min(since_ms));
+            self.marks_since_ms = Some(earliest_ms);
+        }
         self.replies.extend(ask.reply.map(|reply| reply.id));
+        self.later.extend(
+            ask.release
+                .map(|claim| (i64::from(claim.id.shard.0), seq_column(claim.id.seq))),
+        );
+        if ask.intent == Intent::Template {
+            self.portfolios.insert(ask.business);
+        }
         self.numbers.insert((ask.business, (&*ask.number).into()));
         self.accounts.insert((ask.business, (&*ask.waba_id).into()));
         if let Some(asked) = &ask.template {
@@ -191,7 +223,16 @@ impl Wants {
                     self.names(business, std::slice::from_ref(from));
                     self.names(business, std::slice::from_ref(to));
                 }
+                Effect::Limit { .. } => {
+                    self.portfolios.insert(business);
+                }
                 Effect::Timeline { .. } => self.clock = true,
+                Effect::Status {
+                    message_id, status, ..
+                } if counts(status) => {
+                    self.messages.insert(message_id.clone());
+                    self.portfolios.insert(business);
+                }
                 Effect::Reply {
                     reply, message_id, ..
                 } => {

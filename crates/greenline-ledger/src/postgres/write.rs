@@ -20,6 +20,7 @@ use super::flights::{Flights, Remotes};
 use super::hand::{Counters, Hand};
 use super::load::{self, Around, Businesses, NamesSeen};
 use super::node::Seat;
+use super::reach::{self, Reach};
 use super::rows::person_column;
 use super::settle::{self, Settled, settle};
 use super::sql;
@@ -32,6 +33,7 @@ use crate::flight::Watch;
 use crate::ids::Ids;
 use crate::queue::{Batch, Queue};
 use crate::request::{Answer, Request, answer_all};
+use crate::state::State;
 use crate::types::{BusinessIx, PersonId};
 
 /// How often one request is tried that others get in the way of. Whenever they do, one of them was written.
@@ -51,6 +53,7 @@ pub(super) struct Writer {
     pub(super) businesses: Businesses,
     pub(super) decide: DecideFn,
     pub(super) seat: Arc<Seat>,
+    reach: Reach,
     remotes: Arc<Remotes>,
     flights: Flights,
     names: NamesSeen,
@@ -67,7 +70,7 @@ impl Writer {
         runtime: Handle,
         businesses: Businesses,
         decide: DecideFn,
-        seat: Arc<Seat>,
+        (seat, reach): (Arc<Seat>, Reach),
         erasure: Keys,
     ) -> Self {
         Self {
@@ -76,6 +79,7 @@ impl Writer {
             businesses,
             decide,
             seat,
+            reach,
             remotes: Arc::default(),
             flights: Flights::default(),
             names: NamesSeen::default(),
@@ -246,16 +250,43 @@ impl Writer {
         let seat = Arc::clone(&self.seat);
         let link = self.link().await?;
         if jobs.is_empty() {
-            within(settle(link, settled)).await?;
+            let reach = self.reach.settled(settled);
+            let link = self.link().await?;
+            within(settle(link, settled, &reach)).await?;
             settled.clear();
             return Ok(Answers::new());
         }
         let lease = within(seat.hold(link)).await?;
         (self.counters.node, self.counters.token) = (lease.node, lease.token);
-        let (answers, draft, owners) = self.judge(wants, jobs, settled).await?;
-        if jobs.iter().any(|job| job.writes()) {
-            self.write(&draft).await?;
+        let mut reach = std::mem::take(&mut self.reach);
+        let caught_up = match self.link().await {
+            Ok(link) => {
+                let writes = jobs.iter().any(|job| job.writes());
+                reach.catch_up(link, wants, writes).await
+            }
+            Err(trouble) => Err(trouble),
+        };
+        self.reach = reach;
+        caught_up?;
+        let mut lent = State::default();
+        let judged = self.judge(wants, jobs, settled, &mut lent).await;
+        let done = match judged {
+            Ok((answers, draft, owners)) => {
+                let written = match jobs.iter().any(|job| job.writes()) {
+                    true => self.write(&draft).await,
+                    false => Ok(()),
+                };
+                written.map(|()| (answers, draft, owners))
+            }
+            Err(trouble) => Err(trouble),
+        };
+        // What was judged counts once it is written, and only then.
+        match (&done, jobs.iter().any(|job| job.writes())) {
+            (Ok(_), true) => lent.begin(),
+            _ => lent.undo(),
         }
+        self.reach.take_back(&mut lent);
+        let (answers, draft, owners) = done?;
         for (person, watch) in draft.flights {
             self.flights.take_off(person, watch);
         }
@@ -271,7 +302,9 @@ impl Writer {
         wants: &Wants,
         jobs: &[&Request],
         settled: &mut Vec<Settled>,
+        lent: &mut State,
     ) -> Result<(Answers, Draft, Owners), Trouble> {
+        let outcomes = self.reach.settled(settled);
         let Some(link) = &self.link else {
             return Err(Trouble::Final(LedgerError::Bug(
                 "a batch without a connection",
@@ -284,11 +317,15 @@ impl Writer {
             names: &self.names,
             erasure: &self.erasure,
             flights: &self.flights,
+            reach: Some(&self.reach),
             token: self.counters.token,
             remote: &remote,
         };
         // In this order on one connection: what is loaded has seen the outcomes.
-        let both = join(settle(link, settled), load::load(link, wants, &around));
+        let both = join(
+            settle(link, settled, &outcomes),
+            load::load(link, wants, &around),
+        );
         let (done, loaded) = within(async { Ok(both.await) }).await?;
         let is_late = done?;
         settled.clear();
@@ -304,6 +341,12 @@ impl Writer {
         let mut snapshot = loaded?;
         #[cfg(debug_assertions)]
         super::plant::trust_memory(&mut snapshot, jobs);
+        if !self.reach.hear(&snapshot.heard)? {
+            return Err(Trouble::Again(Arc::new(Plain(
+                "more people were reached meanwhile than are read at once",
+            ))));
+        }
+        self.reach.lend(&mut snapshot.state);
         let mut hand = Hand {
             snapshot,
             draft: Draft::default(),
@@ -314,10 +357,29 @@ impl Writer {
             importing_ms: None,
         };
         let mut answers = Answers::with_capacity(jobs.len());
+        let mut failed = None;
         for job in jobs {
-            answers.push(hand.answer(job)?);
+            match hand.answer(job) {
+                Ok(answer) => answers.push(answer),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
-        Ok((answers, hand.draft, hand.snapshot.owners))
+        let Hand {
+            snapshot,
+            mut draft,
+            ..
+        } = hand;
+        *lent = snapshot.state;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => {
+                draft.reach = self.reach.appends(lent);
+                Ok((answers, draft, snapshot.owners))
+            }
+        }
     }
 
     async fn write(&mut self, draft: &Draft) -> Result<(), Trouble> {
@@ -351,7 +413,8 @@ impl Writer {
             within(async {
                 link.ready(load::STATEMENTS).await?;
                 link.ready(draft::STATEMENTS).await?;
-                link.ready(settle::STATEMENTS).await
+                link.ready(settle::STATEMENTS).await?;
+                link.ready(reach::STATEMENTS).await
             })
             .await?;
             self.link = Some(link);

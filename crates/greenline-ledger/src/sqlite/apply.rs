@@ -45,14 +45,19 @@ impl Hand<'_> {
                 return Err(LedgerError::Conflict(NOT_IN_HAND));
             }
         }
+        if let Some(claim) = ask.release {
+            self.check_release(claim)?;
+        }
         if ask.mode == Mode::Observe {
             // It goes whatever the answer is, so a stop must find it.
             self.make_known(ask, &mut found)?;
         }
         let record = self.pending.record();
-        let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
-            encode_record(judged, record)
-        })?;
+        let (decision, (encoded, begun, counted)) =
+            self.state.judge(ask, &found, self.decide, |judged| {
+                let encoded = encode_record(judged, record);
+                (encoded, judged.begun(), judged.counted())
+            })?;
         let cuts = encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
         if goes {
@@ -73,10 +78,25 @@ impl Hand<'_> {
             verdict: verdict_column(decision.verdict, goes),
         };
         self.pending.add(row, cuts);
+        match ask.release {
+            Some(claim) => self.redecided(claim, id, &decision, ask.now_ms)?,
+            None if decision.verdict == Verdict::Hold => {
+                self.keep(ask, id, person, &decision)?;
+            }
+            None => {}
+        }
         let flight = goes.then(|| Flight::new(ask.dispatch_by));
+        if let (true, Some(begun)) = (goes, &begun) {
+            let people = found.iter().filter_map(|to| to.slot.zip(to.person));
+            self.state.mark(begun, people, (id.seq, ask.now_ms));
+        }
         if let Some(flight) = &flight {
-            for slot in found.iter().filter_map(|addressee| addressee.slot) {
+            for (addressee, counts) in found.iter().zip(counted) {
+                let Some(slot) = addressee.slot else { continue };
                 self.state.take_off(slot, flight.watch());
+                if counts {
+                    self.state.reaches(ask.business, slot, id.seq, ask.now_ms)?;
+                }
             }
         }
         Ok(Admitted {
@@ -228,6 +248,12 @@ impl Hand<'_> {
         } else {
             self.state.resettle(id.seq);
         }
+        match outcome {
+            Outcome::Rejected { code } => self.did_not_reach(id.seq, Some(*code), None)?,
+            Outcome::NotSent => self.did_not_reach(id.seq, None, None)?,
+            Outcome::Accepted { .. } | Outcome::Unknown => {}
+        }
+        self.state.reach_settled(id.seq, outcome);
         let (_, _, ids) = outcome_columns(outcome);
         if let Some(message_id) = ids.first() {
             self.state
@@ -270,6 +296,7 @@ impl Hand<'_> {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
+        self.state.reach_named(id.seq, hash(message_id));
         if let Some((status, at_ms, code)) = found {
             let columns = params![seq_column(id.seq), status, at_ms, code];
             self.connection
@@ -278,6 +305,7 @@ impl Hand<'_> {
             self.connection
                 .prepare_cached(sql::DELETE_STRAY)?
                 .execute([message_id])?;
+            self.status_counts(seq_column(id.seq), &status, (at_ms, code))?;
         }
         self.forget_stray(message_id.into());
         Ok(())
@@ -454,8 +482,8 @@ fn bind_outcome(
 fn verdict_column(verdict: Verdict, goes: bool) -> i64 {
     match (verdict, goes) {
         (Verdict::Allow, _) => 1,
-        (Verdict::Refuse, true) => 2,
-        (Verdict::Refuse, false) => 0,
+        (Verdict::Refuse | Verdict::Hold, true) => 2,
+        (Verdict::Refuse | Verdict::Hold, false) => 0,
     }
 }
 

@@ -17,7 +17,7 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_person_links.sql"),
     include_str!("migrations/0003_log.sql"),
@@ -26,6 +26,17 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_log_counts.sql"),
     include_str!("migrations/0007_inbox_full.sql"),
     include_str!("migrations/0008_relays_by_lane.sql"),
+    include_str!("migrations/0009_held_messages.sql"),
+    include_str!("migrations/0010_marks.sql"),
+    include_str!("migrations/0011_reach.sql"),
+    include_str!("migrations/0012_quality.sql"),
+    include_str!("migrations/0013_identifiers_linked.sql"),
+];
+
+/// Columns that a migration adds, by its number; a statement that does so cannot be run twice.
+const COLUMNS: [(i64, &str, &str, &str); 2] = [
+    (12, "numbers", "rating_at_ms", "INTEGER"),
+    (12, "templates", "quality", "TEXT"),
 ];
 
 impl From<rusqlite::Error> for LedgerError {
@@ -150,8 +161,30 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     for (number, migration) in (1..).zip(MIGRATIONS).skip(had) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
+        for (of, table, column, kind) in COLUMNS {
+            if of == number {
+                add_column(&transaction, table, column, kind)?;
+            }
+        }
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn add_column(
+    connection: &Connection,
+    table: &str,
+    column: &str,
+    kind: &str,
+) -> Result<(), LedgerError> {
+    let known = connection.query_row(
+        "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2",
+        [table, column],
+        |row| row.get::<_, i64>(0),
+    )?;
+    if known == 0 {
+        connection.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
     }
     Ok(())
 }

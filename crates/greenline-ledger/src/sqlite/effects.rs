@@ -19,6 +19,7 @@ use crate::notice::Cause;
 use crate::state::journal::Change;
 use crate::state::people::Slot;
 use crate::state::platform::{PlatformChange, newer, restrict};
+use crate::state::reach::KnownLimit;
 use crate::types::{Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply};
 
 /// What a run of effects led to.
@@ -253,7 +254,7 @@ impl Hand<'_> {
                 status,
                 at_ms,
                 code,
-            } => self.status(message_id, status, *at_ms, *code)?,
+            } => self.status(business, message_id, status, (*at_ms, *code))?,
             Effect::Timeline {
                 subject,
                 subject_id,
@@ -291,6 +292,18 @@ impl Hand<'_> {
                     .max();
                 led.replies_due |=
                     self.reply(business, to, number, reply, confirms, message_id, *at_ms)?;
+            }
+            Effect::Limit {
+                limit,
+                origin,
+                at_ms,
+            } => {
+                let new = KnownLimit {
+                    limit: *limit,
+                    origin: origin.clone(),
+                    at_ms: *at_ms,
+                };
+                self.learn_limit(business, new)?;
             }
             Effect::Template { .. }
             | Effect::Number { .. }
@@ -401,19 +414,22 @@ impl Hand<'_> {
 
     fn status(
         &mut self,
+        business: BusinessIx,
         message_id: &str,
         status: &str,
-        at_ms: i64,
-        code: Option<u32>,
+        (at_ms, code): (i64, Option<u32>),
     ) -> Result<(), LedgerError> {
         if let Some((seq, before, before_ms)) = self.find_message(message_id)? {
+            self.status_reaches(business, seq, status, at_ms)?;
             if is_later((at_ms, status), before_ms.zip(before.as_deref())) {
                 self.connection
                     .prepare_cached(sql::SET_SEND_STATUS)?
                     .execute(params![seq, status, at_ms, code])?;
+                self.status_counts(seq, status, (at_ms, code))?;
             }
             return Ok(());
         }
+        self.stray_reaches(business, message_id, status, at_ms)?;
         let mut statement = self.connection.prepare_cached(sql::FIND_STRAY)?;
         let before: Option<(i64, String)> = statement
             .query_row([message_id], |row| Ok((row.get(1)?, row.get(0)?)))
@@ -478,6 +494,7 @@ impl Hand<'_> {
                 category,
                 status,
                 is_ask,
+                quality,
                 at_ms,
             } => {
                 let mut known = platform
@@ -489,6 +506,7 @@ impl Hand<'_> {
                 newer(&mut known.category, category.as_ref(), is_newer);
                 newer(&mut known.status, status.as_ref(), is_newer);
                 newer(&mut known.is_ask, is_ask.as_ref(), is_newer);
+                newer(&mut known.quality, quality.as_ref(), is_newer);
                 known.at_ms = known.at_ms.max(*at_ms);
                 self.connection
                     .prepare_cached(sql::PUT_TEMPLATE)?
@@ -503,6 +521,7 @@ impl Hand<'_> {
                             .map(greenline_policy::scope::Category::as_str),
                         known.status.as_deref(),
                         known.is_ask,
+                        known.quality.as_deref(),
                         known.at_ms
                     ])?;
                 platform.set_template(waba_id, name, language, known)
@@ -517,12 +536,15 @@ impl Hand<'_> {
                 let is_newer = known.at_ms.is_none_or(|known_ms| *at_ms >= known_ms);
                 newer(&mut known.status, status.as_ref(), is_newer);
                 newer(&mut known.rating, rating.as_ref(), is_newer);
+                let read_ms = rating.as_ref().map(|_| *at_ms);
+                newer(&mut known.rating_at_ms, read_ms.as_ref(), is_newer);
                 known.at_ms = known.at_ms.max(Some(*at_ms));
                 let columns = params![
                     row,
                     &**number,
                     known.status.as_deref(),
                     known.rating.as_deref(),
+                    known.rating_at_ms,
                     known.at_ms
                 ];
                 self.connection

@@ -142,7 +142,11 @@ impl Store {
             Ok(found)
         })
         .await?;
-        self.ask(Request::Erase(Box::new(erase))).await
+        let answer = self.ask(Request::Erase(Box::new(erase))).await?;
+        // It may hold their number.
+        self.forget_crowd()
+            .map_err(|error| LedgerError::Unavailable(Arc::new(error)))?;
+        Ok(answer)
     }
 }
 
@@ -300,6 +304,9 @@ impl Hand<'_> {
                 .prepare_cached(sql::DELETE_WINDOWS)?
                 .execute(key)?;
             self.connection
+                .prepare_cached(sql::ERASE_HELD)?
+                .execute([person_column(*one)])?;
+            self.connection
                 .prepare_cached(sql::REVOKE_LINKS)?
                 .execute(params![
                     one.shard().0,
@@ -314,6 +321,7 @@ impl Hand<'_> {
         for slot in slots {
             self.state.group_mut(*slot).windows.clear();
         }
+        self.forget_sent(slots, &whose.people)?;
         self.refold_from(slots)
     }
 

@@ -6,6 +6,7 @@ use greenline_policy::identity::Identifier;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::erase::{find, identifiers, reached, whole_person};
+use super::later::held_message;
 use super::rows::{lane_of, person_column, seq};
 use super::verbs::{blocking, reading};
 use super::{Store, read, sql};
@@ -25,7 +26,12 @@ fn text<'r>(row: &'r Row<'_>, at: usize) -> Result<&'r str> {
 }
 
 /// One record, as the row that was looked at has it.
-fn held(connection: &Connection, kind: HeldKind, row: &Row<'_>) -> Result<Option<Held>> {
+fn held(
+    connection: &Connection,
+    business: BusinessIx,
+    kind: HeldKind,
+    row: &Row<'_>,
+) -> Result<Option<Held>> {
     let number: i64 = row.get(0)?;
     Ok(Some(match kind {
         HeldKind::Decisions => {
@@ -46,6 +52,10 @@ fn held(connection: &Connection, kind: HeldKind, row: &Row<'_>) -> Result<Option
             is_over: row.get::<_, i64>(5)? == 2,
             decision: row.get::<_, Option<i64>>(6)?.map(seq),
         },
+        HeldKind::Messages => Held::Message {
+            message: Box::new(held_message(row, business, 3)?),
+            body: row.get(2)?,
+        },
         HeldKind::Timeline => Held::Timeline(TimelineEntry {
             seq: number,
             subject: row.get(2)?,
@@ -60,7 +70,7 @@ fn held(connection: &Connection, kind: HeldKind, row: &Row<'_>) -> Result<Option
 
 fn page(
     connection: &Connection,
-    business: i64,
+    (ix, business): (BusinessIx, i64),
     texts: &[String],
     kind: HeldKind,
     after: i64,
@@ -69,6 +79,7 @@ fn page(
         HeldKind::Decisions => sql::DECISIONS_FROM,
         HeldKind::Deliveries => sql::INBOX_FROM,
         HeldKind::Replies => sql::REPLIES_FROM,
+        HeldKind::Messages => sql::HELD_FROM,
         HeldKind::Timeline => sql::TIMELINE_FROM,
     };
     let mut statement = connection.prepare_cached(sql)?;
@@ -78,7 +89,7 @@ fn page(
         let value = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
         if mentions(value, texts) {
             bytes += value.len();
-            found.records.extend(held(connection, kind, row)?);
+            found.records.extend(held(connection, ix, kind, row)?);
         }
         looked += 1;
         let full = found.records.len() >= FOUND_MAX || bytes >= FOUND_BYTES_MAX;
@@ -181,7 +192,7 @@ impl Store {
     ) -> Result<HeldPage> {
         let texts = of.texts.clone();
         reading(self, business, move |connection, row| {
-            page(connection, row, &texts, kind, after.0)
+            page(connection, (business, row), &texts, kind, after.0)
         })
         .await
     }

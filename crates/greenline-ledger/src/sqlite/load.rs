@@ -2,17 +2,18 @@
 
 use greenline_policy::identity::Identifier;
 use greenline_policy::scope::Category;
-use rusqlite::Connection;
-use rustc_hash::FxHashMap;
+use rusqlite::{Connection, params};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rows::{identifier, person, seq};
-use super::{messages, sql};
+use super::rows::{identifier, person, person_column, seq};
+use super::{marks, messages, reach, sql};
 use crate::BusinessSetup;
 use crate::codec::{ban_of, decode_head, decode_record, restriction_kind};
 use crate::error::LedgerError;
 use crate::state::links::Move;
 use crate::state::people::{Slot, Window};
 use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
+use crate::state::reach::portfolio_key;
 use crate::state::{Business, State};
 use crate::subscription::Takes;
 use crate::types::{BusinessIx, DecisionId, PersonId, PersonShard, UNSETTLED_MS};
@@ -41,7 +42,22 @@ pub(super) fn state(
                 .execute([&business.id])?;
         }
     }
+    everything(Loading::new(connection, configured)?)
+}
+
+/// As [`state`], but of people only some, with everyone linked to them, and nothing that only a writer needs.
+pub(super) fn some(
+    connection: &Connection,
+    configured: &[BusinessSetup],
+    only: FxHashSet<PersonId>,
+) -> Result<State, LedgerError> {
     let mut loading = Loading::new(connection, configured)?;
+    loading.only = Some(only);
+    everything(loading)
+}
+
+fn everything(mut loading: Loading<'_>) -> Result<State, LedgerError> {
+    let connection = loading.connection;
     let people = loading.identifiers()?;
     loading.links(&people)?;
     loading.heads(&people)?;
@@ -49,39 +65,58 @@ pub(super) fn state(
     loading.platform()?;
     loading.takers()?;
     loading.unsettled()?;
-    loading.state.messages = messages::load(connection)?;
+    loading.marks(&people)?;
+    reach::load(connection, &mut loading.state)?;
+    if loading.only.is_none() {
+        loading.state.messages = messages::load(connection)?;
+    }
     let mut state = loading.state;
     state.begin();
     Ok(state)
 }
 
-struct Loading<'c> {
+/// A state in the making.
+pub(super) struct Loading<'c> {
     connection: &'c Connection,
-    state: State,
+    /// So far.
+    pub(super) state: State,
     places: FxHashMap<i64, BusinessIx>,
+    /// Of people only these.
+    only: Option<FxHashSet<PersonId>>,
 }
 
 impl<'c> Loading<'c> {
-    fn new(connection: &'c Connection, configured: &[BusinessSetup]) -> Result<Self, LedgerError> {
+    /// With the businesses and nothing of theirs.
+    pub(super) fn new(
+        connection: &'c Connection,
+        configured: &[BusinessSetup],
+    ) -> Result<Self, LedgerError> {
         let mut stored = businesses(connection)?;
         let mut state = State::default();
         for business in configured {
+            let portfolio = state.portfolio_at(&portfolio_key(business));
             let at = stored.iter().position(|(_, id)| **id == *business.id);
             let (row, id) =
                 at.map_or_else(|| (-1, business.id.as_str().into()), |at| stored.remove(at));
             state.businesses.push(Business {
                 row,
                 id,
+                portfolio,
                 ..Business::default()
             });
         }
-        state
-            .businesses
-            .extend(stored.into_iter().map(|(row, id)| Business {
+        for (row, id) in stored {
+            let portfolio = state.portfolio_at(&portfolio_key(&BusinessSetup {
+                id: id.to_string(),
+                portfolio: String::new(),
+            }));
+            state.businesses.push(Business {
                 row,
                 id,
+                portfolio,
                 ..Business::default()
-            }));
+            });
+        }
         let places = (0..)
             .map(BusinessIx)
             .zip(&state.businesses)
@@ -91,6 +126,7 @@ impl<'c> Loading<'c> {
             connection,
             state,
             places,
+            only: None,
         })
     }
 
@@ -101,23 +137,54 @@ impl<'c> Loading<'c> {
             .ok_or_else(|| LedgerError::unreadable("a row of an unknown business"))
     }
 
-    fn identifiers(&mut self) -> Result<FxHashMap<PersonId, Slot>, LedgerError> {
-        let mut statement = self.connection.prepare(sql::LOAD_IDENTIFIERS)?;
-        let mut rows = statement.query([])?;
-        let mut people = FxHashMap::default();
-        while let Some(row) = rows.next()? {
-            let business = self.place(row.get(0)?)?;
-            let canonical = identifier(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-            let id = person(row.get(4)?);
-            match people.get(&id) {
-                Some(slot) => self.state.add_identifier(business, &canonical, *slot)?,
-                None => {
-                    people.insert(id, self.state.add_person(business, &canonical, id)?);
-                }
+    /// Hands to `read` every row of `all`, or where only some people are wanted, those of `of` each of them.
+    fn each(
+        &mut self,
+        all: &str,
+        of: &str,
+        mut read: impl FnMut(&mut Self, &rusqlite::Row<'_>) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let connection = self.connection;
+        let Some(only) = self.only.take() else {
+            let mut statement = connection.prepare(all)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                read(self, row)?;
             }
-            // Nothing is taken back while loading.
-            self.state.begin();
+            return Ok(());
+        };
+        let mut statement = connection.prepare(of)?;
+        for person in &only {
+            let mut rows = statement.query(params![person.shard().0, person_column(*person)])?;
+            while let Some(row) = rows.next()? {
+                read(self, row)?;
+            }
         }
+        self.only = Some(only);
+        Ok(())
+    }
+
+    fn identifiers(&mut self) -> Result<FxHashMap<PersonId, Slot>, LedgerError> {
+        let mut people = FxHashMap::default();
+        self.each(
+            sql::LOAD_IDENTIFIERS,
+            sql::ALL_IDENTIFIERS_OF,
+            |this, row| {
+                let business = this.place(row.get(0)?)?;
+                let canonical =
+                    identifier(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+                let id = person(row.get(4)?);
+                match people.get(&id) {
+                    Some(slot) => this.state.add_identifier(business, &canonical, *slot)?,
+                    None => {
+                        people.insert(id, this.state.add_person(business, &canonical, id)?);
+                    }
+                }
+                // Nothing is taken back while loading.
+                this.state.begin();
+                Ok(())
+            },
+        )?;
         Ok(people)
     }
 
@@ -159,45 +226,41 @@ impl<'c> Loading<'c> {
     }
 
     fn heads(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare(sql::LOAD_HEADS)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        self.each(sql::LOAD_HEADS, sql::HEADS_OF, |this, row| {
             let Some(slot) = people.get(&person(row.get(0)?)) else {
-                continue;
+                return Ok(());
             };
             let spelling = usize::from(row.get::<_, u8>(1)?);
             let head = decode_head(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
-            let slot = self.state.follow(*slot);
+            let slot = this.state.follow(*slot);
             // People of one group have the same heads.
-            if let Some(place) = self.state.groups[slot as usize].heads.get_mut(spelling) {
+            if let Some(place) = this.state.groups[slot as usize].heads.get_mut(spelling) {
                 *place = Some(Box::new(head));
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn windows(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare(sql::LOAD_WINDOWS)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        self.each(sql::LOAD_WINDOWS, sql::ALL_WINDOWS_OF, |this, row| {
             let Some(slot) = people.get(&person(row.get(0)?)) else {
-                continue;
+                return Ok(());
             };
-            let slot = self.state.follow(*slot);
-            let business = self.state.group(slot).business;
+            let slot = this.state.follow(*slot);
+            let business = this.state.group(slot).business;
             let number = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            let place = self.state.business_mut(business)?.platform.place(number);
+            let place = this.state.business_mut(business)?.platform.place(number);
             let read = Window {
                 number: place,
                 wrote_at_ms: row.get(2)?,
                 call_at_ms: row.get::<_, Option<i64>>(3)?.unwrap_or(i64::MIN),
                 call_until_ms: row.get(4)?,
             };
-            self.state.groups[slot as usize]
+            this.state.groups[slot as usize]
                 .window_mut(place)
                 .absorb(&read);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn platform(&mut self) -> Result<(), LedgerError> {
@@ -208,6 +271,7 @@ impl<'c> Loading<'c> {
             let read = NumberRow {
                 status: row.get(2)?,
                 rating: row.get(3)?,
+                rating_at_ms: row.get(5)?,
                 at_ms: row.get(4)?,
             };
             let number: Box<str> = row.get(1)?;
@@ -226,6 +290,7 @@ impl<'c> Loading<'c> {
                 category: category(row.get::<_, Option<String>>(5)?.as_deref())?,
                 status: row.get(6)?,
                 is_ask: row.get(7)?,
+                quality: row.get(9)?,
                 at_ms: row.get(8)?,
             };
             let (waba_id, name, language): (Box<str>, Box<str>, Box<str>) =
@@ -294,6 +359,12 @@ impl<'c> Loading<'c> {
             takers.push((id, takes));
         }
         Ok(())
+    }
+
+    /// What went to people of late.
+    fn marks(&mut self, people: &FxHashMap<PersonId, Slot>) -> Result<(), LedgerError> {
+        let slot = |person: PersonId| people.get(&person).copied();
+        marks::load(self.connection, &mut self.state, slot)
     }
 
     /// Sends that went on in the last minutes and of which nobody said what became of them may have

@@ -7,6 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use smallvec::SmallVec;
 
+use super::recent::{Batch, Recent};
 use super::sql;
 use crate::error::LedgerError;
 use crate::seal::Cuts;
@@ -34,10 +35,8 @@ pub(super) struct Row {
 /// What waits.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    /// Records, one after the other.
-    records: Vec<u8>,
-    /// Each with where its record can be cut, and where it ends.
-    rows: Vec<(Row, Cuts, usize)>,
+    /// Of this batch.
+    batch: Batch,
     /// How many of them are written.
     written: usize,
 }
@@ -68,45 +67,40 @@ impl Range {
 impl Pending {
     /// Forgets what a batch left behind.
     pub(super) fn clear(&mut self) {
-        self.records.clear();
-        self.rows.clear();
+        self.batch.clear();
         self.written = 0;
     }
 
-    /// Takes everything, so that it can be sealed without being read again.
-    pub(super) fn take(&mut self) -> (Vec<u8>, Vec<(Row, Cuts, usize)>) {
+    /// Hands everything over, so that it can be sealed without being read again.
+    pub(super) fn hand_over(&mut self, recent: &Recent) {
         self.written = 0;
-        let rows = Vec::with_capacity(self.rows.len());
-        let records = Vec::with_capacity(self.records.len());
-        (
-            std::mem::replace(&mut self.records, records),
-            std::mem::replace(&mut self.rows, rows),
-        )
+        self.batch = recent.push(std::mem::take(&mut self.batch));
     }
 
     /// Where the next decision's record is to be added.
     pub(super) fn record(&mut self) -> &mut Vec<u8> {
         // One that was begun and not added came to nothing.
-        self.records
-            .truncate(self.rows.last().map_or(0, |(.., end)| *end));
-        &mut self.records
+        self.batch
+            .records
+            .truncate(self.batch.rows.last().map_or(0, |(.., end)| *end));
+        &mut self.batch.records
     }
 
     /// Adds the decision whose record was added last.
     pub(super) fn add(&mut self, row: Row, cuts: Cuts) {
-        self.rows.push((row, cuts, self.records.len()));
+        self.batch.rows.push((row, cuts, self.batch.records.len()));
     }
 
     /// Writes what waits, and answers how many bytes of records that was.
     pub(super) fn write(&mut self, connection: &Connection) -> Result<usize, LedgerError> {
         let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
-        let (before, mut rest) = self.rows.split_at(self.written);
+        let (before, mut rest) = self.batch.rows.split_at(self.written);
         let start = before.last().map_or(0, |(.., end)| *end);
         let mut from = start;
         while let Some((now, later)) = chunk(rest) {
             let mut statement = connection.prepare_cached(insert(now.len()))?;
             for (n, (row, _, end)) in now.iter().enumerate() {
-                let record = self.records.get(from..*end).map(std::str::from_utf8);
+                let record = self.batch.records.get(from..*end).map(std::str::from_utf8);
                 let Some(Ok(record)) = record else {
                     return Err(LedgerError::Bug("a record that is not text"));
                 };
@@ -120,7 +114,7 @@ impl Pending {
         for range in &ranges {
             insert_range(connection, range)?;
         }
-        self.written = self.rows.len();
+        self.written = self.batch.rows.len();
         Ok(from - start)
     }
 }

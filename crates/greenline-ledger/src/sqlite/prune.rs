@@ -130,7 +130,7 @@ impl Hand<'_> {
             self.connection
                 .prepare_cached(sql::DELETE_EMPTY_RANGE)?
                 .execute([row, first])?;
-            for sql in [sql::DELETE_DECISION, sql::DELETE_SEND] {
+            for sql in [sql::DELETE_DECISION, sql::DELETE_SEND, sql::PRUNE_HELD] {
                 self.connection.prepare_cached(sql)?.execute([number])?;
             }
             gone.insert(seq(*number));

@@ -47,6 +47,11 @@ impl Readers {
         })
     }
 
+    /// Where the store is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads with a connection.
     pub(crate) fn with<T>(
         &self,
@@ -399,6 +404,7 @@ pub(super) fn templates(
             category: load::category(row.get::<_, Option<String>>(4)?.as_deref())?,
             status: row.get(5)?,
             is_ask: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
+            quality: row.get(8)?,
             at_ms: row.get(7)?,
         })
     };

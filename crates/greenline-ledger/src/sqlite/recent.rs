@@ -16,17 +16,25 @@ use crate::error::LedgerError;
 use crate::seal::{Cuts, RecordId, SealKind, Unsealed, decision_parts};
 use crate::types::{DecisionId, PersonShard};
 
-/// Bytes of records kept at most; what is older is read from the store.
+/// Bytes of records kept at most, the room of what went included; what is older is read from the store.
 const RECENT_BYTES_MAX: usize = 32 << 20;
 
 /// The decisions of one commit.
-#[derive(Debug)]
-struct Batch {
-    records: Vec<u8>,
-    rows: Vec<(Row, Cuts, usize)>,
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Records, one after the other.
+    pub(super) records: Vec<u8>,
+    /// Each with where its record can be cut, and where it ends.
+    pub(super) rows: Vec<(Row, Cuts, usize)>,
 }
 
 impl Batch {
+    /// Forgets all but the room it takes.
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+        self.rows.clear();
+    }
+
     fn last(&self) -> i64 {
         self.rows.last().map_or(i64::MIN, |(row, ..)| row.seq)
     }
@@ -39,6 +47,9 @@ impl Batch {
 #[derive(Debug)]
 struct Kept {
     batches: VecDeque<Arc<Batch>>,
+    /// Empty, to be filled again: new room would have to be found and cleared for each commit.
+    spare: Vec<Batch>,
+    /// Of both.
     bytes: usize,
     /// Every decision after this number is here, but for those that came late.
     after: i64,
@@ -55,6 +66,7 @@ impl Recent {
     pub(super) fn after(last: i64) -> Self {
         Self(Mutex::new(Kept {
             batches: VecDeque::new(),
+            spare: Vec::new(),
             bytes: 0,
             after: last,
             marks: FxHashMap::default(),
@@ -65,27 +77,39 @@ impl Recent {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what a commit wrote.
-    pub(super) fn push(&self, records: Vec<u8>, rows: Vec<(Row, Cuts, usize)>) {
-        if rows.is_empty() {
-            return;
+    /// Adds what a commit wrote, and gives room for the next.
+    pub(super) fn push(&self, batch: Batch) -> Batch {
+        if batch.rows.is_empty() {
+            return batch;
         }
-        let batch = Arc::new(Batch { records, rows });
+        let (records, rows) = (batch.records.len(), batch.rows.len());
         let mut kept = self.kept();
         kept.bytes += batch.bytes();
-        kept.batches.push_back(batch);
-        while kept.bytes > RECENT_BYTES_MAX
-            && let Some(oldest) = kept.batches.pop_front()
-        {
-            kept.bytes = kept.bytes.saturating_sub(oldest.bytes());
-            kept.after = kept.after.max(oldest.last());
+        kept.batches.push_back(Arc::new(batch));
+        let room = kept.spare.pop();
+        kept.bytes -= room.as_ref().map_or(0, Batch::bytes);
+        while kept.bytes > RECENT_BYTES_MAX {
+            if let Some(spare) = kept.spare.pop() {
+                kept.bytes -= spare.bytes();
+            } else if let Some(oldest) = kept.batches.pop_front() {
+                kept.bytes -= oldest.bytes();
+                kept.after = kept.after.max(oldest.last());
+            } else {
+                break;
+            }
         }
+        drop(kept);
+        room.unwrap_or_else(|| Batch {
+            records: Vec::with_capacity(records),
+            rows: Vec::with_capacity(rows),
+        })
     }
 
     /// Gives nothing any more until [`Self::start_over`].
     pub(super) fn close(&self) {
         let mut kept = self.kept();
         kept.batches.clear();
+        kept.spare.clear();
         kept.bytes = 0;
         kept.after = i64::MAX;
     }
@@ -152,7 +176,15 @@ impl Kept {
             })
         };
         while let Some(oldest) = self.batches.pop_front_if(|batch| is_sealed(batch)) {
-            self.bytes = self.bytes.saturating_sub(oldest.bytes());
+            let bytes = oldest.bytes();
+            match Arc::try_unwrap(oldest) {
+                Ok(mut batch) => {
+                    batch.clear();
+                    self.spare.push(batch);
+                }
+                // Still being read; its room goes with its reader.
+                Err(_) => self.bytes -= bytes,
+            }
         }
     }
 }

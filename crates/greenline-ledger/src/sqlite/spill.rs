@@ -101,6 +101,7 @@ impl Hand<'_> {
                 verdict: 1,
             };
             write_late(self.connection, &decision, &record)?;
+            self.spilled_reaches(&one.business, one.id, one.at_ms, &record)?;
             self.note_late(row, one.id.seq)?;
             self.state.last_seq = self.state.last_seq.max(one.id.seq);
         }

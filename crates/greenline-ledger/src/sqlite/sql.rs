@@ -9,11 +9,12 @@ macro_rules! decision {
     };
 }
 
-/// The statement that records decisions, as many as rows are named.
+/// The statement that records decisions, as many as rows are named. `OR FAIL`: SQLite need not be able to take back
+/// the one statement, since a batch is taken back as a whole.
 macro_rules! insert_decisions {
     ($($rest:literal),*) => {
         concat!(
-            "INSERT INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES ",
+            "INSERT OR FAIL INTO decisions (seq, business_id, shard, person_id, at_ms, verdict, record) VALUES ",
             decision!(),
             $($rest, decision!()),*
         )
@@ -41,7 +42,7 @@ pub(super) const COUNT_IN_RANGE: &str =
 macro_rules! upsert_sends {
     ($($rest:literal),*) => {
         concat!(
-            "INSERT INTO sends (decision_seq, outcome, code, message_id, more_ids) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR FAIL INTO sends (decision_seq, outcome, code, message_id, more_ids) VALUES (?, ?, ?, ?, ?)",
             $($rest, "(?, ?, ?, ?, ?)",)*
             " ON CONFLICT (decision_seq) DO UPDATE SET outcome = excluded.outcome, code = excluded.code,",
             " message_id = coalesce(excluded.message_id, message_id), more_ids = coalesce(excluded.more_ids, more_ids)"
@@ -59,6 +60,22 @@ pub(super) const UPSERT_16_SENDS: &str = upsert_sends!(
 
 pub(super) const SEND_STATUS: &str =
     "SELECT status, status_at_ms FROM sends WHERE decision_seq = ?1 AND message_id = ?2";
+
+pub(super) const LOAD_REACH: &str = "SELECT portfolio, entries FROM reach_log ORDER BY log_id";
+
+pub(super) const LOG_REACH: &str =
+    "INSERT INTO reach_log (portfolio, until_ms, entries) VALUES (?1, ?2, ?3)";
+
+/// The oldest rows, up to the first that is still of use: later ones speak of what earlier ones say.
+pub(super) const PRUNE_REACH: &str = "DELETE FROM reach_log
+     WHERE log_id IN (SELECT log_id FROM reach_log ORDER BY log_id LIMIT ?2)
+       AND log_id < coalesce((SELECT log_id FROM reach_log WHERE until_ms >= ?1 ORDER BY log_id LIMIT 1), 9223372036854775807)";
+
+pub(super) const LOAD_LIMITS: &str =
+    "SELECT portfolio, people, origin, at_ms FROM portfolio_limits";
+
+pub(super) const PUT_LIMIT: &str = "INSERT INTO portfolio_limits (portfolio, people, origin, at_ms) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (portfolio) DO UPDATE SET people = excluded.people, origin = excluded.origin, at_ms = excluded.at_ms";
 
 pub(super) const LOG_MESSAGES: &str = "INSERT INTO message_log (run, entries) VALUES (?1, ?2)";
 
@@ -140,8 +157,9 @@ pub(super) const PUT_CALL_PERMISSION: &str = "INSERT INTO windows (shard, person
 
 // Writing: what the platform said.
 
-pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers (business_id, number, status, rating, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (business_id, number) DO UPDATE SET status = excluded.status, rating = excluded.rating, at_ms = excluded.at_ms";
+pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers (business_id, number, status, rating, rating_at_ms, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT (business_id, number) DO UPDATE SET status = excluded.status, rating = excluded.rating,
+       rating_at_ms = excluded.rating_at_ms, at_ms = excluded.at_ms";
 
 pub(super) const PUT_LAST_INBOUND: &str = "INSERT INTO numbers (business_id, number, last_inbound_ms) VALUES (?1, ?2, ?3)
      ON CONFLICT (business_id, number) DO UPDATE SET
@@ -156,10 +174,11 @@ pub(super) const PUT_RESTRICTION: &str =
        kind = excluded.kind, until_ms = excluded.until_ms, at_ms = excluded.at_ms";
 
 pub(super) const PUT_TEMPLATE: &str = "INSERT INTO templates
-     (business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+     (business_id, waba_id, name, language, template_id, category, status, is_ask, quality, at_ms)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
      ON CONFLICT (business_id, waba_id, name, language) DO UPDATE SET template_id = excluded.template_id,
-       category = excluded.category, status = excluded.status, is_ask = excluded.is_ask, at_ms = excluded.at_ms";
+       category = excluded.category, status = excluded.status, is_ask = excluded.is_ask, quality = excluded.quality,
+       at_ms = excluded.at_ms";
 
 pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (business_id, subject, subject_id, origin, event, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
@@ -215,6 +234,105 @@ pub(super) const REPLY_NOT_SENT: &str =
 
 pub(super) const FINISH_REPLY: &str =
     "UPDATE replies SET state = 2, decision_seq = ?2 WHERE reply_id = ?1";
+
+// Held messages.
+
+/// The columns of a held message; completed by the constants below.
+macro_rules! held_message {
+    ($before:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $before,
+            "shard, held_seq, recipient, app, number, template, language, given_id, held_ms, last_ms, due_ms, stage,
+             decision_shard, decision_seq, message_id, code, ending, over_ms FROM held_messages h ",
+            $rest
+        )
+    };
+}
+
+pub(super) const INSERT_HELD: &str = "INSERT INTO held_messages
+     (held_seq, shard, business_id, person_id, recipient, app, number, template, language, given_id, held_ms, last_ms,
+      due_ms, stage, in_hand, decision_shard, decision_seq, target, content_type, body)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, 0, ?2, ?1, ?14, ?15, ?16)";
+
+/// To one addressee from one number only the earliest, until it is over.
+pub(super) const HELD_DUE: &str = held_message!(
+    "business_id, target, content_type, body, ",
+    "WHERE due_ms <= ?1 AND in_hand = 0 AND NOT (stage = 0 AND EXISTS (SELECT 1 FROM held_messages e
+       WHERE e.recipient = h.recipient AND e.business_id = h.business_id AND e.number = h.number
+         AND e.held_seq < h.held_seq AND e.stage < 2))
+     ORDER BY due_ms, held_seq LIMIT ?2"
+);
+
+pub(super) const HAND_OUT_HELD: &str = "UPDATE held_messages SET in_hand = 1 WHERE held_seq = ?1";
+
+/// Nothing is in anybody's hand once the process that had it is gone.
+pub(super) const HELD_OUT_OF_HAND: &str = "UPDATE held_messages SET in_hand = 0 WHERE in_hand = 1";
+
+pub(super) const HELD_LET_GO: &str =
+    "SELECT held_seq, sends.outcome, sends.code, sends.message_id FROM held_messages
+     LEFT JOIN sends ON sends.decision_seq = held_messages.decision_seq WHERE stage = 1";
+
+pub(super) const HELD_IN_HAND: &str =
+    "SELECT 1 FROM held_messages WHERE held_seq = ?1 AND in_hand = 1 AND stage < 2";
+
+pub(super) const REDECIDE_HELD: &str = "UPDATE held_messages
+     SET stage = ?2, due_ms = ?3, decision_shard = ?4, decision_seq = ?5, ending = ?6, over_ms = ?7,
+         in_hand = (?2 = 1), body = CASE WHEN ?2 < 2 THEN body END
+     WHERE held_seq = ?1";
+
+/// What a step makes of a held message; completed by the constants below.
+macro_rules! step_held {
+    ($rest:literal) => {
+        concat!(
+            "UPDATE held_messages SET stage = ?2, due_ms = ?3, in_hand = 0, message_id = coalesce(?4, message_id),
+                code = coalesce(?5, code), ending = coalesce(ending, ?6), over_ms = coalesce(over_ms, ?7),
+                body = CASE WHEN ?2 < 2 THEN body END
+             WHERE held_seq = ?1 AND ",
+            $rest
+        )
+    };
+}
+
+pub(super) const STEP_HELD: &str = step_held!("in_hand = 1 AND stage < 3");
+
+pub(super) const STEP_LET_GO: &str = step_held!("stage = 1");
+
+pub(super) const CANCEL_HELD: &str = "UPDATE held_messages
+     SET stage = 2, due_ms = ?3, in_hand = 0, ending = 'cancelled', over_ms = ?3, body = NULL
+     WHERE held_seq = ?1 AND business_id = ?2 AND stage = 0";
+
+pub(super) const HELD_ENDING: &str =
+    "SELECT ending FROM held_messages WHERE held_seq = ?1 AND business_id = ?2";
+
+pub(super) const HELD_MESSAGE: &str = held_message!("", "WHERE held_seq = ?1 AND business_id = ?2");
+
+pub(super) const HELD_MESSAGES: &str = held_message!(
+    "",
+    "WHERE business_id = ?1 AND held_seq > ?2 AND (?3 IS NULL OR number = ?3)
+       AND (?4 IS NULL OR recipient IN (SELECT value FROM json_each(?4)))
+     ORDER BY held_seq LIMIT ?5"
+);
+
+pub(super) const HELD_WAITING: &str = "SELECT app, count(*) FROM held_messages
+     WHERE business_id = ?1 AND stage < 2 GROUP BY app ORDER BY app";
+
+pub(super) const GIVEN_ID: &str =
+    "SELECT given_id FROM held_messages WHERE message_id = ?1 AND business_id = ?2";
+
+pub(super) const IN_THE_AIR: &str =
+    "SELECT 1 FROM held_messages WHERE stage = 1 AND recipient = ?1 AND business_id = ?2";
+
+/// For access: as the other kinds, by whom it is to.
+pub(super) const HELD_FROM: &str = held_message!(
+    "held_seq, recipient, body, ",
+    "WHERE held_seq > ?1 AND business_id = ?2 ORDER BY held_seq"
+);
+
+pub(super) const ERASE_HELD: &str = "DELETE FROM held_messages WHERE person_id = ?1";
+
+pub(super) const PRUNE_HELD: &str =
+    "DELETE FROM held_messages WHERE decision_seq = ?1 AND stage = 3";
 
 // Subscriptions and what is told to them.
 
@@ -416,11 +534,11 @@ pub(super) const COUNT_LATE_AHEAD: &str = "SELECT count(*) FROM log_late
 pub(super) const NUMBERS: &str = "SELECT number, status, rating, at_ms, last_inbound_ms FROM numbers WHERE business_id = ?1 ORDER BY number";
 
 pub(super) const TEMPLATES: &str =
-    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
+    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms, quality
      FROM templates WHERE business_id = ?1 ORDER BY waba_id, name, language";
 
 pub(super) const TEMPLATES_OF: &str =
-    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms
+    "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms, quality
      FROM templates WHERE business_id = ?1 AND waba_id = ?2 ORDER BY name, language";
 
 pub(super) const TIMELINE: &str =
@@ -478,18 +596,45 @@ pub(super) const LOAD_LINKS: &str = "SELECT person_id, kind, other_id, at_ms, le
 
 pub(super) const LOAD_HEADS: &str = "SELECT person_id, spelling, body FROM heads";
 
+pub(super) const LOAD_IDENTIFIERS_IN_ORDER: &str =
+    "SELECT person_id, business_id, value FROM identifiers ORDER BY shard, person_id";
+
+pub(super) const LOAD_HEADS_IN_ORDER: &str =
+    "SELECT person_id, spelling, body FROM heads ORDER BY shard, person_id, spelling";
+
+pub(super) const LOAD_LINKED: &str = "SELECT person_id FROM links UNION SELECT other_id FROM links";
+
+/// By an index that holds nothing else.
+pub(super) const LOAD_LINKED_IDENTIFIERS: &str =
+    "SELECT person_id FROM identifiers WHERE linked_at_ms IS NOT NULL";
+
+pub(super) const LOAD_CHANGED: &str =
+    "SELECT person_id, kind FROM consent_events WHERE event_seq > ?1";
+
+pub(super) const LOAD_EVENT_MARK: &str =
+    "SELECT person_id, arrival_ms, kind FROM consent_events WHERE event_seq = ?1";
+
+pub(super) const ALL_IDENTIFIERS_OF: &str = "SELECT business_id, kind, value, shard, person_id FROM identifiers WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const HEADS_OF: &str =
+    "SELECT person_id, spelling, body FROM heads WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const ALL_WINDOWS_OF: &str = "SELECT person_id, number, wrote_at_ms, call_at_ms, call_until_ms FROM windows WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const LOAD_OPEN_WINDOWS: &str = "SELECT person_id FROM windows WHERE wrote_at_ms > ?1";
+
 pub(super) const LOAD_WINDOWS: &str =
     "SELECT person_id, number, wrote_at_ms, call_at_ms, call_until_ms FROM windows";
 
 pub(super) const LOAD_NUMBERS: &str =
-    "SELECT business_id, number, status, rating, at_ms FROM numbers";
+    "SELECT business_id, number, status, rating, at_ms, rating_at_ms FROM numbers";
 
 pub(super) const LOAD_ACCOUNTS: &str = "SELECT business_id, waba_id, ban, ban_at_ms FROM accounts";
 
 pub(super) const LOAD_RESTRICTIONS: &str =
     "SELECT business_id, waba_id, named, kind, until_ms, at_ms FROM restrictions ORDER BY named";
 
-pub(super) const LOAD_TEMPLATES: &str = "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms FROM templates";
+pub(super) const LOAD_TEMPLATES: &str = "SELECT business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms, quality FROM templates";
 
 pub(super) const LOAD_TAKERS: &str =
     "SELECT business_id, id, active, imports FROM subscriptions WHERE consents = 1";
@@ -497,6 +642,29 @@ pub(super) const LOAD_TAKERS: &str =
 pub(super) const LOAD_STRAYS: &str = "SELECT message_id FROM stray_statuses";
 
 pub(super) const LAST_MESSAGE_RUN: &str = "SELECT coalesce(max(run), 0) FROM message_runs";
+
+pub(super) const NEWEST_MARK: &str = "SELECT max(newest_ms) FROM mark_log";
+
+pub(super) const LOAD_MARKS: &str = "SELECT topics, entries FROM mark_log ORDER BY log_id";
+
+pub(super) const LOG_MARKS: &str =
+    "INSERT INTO mark_log (newest_ms, topics, entries) VALUES (?1, ?2, ?3)";
+
+/// Oldest first, so that what takes a mark back stays as long as the mark.
+pub(super) const PRUNE_MARKS: &str = "DELETE FROM mark_log WHERE newest_ms < ?1
+     AND log_id IN (SELECT log_id FROM mark_log ORDER BY log_id LIMIT ?2)";
+
+pub(super) const LOAD_LIMITED: &str = "SELECT person_id, at_ms, times, decision_seq FROM limited";
+
+pub(super) const PUT_LIMITED: &str =
+    "INSERT INTO limited (shard, person_id, at_ms, times, decision_seq) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (shard, person_id) DO UPDATE
+     SET at_ms = excluded.at_ms, times = excluded.times, decision_seq = excluded.decision_seq";
+
+pub(super) const DELETE_LIMITED: &str = "DELETE FROM limited WHERE shard = ?1 AND person_id = ?2";
+
+pub(super) const RECORD_WITH_BUSINESS: &str =
+    "SELECT business_id, at_ms, record FROM decisions WHERE seq = ?1";
 
 pub(super) const LOAD_MESSAGE_LOG: &str = "SELECT run, entries FROM message_log ORDER BY log_id";
 

@@ -6,15 +6,17 @@ use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use rusqlite::Connection;
 
-use super::{Store, erase, read, verify};
+use super::load::Loading;
+use super::{Store, erase, reach, read, verify};
 use crate::DecideFn;
 use crate::codec::decode_head;
 use crate::error::LedgerError;
+use crate::expect_answer;
 use crate::request::{Answer, Request};
 use crate::state::people::head_at;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, Relay, RelayDone,
-    StoredEvent, TemplateView, TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, PortfolioView,
+    Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -44,6 +46,26 @@ pub(super) async fn reading<T: Send + 'static>(
 }
 
 impl Store {
+    /// How a business's portfolio stands: the writer counts, and where there is none, whoever asks.
+    pub(crate) async fn portfolio(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        now_ms: i64,
+    ) -> Result<PortfolioView> {
+        if self.writing.is_some() {
+            let answer = self.ask(Request::Portfolio(business, now_ms)).await?;
+            return expect_answer!(answer, Answer::Portfolio(view) => view);
+        }
+        blocking(self, move |store| {
+            store.readers.with(|connection| {
+                let mut world = Loading::new(connection, &store.configured)?;
+                reach::load(connection, &mut world.state)?;
+                world.state.portfolio_view(business, now_ms)
+            })
+        })
+        .await
+    }
+
     pub(crate) async fn person(
         self: &Arc<Self>,
         business: BusinessIx,

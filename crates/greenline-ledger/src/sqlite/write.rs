@@ -240,8 +240,7 @@ impl Writer {
             self.recent.close();
             self.recent.start_over(seq_column(self.state.last_seq));
         } else if writes {
-            let (records, rows) = self.pending.take();
-            self.recent.push(records, rows);
+            self.pending.hand_over(&self.recent);
         }
         done
     }
@@ -294,6 +293,8 @@ impl Writer {
         // Without a transaction every row would be a commit of its own.
         if writes {
             hand.keep_messages()?;
+            hand.keep_reach()?;
+            hand.keep_marks()?;
             hand.written += hand.pending.write(hand.connection)?;
         }
         let written = hand.written + BATCH_OVERHEAD_BYTES;
@@ -366,6 +367,17 @@ impl Hand<'_> {
             Request::ReplayNotices(replay) => self.replay_notices(replay).map(Answer::Replayed),
             Request::RepliesDue(limit) => self.replies_due(*limit).map(Answer::Replies),
             Request::ReplyDone(claim, end) => self.reply_done(*claim, *end).map(|()| Answer::Done),
+            Request::Portfolio(business, now_ms) => self
+                .state
+                .portfolio_view(*business, *now_ms)
+                .map(Answer::Portfolio),
+            Request::HeldDue(now_ms, limit) => self.held_due(*now_ms, *limit).map(Answer::HeldDue),
+            Request::HeldDone(claim, step, now_ms) => {
+                self.held_done(*claim, step, *now_ms).map(|()| Answer::Done)
+            }
+            Request::CancelHeld(business, id, now_ms) => self
+                .cancel_held(*business, *id, *now_ms)
+                .map(Answer::Cancelled),
         };
         match request {
             // Some of it may be written already: all of it is taken back.

@@ -2,12 +2,15 @@
 
 use greenline_policy::consent::Head;
 use greenline_policy::country::Place;
-use greenline_policy::decide::{Decision, Facts, PersonFacts, TemplateFacts};
+use greenline_policy::decide::{Decision, Facts, Intent, PersonFacts, TemplateFacts};
 use greenline_policy::identity::{Identifier, Spelling};
+use greenline_policy::pace::{Kind, Pace};
+use greenline_policy::reach::{self, PortfolioFacts};
 use smallvec::SmallVec;
 
 use super::people::{Slot, head_at};
 use super::platform::template_facts;
+use super::reach::Room;
 use super::{Business, State};
 use crate::DecideFn;
 use crate::error::LedgerError;
@@ -48,8 +51,21 @@ pub(crate) struct Judged<'a> {
     pub(crate) template: Option<&'a TemplateFacts>,
     /// The number.
     pub(crate) number: &'a greenline_policy::decide::NumberFacts,
+    /// Its portfolio.
+    pub(crate) portfolio: PortfolioFacts,
     /// The answer.
     pub(crate) decision: &'a Decision,
+}
+
+impl Judged<'_> {
+    /// Which addressees a send counts for that goes on, in their order.
+    pub(crate) fn counted(&self) -> SmallVec<[bool; 2]> {
+        let is_template = self.ask.intent == Intent::Template;
+        let people = self.people.iter();
+        people
+            .map(|person| is_template && reach::counts(person, self.ask.now_ms))
+            .collect()
+    }
 }
 
 impl State {
@@ -85,6 +101,16 @@ impl State {
         self.business_mut(ask.business)?
             .platform
             .prepare_facts(&ask.number, &ask.waba_id);
+        let is_template = ask.intent == Intent::Template;
+        let room = match is_template {
+            true => self.room(
+                ask.business,
+                ask.rules.portfolio_limit,
+                ask.now_ms,
+                ask.to.len(),
+            )?,
+            false => Room::default(),
+        };
         let business = self.business(ask.business)?;
         let number = business
             .platform
@@ -96,18 +122,25 @@ impl State {
                 .template(&asked.waba_id, &asked.name, &asked.language);
             template_facts(asked, row)
         });
+        let kind = Kind::of(ask.intent, template.as_ref());
         let people: SmallVec<[PersonFacts<'_>; 1]> = found
             .iter()
             .enumerate()
             .map(|(at, addressee)| PersonFacts {
                 place: ask.places.get(at).copied().unwrap_or_default(),
-                ..self.person_facts(business, addressee, ask)
+                reached_at_ms: addressee
+                    .slot
+                    .filter(|_| is_template)
+                    .and_then(|slot| self.reached_at_ms(ask.business, slot, ask.now_ms)),
+                ..self.person_facts(business, addressee, ask, kind)
             })
             .collect();
+        let portfolio = room.facts(reach::places_wanted(&people, ask.now_ms));
         let facts = Facts {
             people: &people,
             template: template.as_ref(),
             number,
+            portfolio,
         };
         let decision = decide(ask.intent, &facts, &ask.rules, ask.now_ms);
         let judged = Judged {
@@ -116,6 +149,7 @@ impl State {
             found,
             template: template.as_ref(),
             number,
+            portfolio,
             decision: &decision,
         };
         let recorded = record(&judged);
@@ -127,6 +161,7 @@ impl State {
         business: &Business,
         addressee: &Addressee,
         ask: &Ask,
+        kind: Option<Kind<'_>>,
     ) -> PersonFacts<'s> {
         let Some(slot) = addressee.slot else {
             return PersonFacts {
@@ -135,6 +170,8 @@ impl State {
                 call_permission_until_ms: None,
                 unsettled_until_ms: None,
                 place: Place::default(),
+                reached_at_ms: None,
+                pace: Pace::default(),
             };
         };
         let group = self.group(slot);
@@ -153,6 +190,18 @@ impl State {
             call_permission_until_ms: window.and_then(|window| window.call_until_ms),
             unsettled_until_ms: unsettled,
             place: Place::default(),
+            reached_at_ms: None,
+            pace: kind.map_or_else(Pace::default, |kind| self.pace(slot, ask, kind)),
+        }
+    }
+
+    /// Until when what went to a group makes another message of a kind wait.
+    fn pace(&self, slot: Slot, ask: &Ask, kind: Kind<'_>) -> Pace {
+        Pace {
+            capped_until_ms: ask.caps.until_ms(kind, ask.now_ms, &self.marks_of(slot)),
+            limited_until_ms: self
+                .limited_until(slot)
+                .filter(|until_ms| *until_ms > ask.now_ms),
         }
     }
 

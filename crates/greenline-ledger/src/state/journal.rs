@@ -3,8 +3,11 @@
 use greenline_policy::identity::Identifier;
 
 use super::State;
+use super::limited::LimitedBy;
+use super::marks::Mark;
 use super::people::{Group, Slot};
 use super::platform::PlatformChange;
+use super::reach::{KnownLimit, Undo};
 use super::unsettled::Waits;
 use crate::subscription::Takes;
 use crate::types::{BusinessIx, PersonId};
@@ -30,12 +33,22 @@ pub(crate) enum Change {
     Moved,
     /// What a body waits for, as it was before.
     Unsettled(PersonId, [u8; 16], Waits),
+    /// A group was given the mark of this decision.
+    Marked(Slot, u64),
+    /// A mark was taken from a group.
+    Unmarked(Slot, Mark),
+    /// How the platform limits somebody, as it was before.
+    Limited(PersonId, Option<LimitedBy>),
     /// A message id's decision, as it was before.
     Message(i64, Option<i64>),
     /// A message id was noted as unknown.
     StrayAdded(Box<str>),
     /// Who takes changes of consent, as it was before.
     Takers(BusinessIx, Vec<(Box<str>, Takes)>),
+    /// Who counts as reached by the portfolio at a place.
+    Reach(u32, Undo),
+    /// What the platform said of that portfolio's limit, as it was before.
+    Limit(u32, Option<KnownLimit>),
     /// A message id was matched.
     StrayRemoved(Box<str>),
 }
@@ -86,6 +99,11 @@ impl State {
         self.journal.groups_before = self.groups.len();
         self.journal.event_before = self.last_event;
         self.messages.begin();
+        for portfolio in &mut self.portfolios {
+            portfolio.added.clear();
+            portfolio.is_bound = false;
+        }
+        self.marks.added.clear();
     }
 
     /// Takes back every change of the batch under way, newest first.
@@ -119,10 +137,27 @@ impl State {
                 Change::Unsettled(person, hash, before) => {
                     self.unsettled.restore(person, hash, before);
                 }
+                Change::Marked(slot, seq) => {
+                    self.groups[slot as usize]
+                        .marks
+                        .retain(|mark| mark.seq != seq);
+                }
+                Change::Unmarked(slot, mark) => self.groups[slot as usize].marks.push(mark),
+                Change::Limited(person, before) => self.limited.set(person, before),
                 Change::Message(hash, before) => self.messages.restore(hash, before),
                 Change::Takers(business, before) => {
                     if let Some(business) = self.businesses.get_mut(business.0 as usize) {
                         business.takers = before;
+                    }
+                }
+                Change::Reach(place, undo) => {
+                    if let Some(portfolio) = self.portfolios.get_mut(place as usize) {
+                        portfolio.counted.undo(undo);
+                    }
+                }
+                Change::Limit(place, before) => {
+                    if let Some(portfolio) = self.portfolios.get_mut(place as usize) {
+                        portfolio.limit = before;
                     }
                 }
                 Change::StrayAdded(id) => {

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::journal::Change;
+use super::marks::Marked;
 use super::{Business, State};
 use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
@@ -108,6 +109,8 @@ pub(crate) struct Group {
     pub(crate) windows: SmallVec<[Window; 1]>,
     /// Sends under way.
     pub(crate) flights: SmallVec<[Watch; 1]>,
+    /// What began something with them of late.
+    pub(crate) marks: Marked,
     /// The batch that saved this group to the journal.
     pub(crate) saved_in: u32,
 }
@@ -122,6 +125,7 @@ impl Group {
             heads: [None, None],
             windows: SmallVec::new(),
             flights: SmallVec::new(),
+            marks: Marked::new(),
             saved_in: 0,
         }
     }
@@ -292,6 +296,7 @@ impl State {
 
     /// Joins one group to another. Heads are folded again by the caller.
     pub(crate) fn join(&mut self, from: Slot, into: Slot) {
+        self.joins_reached(from, into);
         let gone = std::mem::replace(self.group_mut(from), Group::of(BusinessIx(0), PersonId(0)));
         let stub = &mut self.groups[from as usize];
         stub.business = gone.business;
@@ -301,6 +306,11 @@ impl State {
         let group = self.group_mut(into);
         group.members.extend(gone.members);
         group.flights.extend(gone.flights);
+        for mark in gone.marks {
+            if group.marks.iter().all(|known| known.seq != mark.seq) {
+                group.marks.push(mark);
+            }
+        }
         for window in &gone.windows {
             group.window_mut(window.number).absorb(window);
         }

@@ -4,6 +4,7 @@
 
 use greenline_policy::decide::{NumberFacts, TemplateFacts, TemplateStatus};
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::quality::{Rated, Score};
 use greenline_policy::scope::Category;
 use rustc_hash::FxHashMap;
 
@@ -16,8 +17,19 @@ pub(crate) struct NumberRow {
     pub(crate) status: Option<Box<str>>,
     /// `quality_rating`, as read.
     pub(crate) rating: Option<Box<str>>,
-    /// When that was read.
+    /// When the rating was read; not known of one that an earlier release read.
+    pub(crate) rating_at_ms: Option<i64>,
+    /// When anything was read.
     pub(crate) at_ms: Option<i64>,
+}
+
+impl NumberRow {
+    /// The rating with its age; without one it is as good as unknown.
+    fn rated(&self) -> Option<Rated> {
+        let score = Score::parse(self.rating.as_deref()?);
+        let read_ms = self.rating_at_ms?;
+        Some(Rated { score, read_ms })
+    }
 }
 
 /// One type of restriction of an account.
@@ -55,6 +67,8 @@ pub(crate) struct TemplateRow {
     pub(crate) status: Option<Box<str>>,
     /// Its body puts the question.
     pub(crate) is_ask: Option<bool>,
+    /// Its quality score, as read.
+    pub(crate) quality: Option<Box<str>>,
     /// When the platform last said something.
     pub(crate) at_ms: i64,
 }
@@ -84,6 +98,7 @@ pub(crate) fn template_facts(asked: &TemplateRef, row: Option<&TemplateRow>) -> 
         return TemplateFacts {
             is_ask: asked.marked_ask,
             status,
+            own: asked.own.clone(),
             ..TemplateFacts::UNKNOWN
         };
     };
@@ -93,6 +108,8 @@ pub(crate) fn template_facts(asked: &TemplateRef, row: Option<&TemplateRow>) -> 
         topic: asked.topic.clone(),
         status: template_status(row.status.as_deref()),
         is_ask: asked.marked_ask || row.is_ask == Some(true),
+        quality: row.quality.as_deref().map(Score::parse),
+        own: asked.own.clone(),
     }
 }
 
@@ -118,6 +135,7 @@ pub(crate) fn number_facts(
         ban: account.map_or(Ban::None, |row| row.ban),
         locked: false,
         restrictions: restrictions.unwrap_or_default(),
+        rating: number.and_then(NumberRow::rated),
     }
 }
 

@@ -8,10 +8,13 @@ pub(crate) mod deliveries;
 pub(crate) mod erasure;
 pub(crate) mod import;
 pub(crate) mod keeping;
+pub(crate) mod later;
 pub(crate) mod notices;
+pub(crate) mod pace;
 pub(crate) mod people;
 pub(crate) mod preference;
 pub(crate) mod question;
+pub(crate) mod reach;
 pub(crate) mod refusals;
 pub(crate) mod seal;
 pub(crate) mod sends;
@@ -55,6 +58,25 @@ macro_rules! over {
         );
         crate::contract::tests!(
             $store,
+            reach {
+                a_place_is_taken_for_24_hours_to_the_millisecond,
+                who_counts_may_be_sent_to_again_and_is_renewed,
+                what_reached_nobody_gives_its_place_back,
+                a_delivery_renews_whom_it_reaches,
+                a_status_before_the_answer_counts_once_the_answer_is_there,
+                what_goes_in_an_open_window_takes_no_place,
+                businesses_of_one_portfolio_share_one_count,
+                two_who_are_one_take_one_place,
+                the_newest_limit_counts_and_the_stricter_of_two,
+                while_the_limit_is_not_known_everybody_is_counted,
+                what_a_portfolio_had_reached_then_is_not_told,
+                what_goes_though_refused_counts,
+                a_restart_keeps_the_count,
+                many_at_once_use_the_limit_up_exactly,
+            }
+        );
+        crate::contract::tests!(
+            $store,
             people {
                 an_event_with_two_identifiers_makes_them_one_person,
                 two_known_people_who_turn_out_to_be_one_share_every_no,
@@ -80,6 +102,33 @@ macro_rules! over {
                 what_people_wrote_later_opens_no_window_then,
                 what_the_platform_said_later_is_told_apart,
                 what_an_erasure_took_cannot_be_told,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            pace {
+                a_cap_counts_what_went_and_rolls_to_the_millisecond,
+                what_did_not_reach_the_person_is_not_counted,
+                a_status_that_came_before_the_answer_counts_too,
+                people_who_are_one_are_counted_as_one_over_all_numbers,
+                observed_sends_are_counted_whatever_was_decided,
+                what_answers_is_neither_counted_nor_bound,
+                an_erasure_takes_along_what_was_counted,
+                the_platforms_bound_holds_marketing_back_longer_each_time,
+                a_thousand_sends_at_once_to_one_person_forward_what_the_cap_allows,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            later {
+                a_held_message_is_kept_with_its_decision_and_sent_once,
+                what_is_decided_again_waits_goes_or_ends,
+                of_one_person_and_number_the_earlier_is_over_before_the_later,
+                a_cancelled_message_is_never_sent,
+                held_messages_are_listed_by_number_and_person,
+                what_was_let_go_when_the_process_ended_is_not_sent_again,
+                an_erasure_takes_held_messages_along,
+                what_may_be_held_must_be_given,
             }
         );
         crate::contract::tests!(
@@ -123,6 +172,7 @@ macro_rules! over {
                 a_reply_is_decided_about_only_in_the_hand_it_is_in,
                 a_delivery_goes_to_each_app_byte_for_byte_until_it_is_taken,
                 older_news_never_overwrites_newer,
+                a_rating_is_kept_with_its_age,
                 the_timeline_is_paged_and_narrowed,
                 an_old_message_opens_no_window,
                 what_was_handed_out_comes_back_if_nobody_says_how_it_ended,

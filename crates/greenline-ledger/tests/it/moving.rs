@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use greenline_ledger::moving::{self, Moved};
+use greenline_ledger::types::{Mode, Outcome};
 use greenline_ledger::{Ledger, LedgerError, migrations};
 use greenline_policy::decide::decide;
+use greenline_policy::rule::Rule;
 use greenline_testdb::{Database, Proxy};
 use tokio::sync::Notify;
 
@@ -73,6 +75,7 @@ async fn opened(folder: &Path, to: &str) -> (Ledger, Ledger) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_moved_is_the_same_installation() {
+    // With nothing in it, not even tables.
     let (folder, database) = (filled().await, Database::fresh());
     let to = database.url();
     let mut told = Vec::new();
@@ -97,7 +100,7 @@ async fn what_was_moved_is_the_same_installation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_that_is_stopped_goes_on_where_it_was() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let to = database.url();
     let mut stops = 0;
     // A few pages further each time, so that it is stopped in every table.
@@ -122,7 +125,7 @@ async fn a_move_that_is_stopped_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_which_nobody_was_told_is_not_written_twice() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let proxy = Proxy::to(database.server_address());
     let through = database.url_through(&proxy);
     migrations::run(&through).await.unwrap();
@@ -137,7 +140,7 @@ async fn a_page_of_which_nobody_was_told_is_not_written_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_difference_in_the_new_store_is_found_and_keeps_servers_away() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let to = database.url();
     // Stopped when it begins to count.
     let enough = Arc::new(Notify::new());
@@ -189,7 +192,7 @@ async fn a_difference_in_the_new_store_is_found_and_keeps_servers_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_added_to_a_store_that_holds_something() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let other = Ledger::open(&database.url(), setup()).await.unwrap();
     other
         .append(yes(&["15551239999"], "marketing", NOON))
@@ -205,7 +208,7 @@ async fn nothing_is_added_to_a_store_that_holds_something() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_changed_since_or_is_in_use_is_not_moved() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let to = database.url();
     let path = folder.path().join("ledger.db");
     let running = Ledger::open_sqlite(&path, setup()).unwrap();
@@ -237,7 +240,7 @@ async fn a_store_that_changed_since_or_is_in_use_is_not_moved() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_on_which_a_server_runs_is_not_moved_to() {
-    let (folder, database) = (filled().await, Database::fresh());
+    let (folder, database) = (filled().await, ready_database());
     let to = database.url();
     let server = Ledger::open(&to, setup()).await.unwrap();
     let refused = whole(folder.path(), &to).await.unwrap_err();
@@ -275,4 +278,40 @@ async fn migrations_are_looked_at_and_made_on_either_store() {
     assert!(!folder.path().join("other.db").exists());
     let nowhere = migrations::look("redis://x").await.unwrap_err();
     assert!(matches!(nowhere, LedgerError::NotFound(_)));
+}
+
+/// What went before the move counts after it, and whom the platform limits is limited still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_went_to_people_is_counted_in_the_new_store() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), ready_database());
+    let old = Ledger::open_sqlite(&folder.path().join("ledger.db"), setup()).unwrap();
+    cover(&old).await;
+    let to = "15551230001";
+    let mut ids = Vec::new();
+    for (at, mode) in [(1, Mode::Enforce), (2, Mode::Enforce), (3, Mode::Observe)] {
+        let mut ask = template(to, "offer", NOON + at);
+        (ask.body_hash, ask.mode) = ([at as u8; 16], mode);
+        ids.push(old.admit(ask).await.unwrap().id);
+    }
+    let message_ids = smallvec::smallvec!["wamid.1".into()];
+    old.settle(ids[0], Outcome::NotSent);
+    old.settle(ids[1], Outcome::Accepted { message_ids });
+    old.settle(ids[2], Outcome::Rejected { code: 131_049 });
+    old.learn(ACME, vec![]).await.unwrap();
+    let hour = 3_600 * SECOND;
+    let mut ask = template(to, "offer", NOON + SECOND);
+    ask.caps = caps(&[("marketing", 1, hour)]);
+    let before = old.preview(ask.clone()).await.unwrap().decision;
+    let until = |rule| {
+        let reason = before.reasons.iter().find(|reason| reason.rule == rule);
+        reason.and_then(|reason| reason.until_ms)
+    };
+    assert_eq!(until(Rule::FrequencyCap), Some(NOON + 2 + hour));
+    assert_eq!(until(Rule::LimitPerUser), Some(NOON + 3 + 24 * hour));
+    old.close().await;
+    drop(old);
+    let moved = whole(folder.path(), &database.url()).await.unwrap();
+    assert!(moved.is_clean(), "{moved:?}");
+    let new = Ledger::open(&database.url(), setup()).await.unwrap();
+    assert_eq!(new.preview(ask).await.unwrap().decision, before);
 }

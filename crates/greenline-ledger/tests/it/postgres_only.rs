@@ -7,6 +7,7 @@ mod lost;
 mod nodes;
 mod once;
 mod races;
+mod reach;
 
 use greenline_ledger::Ledger;
 

@@ -1,8 +1,10 @@
 //! What only SQLite can be asked: files, their locks and their bytes, commits and their failures, and
 //! the queue before the one writer.
 
+mod crowd;
 mod faults;
 mod messages;
+mod reach;
 mod sends;
 mod verify;
 

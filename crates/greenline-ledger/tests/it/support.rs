@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use greenline_ledger::types::{
     Actor, Ask, BusinessIx, Delivery, Effect, Evidence, Lane, Mode, NewEvent, TemplateRef,
 };
-use greenline_ledger::{BusinessSetup, Ledger, Setup};
+use greenline_ledger::{BusinessSetup, Ledger, Setup, migrations};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::decide::{Decision, Intent, Rules, Verdict, decide};
 use greenline_policy::identity::Identifier;
+use greenline_policy::pace::{Cap, Caps};
 use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Category, Scope};
+use greenline_testdb::Database;
 use smallvec::SmallVec;
 
 /// The first business.
@@ -38,7 +40,7 @@ pub(crate) enum Place {
     /// A file in a directory of its own.
     Sqlite(tempfile::TempDir),
     /// A database of its own.
-    Postgres(greenline_testdb::Database),
+    Postgres(Database),
 }
 
 impl Place {
@@ -46,7 +48,7 @@ impl Place {
         match store {
             Store::Memory => Self::Memory(Ledger::in_memory(setup())),
             Store::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
-            Store::Postgres => Self::Postgres(greenline_testdb::Database::fresh()),
+            Store::Postgres => Self::Postgres(ready_database()),
         }
     }
 
@@ -72,8 +74,28 @@ impl Place {
     }
 }
 
+/// A database that has its tables already, since making them takes longer than most tests.
+pub(crate) fn ready_database() -> Database {
+    // Named by these very tests: another build may make other tables.
+    let tests = std::env::current_exe().and_then(std::fs::metadata);
+    let built = tests.and_then(|tests| tests.modified()).unwrap();
+    Database::prepared(&format!("ledger tests {built:?}"), |url| {
+        let make = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(migrations::run(url)).unwrap();
+        };
+        // The test has a runtime of its own, which nothing may wait on.
+        std::thread::scope(|threads| threads.spawn(make).join().unwrap());
+    })
+}
+
 pub(crate) fn setup() -> Setup {
-    let business = |id: &str| BusinessSetup { id: id.to_owned() };
+    let business = |id: &str| BusinessSetup {
+        id: id.to_owned(),
+        portfolio: "900".to_owned(),
+    };
     Setup {
         businesses: vec![business("acme"), business("bond")],
         decide,
@@ -134,6 +156,7 @@ pub(crate) fn template(to: &str, name: &str, now_ms: i64) -> Ask {
             language: "en".into(),
             topic: None,
             marked_ask: false,
+            own: None,
         }),
         ..text(to, now_ms)
     }
@@ -156,8 +179,21 @@ pub(crate) fn text(to: &str, now_ms: i64) -> Ask {
         dispatch_by: soon(),
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     }
+}
+
+/// Caps, each a scope, how many, and within how many milliseconds.
+pub(crate) fn caps(caps: &[(&str, u16, i64)]) -> Caps {
+    let cap = |(what, max, per_ms): &(&str, u16, i64)| Cap {
+        scope: scope(what),
+        max: *max,
+        per_ms: *per_ms,
+    };
+    Caps::of(caps.iter().map(cap).collect())
 }
 
 pub(crate) fn soon() -> Instant {
@@ -174,6 +210,7 @@ pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
         category: Some(category),
         status: Some("APPROVED".into()),
         is_ask: None,
+        quality: None,
         at_ms,
     };
     vec![

@@ -4,8 +4,12 @@
 mod histories;
 mod never;
 
+use std::sync::Arc;
+
+use greenline_ledger::crowd::Found;
 use greenline_ledger::flight::{Flight, Watch};
 use greenline_ledger::import::{ImportPiece, ROW_KEY, RowOutcome, undo_key};
+use greenline_ledger::later::{HeldFilter, HeldStage, HeldStep, Keep, KeptRequest};
 use greenline_ledger::notice::Notice;
 use greenline_ledger::question::Question;
 use greenline_ledger::subscription::{Subscription, Takes};
@@ -14,8 +18,12 @@ use greenline_ledger::types::{
     PersonId, PersonShard, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
-use greenline_policy::consent::{EventKind, Standing, Strength};
+use greenline_policy::consent::{EventKind, Head, Standing, Strength};
+use greenline_policy::country::Place as Here;
+use greenline_policy::decide::{Decision, Verdict};
+use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::identity::Identifier;
+use greenline_policy::quiet::Quiet;
 use greenline_policy::scope::Scope;
 use proptest::prelude::*;
 use smallvec::smallvec;
@@ -46,6 +54,12 @@ enum Step {
     Relay(Lane, RelayResult),
     Replay(Option<&'static str>),
     Replies,
+    /// A template at a quiet hour of so many minutes, from an app that holds.
+    Hold(&'static str, i64),
+    /// What is held and due is decided again, quiet once more or not; what became of what went.
+    Release(bool, HeldStep),
+    /// One of those that were held is cancelled.
+    CancelHeld(usize),
 }
 
 /// One store, with what was handed out by it.
@@ -54,6 +68,7 @@ struct Side {
     flights: Vec<Option<Flight>>,
     went: Vec<DecisionId>,
     stops: Vec<Vec<Watch>>,
+    held: Vec<DecisionId>,
 }
 
 fn said<T>(answer: Result<T, LedgerError>) -> Result<T, String> {
@@ -68,6 +83,26 @@ fn moment(step: usize) -> i64 {
     NOON + 100 * SECOND + 60 * SECOND * i64::try_from(step).unwrap()
 }
 
+/// A marketing template while it is quiet for so many minutes more, which may be held for half an hour.
+fn early(to: &str, minutes: i64, n: usize, now_ms: i64) -> greenline_ledger::types::Ask {
+    let mut ask = template(to, "held", now_ms);
+    ask.body_hash = [n as u8; 16];
+    ask.places = smallvec![Here {
+        quiet: Quiet::from_ends_ms([now_ms + minutes * 60 * SECOND; 4]),
+        ..Here::default()
+    }];
+    ask.rules.hold = Hold::of([HoldGroup::QuietHours], now_ms + 30 * 60 * SECOND);
+    ask.keep = Some(Arc::new(Keep {
+        given_id: format!("given {n}").into(),
+        request: KeptRequest {
+            target: "/messages".into(),
+            content_type: "application/json".into(),
+            body: Arc::from(&b"{}"[..]),
+        },
+    }));
+    ask
+}
+
 fn ask(to: &[Identifier], name: &str, now_ms: i64) -> greenline_ledger::types::Ask {
     let first = to[0].reveal();
     let mut ask = match name {
@@ -75,6 +110,10 @@ fn ask(to: &[Identifier], name: &str, now_ms: i64) -> greenline_ledger::types::A
         name => template(&first, name, now_ms),
     };
     ask.to = to.iter().cloned().collect();
+    ask.caps = caps(&[
+        ("marketing", 2, 5 * 60 * SECOND),
+        ("all", 3, 12 * 60 * SECOND),
+    ]);
     ask
 }
 
@@ -85,7 +124,73 @@ impl Side {
             flights: vec![],
             went: vec![],
             stops: vec![],
+            held: vec![],
         }
+    }
+
+    /// A template to one of those who never turn out to be somebody else.
+    async fn hold(&mut self, to: &str, minutes: i64, now_ms: i64) -> String {
+        let ask = early(to, minutes, self.held.len(), now_ms);
+        let admitted = self.ledger.admit(ask).await.unwrap();
+        if admitted.decision.verdict == Verdict::Hold {
+            self.held.push(admitted.id);
+        }
+        self.flights.push(admitted.flight);
+        let until_ms = admitted.decision.held_until_ms();
+        format!("{:?} {until_ms:?}", admitted.decision.verdict)
+    }
+
+    async fn release(&mut self, quiet: bool, step: HeldStep, now_ms: i64) -> String {
+        let mut told = String::new();
+        for due in self.ledger.held_due(now_ms, 3).await.unwrap() {
+            let message = &due.message;
+            let said = (
+                &message.given_id,
+                message.stage,
+                message.end,
+                due.request.is_some(),
+            );
+            told.push_str(&format!("{said:?} "));
+            if message.stage == HeldStage::ToTell {
+                self.ledger
+                    .held_done(due.claim, HeldStep::Told, now_ms)
+                    .await
+                    .unwrap();
+                continue;
+            }
+            let to = message.to.reveal();
+            let mut ask = early(&to, if quiet { 2 } else { 0 }, 0, now_ms);
+            (ask.keep, ask.release) = (None, Some(due.claim));
+            let admitted = self.ledger.admit(ask).await.unwrap();
+            told.push_str(&format!("{:?}; ", admitted.decision.verdict));
+            if admitted.decision.verdict == Verdict::Allow {
+                let step = match &step {
+                    HeldStep::Again(after_ms) => HeldStep::Again(now_ms + after_ms),
+                    other => other.clone(),
+                };
+                self.ledger
+                    .held_done(due.claim, step, now_ms)
+                    .await
+                    .unwrap();
+            }
+        }
+        let all = self
+            .ledger
+            .held_messages(ACME, &HeldFilter::default(), None, 100)
+            .await
+            .unwrap();
+        for one in all {
+            let said = (
+                one.given_id,
+                one.stage,
+                one.due_ms,
+                one.end,
+                one.message_id,
+                one.code,
+            );
+            told.push_str(&format!("{said:?}"));
+        }
+        format!("{told} {:?}", self.ledger.held_waiting(ACME).await.unwrap())
     }
 
     fn appended(&mut self, appended: Appended) -> String {
@@ -112,6 +217,15 @@ impl Side {
                 format!("{tried:?} {done:?}")
             }
             Step::Undo(at) => self.undo(at, now_ms).await,
+            Step::Hold(to, minutes) => self.hold(to, minutes, now_ms).await,
+            Step::Release(quiet, step) => self.release(quiet, step, now_ms).await,
+            Step::CancelHeld(at) => match self.held.get(at) {
+                Some(id) => format!(
+                    "{:?}",
+                    self.ledger.cancel_held(ACME, *id, now_ms).await.unwrap()
+                ),
+                None => String::new(),
+            },
             Step::Learn(effects) => format!("{:?}", said(self.ledger.learn(ACME, effects).await)),
             Step::Deliver(delivery) => {
                 let answer = said(self.ledger.ingest(delivery).await);
@@ -268,6 +382,49 @@ impl Side {
         self.alike(answers).await
     }
 
+    /// What a list would be told of everybody: by a view of everything, and by one of which most people are only
+    /// described, it is what a send is told. Nothing where the store gives none.
+    async fn for_lists(&self, now_ms: i64) {
+        for name in ["offer", "receipt"] {
+            for variant in 0..8 {
+                let mut about = ask(&ids(&[NAMES[0]]), name, now_ms);
+                about.rules.window_templates_are_replies = variant & 1 == 1;
+                about.rules.portfolio_limit = (variant & 2 == 2).then_some(2);
+                if variant & 4 == 4 {
+                    about.caps = caps(&[]);
+                }
+                // Of no message that was sent.
+                about.body_hash = [0xee; 16];
+                let Some(mut view) = self.ledger.view().unwrap() else {
+                    return;
+                };
+                let (mut some, crowd) = self.ledger.crowd(&about).unwrap().unwrap();
+                for to in NAMES.into_iter().chain(["15557770001", "551187654321"]) {
+                    let mut ask = about.clone();
+                    ask.to = ids(&[to]);
+                    let preview = self.ledger.preview(ask.clone()).await.unwrap().decision;
+                    assert_eq!(view.judge(&ask).unwrap(), preview, "{to} {name} {variant}");
+                    let found = match &ask.to[0] {
+                        Identifier::Phone(phone) => crowd.find(phone.canonical()).1,
+                        Identifier::User(_) => Found::Alone,
+                    };
+                    let shared = match found {
+                        Found::Alone => some.judge(&ask),
+                        Found::Nobody => some.judge_class(&ask, &Head::default()),
+                        Found::Class(class) => some.judge_class(&ask, crowd.head(class).unwrap()),
+                    };
+                    let plain = |decision: Decision| {
+                        let reasons = decision.reasons.into_iter();
+                        let reasons = reasons.map(|reason| (reason.rule, reason.until_ms));
+                        (decision.verdict, reasons.collect::<Vec<_>>())
+                    };
+                    let shared = plain(shared.unwrap());
+                    assert_eq!(shared, plain(preview), "{to} {name} {variant} {found:?}");
+                }
+            }
+        }
+    }
+
     /// What everybody would have been told at moments gone by, with what was known then.
     async fn then(&self, moments: impl Iterator<Item = i64>) -> Vec<String> {
         let mut answers = Vec::new();
@@ -306,6 +463,10 @@ impl Side {
         pages.push(format!("{:?}", ledger.numbers(ACME).await.unwrap()));
         pages.push(format!("{:?}", ledger.templates(ACME, None).await.unwrap()));
         pages.push(format!("{:?}", ledger.counts(ACME, now_ms).await.unwrap()));
+        pages.push(format!(
+            "{:?}",
+            ledger.portfolio(ACME, now_ms).await.unwrap()
+        ));
         let timeline = ledger.timeline(ACME, None, None, 1_000).await.unwrap();
         pages.extend(timeline.into_iter().map(|mut entry| {
             entry.seq = 0;
@@ -401,6 +562,10 @@ async fn live_through(store: Store, steps: Vec<Step>) {
         assert_alike(&twin.alike(answers).await, &side.alike(others).await, &when);
         let (twins, others) = (twin.answers(moment(n)).await, side.answers(moment(n)).await);
         assert_alike(&twins, &others, &when);
+        // What is kept for the next list is used and goes on from here.
+        if n % 6 == 5 {
+            side.for_lists(moment(n)).await;
+        }
     }
     assert_alike(
         &twin.pages(last_ms).await,
@@ -430,6 +595,7 @@ async fn live_through(store: Store, steps: Vec<Step>) {
         either.flights.clear();
     }
     side.ledger = place.reopen(side.ledger).await;
+    side.for_lists(last_ms).await;
     assert_alike(
         &twin.answers(last_ms).await,
         &side.answers(last_ms).await,

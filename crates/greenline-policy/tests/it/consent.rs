@@ -1,8 +1,8 @@
 //! The fine print of consent, row by row.
 
 use greenline_policy::consent::{
-    AHEAD_MAX_MS, Event, EventId, EventKind, Head, History, Side, Standing, Strength, TooFarAhead,
-    act_time, fold,
+    AHEAD_MAX_MS, Event, EventId, EventKind, Head, History, RAN_OUT_HERE, Side, Standing, Strength,
+    TooFarAhead, act_time, fold,
 };
 use greenline_policy::evidence::{Evidence, Method, strength};
 use greenline_policy::identity::Spelling;
@@ -36,7 +36,9 @@ fn history(text: &str) -> History {
         for flag in words {
             match flag {
                 "imported" => event.strength = Strength::Imported,
-                "claimed" => event.strength = Strength::Claimed,
+                "claimed" | "clock" => event.strength = Strength::Claimed,
+                // Of an end: a yes to something wider had run out for this.
+                "here" => event.strength = RAN_OUT_HERE,
                 "thread" => event.in_thread = true,
                 "landline" => event.spelling = Spelling::MaybeLandline,
                 "side1" => event.side = 1,
@@ -225,6 +227,162 @@ fn a_renewal_moves_the_date_of_a_yes() {
             ..
         }
     ));
+}
+
+#[test]
+fn a_yes_to_everything_runs_out_for_each_kind_by_itself() {
+    // By somebody's word.
+    check(
+        "1 granted all\n5 expired marketing\n7 reconfirmed all",
+        &[
+            ("marketing", "expired"),
+            ("marketing.offers", "expired"),
+            ("utility", "covered"),
+            ("all", "covered"),
+        ],
+    );
+    // By the clock: a later renewal of everything brings nothing back.
+    check(
+        "1 granted all\n5 expired marketing here\n7 reconfirmed all",
+        &[
+            ("marketing", "expired"),
+            ("marketing.offers", "expired"),
+            ("utility", "covered"),
+            ("all", "covered"),
+        ],
+    );
+    check(
+        "1 granted marketing\n5 expired marketing.offers here\n7 reconfirmed marketing",
+        &[
+            ("marketing.offers", "expired"),
+            ("marketing.news", "covered"),
+        ],
+    );
+    // A renewal in time was none too late.
+    check(
+        "1 granted all\n4 reconfirmed all\n9 expired marketing here",
+        &[("marketing", "expired"), ("utility", "covered")],
+    );
+    // The person's own newer yes, to it or to everything, opens it again.
+    for newer in [
+        "6 granted marketing",
+        "6 granted all",
+        "6 granted all\n7 reconfirmed all",
+    ] {
+        check(
+            &format!("1 granted all\n5 expired marketing here\n{newer}"),
+            &[("marketing", "covered")],
+        );
+    }
+}
+
+#[test]
+fn the_clock_ends_one_yes_and_no_other() {
+    // A yes to marketing by itself has its own time.
+    let given_by_itself =
+        "1 granted all\n3 granted marketing\n5 expired marketing here\n7 reconfirmed all";
+    check(
+        given_by_itself,
+        &[("marketing", "covered"), ("utility", "covered")],
+    );
+    let head = fold(&history(given_by_itself), Spelling::Mobile);
+    let covered_since = |scope: &str| match head.standing(&Scope::parse(scope).unwrap()) {
+        Standing::Covered { at_ms, .. } => at_ms,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        covered_since("marketing"),
+        3,
+        "not renewed by the other one"
+    );
+    assert_eq!(covered_since("utility"), 7);
+    check(
+        "1 granted all\n3 granted marketing\n5 expired all clock\n7 reconfirmed all",
+        &[
+            ("all", "expired"),
+            ("utility", "expired"),
+            ("marketing", "covered"),
+        ],
+    );
+    check(
+        "1 granted all\n3 granted marketing\n5 expired marketing clock",
+        &[("marketing", "covered"), ("utility", "covered")],
+    );
+    // What somebody says is over is over, whatever it rested on.
+    check(
+        "1 granted all\n3 granted marketing\n5 expired all",
+        &[("marketing", "expired"), ("utility", "expired")],
+    );
+    check(
+        "1 granted marketing landline\n1 granted marketing\n5 expired marketing clock landline",
+        &[("marketing", "covered")],
+    );
+}
+
+#[test]
+fn a_renewal_renews_what_it_was_known_to_be_about() {
+    let since = |history: &History| match fold(history, Spelling::Mobile)
+        .standing(&Scope::parse("marketing").unwrap())
+    {
+        Standing::Covered { at_ms, .. } => Some(at_ms),
+        _ => None,
+    };
+    // Under another identifier, before and after the two were known to be one person.
+    let mut linked = history("1 granted marketing\n5 reconfirmed marketing side1");
+    linked.sides.push(Side {
+        linked_at_ms: 6,
+        ..Side::FIRST
+    });
+    assert_eq!(since(&linked), Some(1));
+    linked.sides[1].linked_at_ms = 4;
+    assert_eq!(since(&linked), Some(5));
+    // In another spelling, which may be somebody else's line.
+    assert_eq!(
+        since(&history(
+            "1 granted marketing\n5 reconfirmed marketing landline"
+        )),
+        Some(1)
+    );
+    // Writing from a new number confirms the yes and does not make it younger.
+    let mut moved = history("1 granted marketing side1\n12 reconfirmed marketing thread");
+    moved.sides.push(Side {
+        linked_at_ms: 10,
+        carried_at_ms: Some(10),
+        ..Side::FIRST
+    });
+    assert_eq!(since(&moved), Some(1));
+}
+
+#[test]
+fn of_an_erased_yes_nothing_stays() {
+    let erased = |text: &str, left_ms: i64| {
+        let mut history = history(text);
+        history.sides[0].left_at_ms = Some(left_ms);
+        history
+    };
+    for text in [
+        "1 granted marketing\n5 erased all",
+        "1 granted marketing claimed\n5 erased all",
+        "1 granted marketing\n3 expired marketing\n5 erased all",
+        "5 granted marketing imported\n5 erased all",
+    ] {
+        check_history(&erased(text, 5), &[("marketing", "unknown")]);
+    }
+    check_history(
+        &erased(
+            "1 granted marketing\n2 withdrawn utility\n5 erased all\n6 granted marketing",
+            5,
+        ),
+        &[("marketing", "covered"), ("utility", "refused")],
+    );
+    // Whoever moved and was erased afterwards.
+    let mut moved = history("1 granted marketing side1\n12 erased all\n14 reconfirmed marketing");
+    moved.sides.push(Side {
+        linked_at_ms: 10,
+        carried_at_ms: Some(10),
+        ..Side::FIRST
+    });
+    check_history(&moved, &[("marketing", "unknown")]);
 }
 
 #[test]

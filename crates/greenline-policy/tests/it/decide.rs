@@ -1,5 +1,8 @@
 //! What may go, row by row: the rule that answers first, and all that are listed.
 
+mod own;
+mod quality;
+
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};
 use greenline_policy::country::{Country, Place};
@@ -8,7 +11,9 @@ use greenline_policy::decide::{
     Verdict, WINDOW_MS, decide,
 };
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::pace::Pace;
 use greenline_policy::quiet::Quiet;
+use greenline_policy::reach::{MessagingLimit, PortfolioFacts, REACH_MS};
 use greenline_policy::rule::{Rule, Severity};
 use greenline_policy::scope::{Categories, Category, Scope};
 
@@ -26,6 +31,9 @@ struct Case {
     template: TemplateFacts,
     number: NumberFacts,
     rules: Rules,
+    reached_at_ms: Option<i64>,
+    pace: Pace,
+    portfolio: PortfolioFacts,
 }
 
 impl Default for Case {
@@ -43,6 +51,9 @@ impl Default for Case {
             },
             number: NumberFacts::default(),
             rules: Rules::default(),
+            reached_at_ms: None,
+            pace: Pace::default(),
+            portfolio: PortfolioFacts::default(),
         }
     }
 }
@@ -55,11 +66,14 @@ impl Case {
             call_permission_until_ms: self.call_until_ms,
             unsettled_until_ms: self.unsettled_until_ms,
             place: self.place,
+            reached_at_ms: self.reached_at_ms,
+            pace: self.pace,
         };
         let facts = Facts {
             people: &[person],
             template: Some(&self.template),
             number: &self.number,
+            portfolio: self.portfolio,
         };
         decide(self.intent, &facts, &self.rules, NOW)
     }
@@ -91,6 +105,11 @@ impl Case {
             "{decision:?}"
         );
     }
+}
+
+fn says(case: &Case, rule: Rule) -> bool {
+    let decision = case.decide();
+    decision.reasons.iter().any(|reason| reason.rule == rule)
 }
 
 fn standing(category: Category, standing: Standing) -> Head {
@@ -546,6 +565,8 @@ fn both_addressees_must_be_allowed() {
         call_permission_until_ms: None,
         unsettled_until_ms: None,
         place: Place::default(),
+        reached_at_ms: None,
+        pace: Pace::default(),
     };
     let template = TemplateFacts {
         known: true,
@@ -557,6 +578,7 @@ fn both_addressees_must_be_allowed() {
             people,
             template: Some(&template),
             number: &number,
+            portfolio: PortfolioFacts::default(),
         };
         decide(Intent::Template, &facts, &Rules::default(), NOW).verdict
     };
@@ -735,4 +757,206 @@ fn every_rule_is_complete() {
             assert!(!remedy.contains(evasion), "{} recommends evasion", card.id);
         }
     }
+}
+
+/// A covered marketing template of a portfolio that has reached so many of so many people.
+fn limited(limit: u32, reached: u32) -> Case {
+    Case {
+        portfolio: PortfolioFacts {
+            limit: Some(MessagingLimit::People(limit)),
+            reached,
+            frees_at_ms: Some(NOW + 5),
+        },
+        ..of_category(Category::Marketing)
+    }
+}
+
+#[test]
+fn the_portfolio_reaches_as_many_people_as_its_limit_allows_and_no_more() {
+    let verdict = |case: &Case| case.decide().verdict;
+    assert_eq!(verdict(&limited(1_000, 999)), Verdict::Allow);
+    let full = limited(1_000, 1_000);
+    full.refused_by(&[Rule::LimitPortfolio]);
+    assert_eq!(full.decide().reasons[0].until_ms, Some(NOW + 5));
+    limited(1_000, 5_000).refused_by(&[Rule::LimitPortfolio]);
+    for limit in [None, Some(MessagingLimit::Unlimited)] {
+        let mut case = limited(0, u32::MAX);
+        case.portfolio.limit = limit;
+        assert_eq!(verdict(&case), Verdict::Allow);
+        case.rules.portfolio_limit = Some(7);
+        case.refused_by(&[Rule::LimitPortfolio]);
+    }
+    for (platform, own, reached, allowed) in
+        [(10, 5, 5, false), (10, 5, 4, true), (5, 10, 5, false)]
+    {
+        let mut case = limited(platform, reached);
+        case.rules.portfolio_limit = Some(own);
+        assert_eq!(verdict(&case) == Verdict::Allow, allowed);
+    }
+}
+
+#[test]
+fn who_is_reached_already_takes_no_place_until_24_hours_are_over() {
+    for (ago, allowed) in [
+        (0, true),
+        (REACH_MS - 1, true),
+        (REACH_MS, false),
+        (REACH_MS + 1, false),
+    ] {
+        let mut case = limited(10, 10);
+        case.reached_at_ms = Some(NOW - ago);
+        assert_eq!(case.decide().verdict == Verdict::Allow, allowed, "{ago}");
+    }
+}
+
+#[test]
+fn what_goes_in_an_open_window_takes_no_place() {
+    for (ago, allowed) in [(0, true), (WINDOW_MS - 1, true), (WINDOW_MS, false)] {
+        let mut case = limited(10, 10);
+        case.wrote_at_ms = Some(NOW - ago);
+        assert_eq!(case.decide().verdict == Verdict::Allow, allowed, "{ago}");
+    }
+    let mut call = limited(10, 10);
+    call.intent = Intent::Call;
+    call.head = covered(Category::Calls);
+    call.call_until_ms = Some(NOW + 1);
+    assert_eq!(call.decide().verdict, Verdict::Allow);
+    let mut reply = limited(10, 10);
+    reply.intent = Intent::FreeForm;
+    reply.wrote_at_ms = Some(NOW - 1);
+    assert_eq!(reply.decide().verdict, Verdict::Allow);
+}
+
+#[test]
+fn a_template_to_two_people_needs_two_places() {
+    let yes = covered(Category::Marketing);
+    let person = |reached_at_ms| PersonFacts {
+        reached_at_ms,
+        ..PersonFacts::of(&yes)
+    };
+    let template = TemplateFacts {
+        known: true,
+        ..TemplateFacts::UNKNOWN
+    };
+    let verdict = |people: &[PersonFacts<'_>], reached| {
+        let facts = Facts {
+            people,
+            template: Some(&template),
+            number: &NumberFacts::default(),
+            portfolio: limited(10, reached).portfolio,
+        };
+        decide(Intent::Template, &facts, &Rules::default(), NOW).verdict
+    };
+    let (new, known) = (person(None), person(Some(NOW - 1)));
+    assert_eq!(verdict(&[new, new], 8), Verdict::Allow);
+    assert_eq!(verdict(&[new, new], 9), Verdict::Refuse);
+    assert_eq!(verdict(&[new, known], 9), Verdict::Allow);
+    assert_eq!(verdict(&[known, known], 10), Verdict::Allow);
+}
+
+#[test]
+fn before_7_october_2025_the_limit_was_not_the_portfolios() {
+    let begins = 1_759_795_200_000;
+    let case = limited(10, 10);
+    let person = PersonFacts::of(&case.head);
+    for (at_ms, verdict) in [(begins - 1, Verdict::Allow), (begins, Verdict::Refuse)] {
+        let facts = Facts {
+            people: &[person],
+            template: Some(&case.template),
+            number: &case.number,
+            portfolio: case.portfolio,
+        };
+        assert_eq!(
+            decide(Intent::Template, &facts, &case.rules, at_ms).verdict,
+            verdict
+        );
+    }
+}
+
+#[test]
+fn a_cap_binds_what_begins_something_until_its_very_end() {
+    let until = |left: i64| Case {
+        head: covered(Category::Marketing),
+        pace: Pace {
+            capped_until_ms: Some(NOW + left),
+            ..Pace::default()
+        },
+        ..Case::default()
+    };
+    for (left, binds) in [(-1, false), (0, false), (1, true)] {
+        let case = until(left);
+        if binds {
+            case.refused_by(&[Rule::FrequencyCap]);
+            assert_eq!(case.decide().first().unwrap().until_ms, Some(NOW + left));
+        } else {
+            case.allowed_by(Rule::Covered);
+        }
+    }
+    // What answers is not bound, be it a template or not.
+    let mut reply = until(1);
+    reply.wrote_at_ms = Some(NOW - 1);
+    reply.intent = Intent::FreeForm;
+    reply.allowed_by(Rule::WindowOpen);
+    reply.intent = Intent::Template;
+    reply.template.category = Category::Utility;
+    reply.head = covered(Category::Utility);
+    reply.refused_by(&[Rule::FrequencyCap]);
+    reply.rules.window_templates_are_replies = true;
+    reply.allowed_by(Rule::WindowOpen);
+    // A call is.
+    let mut call = until(1);
+    call.intent = Intent::Call;
+    call.head = covered(Category::Calls);
+    call.call_until_ms = Some(NOW + 1);
+    call.refused_by(&[Rule::FrequencyCap]);
+}
+
+#[test]
+fn the_platforms_bound_concerns_marketing_alone_and_is_no_opt_out() {
+    let until = |left: i64| Case {
+        head: covered(Category::Marketing),
+        pace: Pace {
+            limited_until_ms: Some(NOW + left),
+            ..Pace::default()
+        },
+        ..Case::default()
+    };
+    until(0).allowed_by(Rule::Covered);
+    until(1).refused_by(&[Rule::LimitPerUser]);
+    let decision = until(1).decide();
+    assert_eq!(decision.first().unwrap().until_ms, Some(NOW + 1));
+    let covered_still = decision.reasons.iter().any(|r| r.rule == Rule::Covered);
+    assert!(covered_still, "{decision:?}");
+    for category in [Category::Utility, Category::Authentication] {
+        let mut other = until(1);
+        other.head = covered(category);
+        other.template.category = category;
+        other.allowed_by(Rule::Covered);
+    }
+}
+
+#[test]
+fn the_platforms_bound_began_in_february_2024() {
+    let began_ms = 1_707_177_600_000;
+    let head = covered(Category::Marketing);
+    let person = PersonFacts {
+        pace: Pace {
+            limited_until_ms: Some(i64::MAX),
+            ..Pace::default()
+        },
+        ..PersonFacts::of(&head)
+    };
+    let template = TemplateFacts {
+        known: true,
+        ..TemplateFacts::UNKNOWN
+    };
+    let facts = Facts {
+        people: &[person],
+        template: Some(&template),
+        number: &NumberFacts::default(),
+        portfolio: PortfolioFacts::default(),
+    };
+    let verdict = |at_ms| decide(Intent::Template, &facts, &Rules::default(), at_ms).verdict;
+    assert_eq!(verdict(began_ms - 1), Verdict::Allow);
+    assert_eq!(verdict(began_ms), Verdict::Refuse);
 }

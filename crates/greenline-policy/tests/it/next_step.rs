@@ -21,6 +21,7 @@ fn refused(reasons: &[(Rule, Option<i64>)]) -> Option<NextStep> {
             .iter()
             .map(|(rule, until_ms)| reason(*rule, *until_ms))
             .collect(),
+        own: Vec::new(),
     })
 }
 
@@ -230,6 +231,7 @@ fn nothing_is_to_be_done_when_it_may_go() {
     let allowed = Decision {
         verdict: Verdict::Allow,
         reasons: vec![reason(Rule::Covered, None)],
+        own: Vec::new(),
     };
     assert_eq!(next_step(&allowed), None);
 }

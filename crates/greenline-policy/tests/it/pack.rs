@@ -7,6 +7,7 @@ use greenline_policy::decide::{
 };
 use greenline_policy::law::Law;
 use greenline_policy::pack::{Day, Pack, STALE_DAYS};
+use greenline_policy::reach::PortfolioFacts;
 use greenline_policy::rule::Rule;
 
 const DAY_MS: i64 = 86_400_000;
@@ -126,6 +127,8 @@ fn answer(native_stop: bool, country: &str, at_ms: i64) -> (Verdict, Vec<Rule>) 
             country: Country::parse(country).unwrap(),
             ..Place::default()
         },
+        reached_at_ms: None,
+        pace: Default::default(),
     };
     let template = TemplateFacts {
         known: true,
@@ -135,6 +138,7 @@ fn answer(native_stop: bool, country: &str, at_ms: i64) -> (Verdict, Vec<Rule>) 
         people: &[person],
         template: Some(&template),
         number: &NumberFacts::default(),
+        portfolio: PortfolioFacts::default(),
     };
     let decision = decide(Intent::Template, &facts, &Rules::default(), at_ms);
     let rules = decision.reasons.iter().map(|reason| reason.rule);

@@ -5,6 +5,7 @@ use greenline_policy::consent::{Event, EventKind, History, Side, Strength};
 use greenline_policy::decide::{Facts, Intent, PersonFacts, Rules, TemplateFacts, TemplateStatus};
 use greenline_policy::identity::Spelling;
 use greenline_policy::number::{Ban, NumberStatus, RestrictionKind};
+use greenline_policy::quality::Score;
 use greenline_policy::scope::{Category, Scope};
 
 /// What a scope comes to.
@@ -14,8 +15,8 @@ pub(crate) enum Told {
     Nothing,
     /// A no.
     No,
-    /// A yes that covers.
-    Yes,
+    /// A yes that covers, given or renewed at that moment.
+    Yes { at_ms: i64 },
 }
 
 /// Is `upper` the scope itself or an ancestor of it?
@@ -54,12 +55,19 @@ pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told
         (event.at_ms, closes, event.version)
     });
     let mut noes: Vec<&Event> = Vec::new();
-    let mut yeses: Vec<&Event> = Vec::new();
+    // Each with the moment from which its days are counted.
+    let mut yeses: Vec<(&Event, i64)> = Vec::new();
     for event in events {
         match event.kind {
             EventKind::Refused | EventKind::Withdrawn => noes.push(event),
-            EventKind::Expired if is_undo(event) => {}
-            EventKind::Expired => yeses.retain(|yes| !above(&event.scope, &yes.scope)),
+            EventKind::Expired => yeses.retain(|(yes, _)| !ran_out(event, yes)),
+            EventKind::Reconfirmed => {
+                for (yes, at_ms) in &mut yeses {
+                    if renews(history, event, yes) {
+                        *at_ms = event.at_ms;
+                    }
+                }
+            }
             EventKind::Granted => {
                 let side = side(event);
                 let someone_else = side.carried_at_ms.is_some_and(|moved| event.at_ms > moved);
@@ -70,7 +78,9 @@ pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told
                 {
                     continue;
                 }
-                yeses.push(event);
+                if !forgotten(history, event) {
+                    yeses.push((event, event.at_ms));
+                }
                 if event.strength == Strength::Evidenced {
                     noes.retain(|no| !lifts(history, event, no, spelling));
                 }
@@ -81,11 +91,59 @@ pub(crate) fn tell(history: &History, scope: &Scope, spelling: Spelling) -> Told
     if !noes.is_empty() {
         return Told::No;
     }
-    if yeses.iter().any(|yes| confirmed(history, yes, spelling)) {
-        Told::Yes
-    } else {
-        Told::Nothing
+    let covering = yeses
+        .iter()
+        .filter(|(yes, _)| confirmed(history, yes, spelling));
+    covering
+        .map(|(_, at_ms)| *at_ms)
+        .max()
+        .map_or(Told::Nothing, |at_ms| Told::Yes { at_ms })
+}
+
+/// Whether a yes that stood until then ended: by somebody's word, or because its own time was over, for everything
+/// that it was about or for one thing of it.
+fn ran_out(end: &Event, yes: &Event) -> bool {
+    match end.strength {
+        Strength::Evidenced => true,
+        Strength::Imported => false,
+        Strength::Claimed => yes.scope == end.scope && yes.spelling == end.spelling,
+        Strength::Vouched => {
+            yes.scope != end.scope && above(&yes.scope, &end.scope) && yes.spelling == end.spelling
+        }
     }
+}
+
+/// A renewal of that very yes, by whoever was known to be the same person then; not the mere writing from a new number.
+fn renews(history: &History, renewal: &Event, yes: &Event) -> bool {
+    let linked = |index: usize| {
+        history
+            .sides
+            .get(index)
+            .map_or(i64::MIN, |side| side.linked_at_ms)
+    };
+    let one_person = renewal.side == yes.side
+        || (renewal.at_ms > linked(renewal.side) && renewal.at_ms > linked(yes.side));
+    renewal.scope == yes.scope
+        && renewal.at_ms > yes.at_ms
+        && renewal.spelling == yes.spelling
+        && one_person
+        && !renewal.in_thread
+        && !undone(history, renewal)
+}
+
+/// The person was erased since, under this identifier or under the number that it moved to.
+fn forgotten(history: &History, yes: &Event) -> bool {
+    let side = history.sides.get(yes.side).copied().unwrap_or(Side::FIRST);
+    let mut erasures = history
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Erased);
+    erasures.any(|erasure| {
+        let later = erasure.at_ms >= yes.at_ms;
+        let theirs = side.carried_at_ms.is_some()
+            || side.left_at_ms.is_some_and(|left| erasure.at_ms <= left);
+        later && theirs
+    })
 }
 
 /// An undone import says so with an expiry of its own kind.
@@ -146,7 +204,35 @@ pub(crate) fn may_go(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i
         .iter()
         .all(|person| person_allows(intent, facts, person, rules, now_ms))
         && number_allows(intent, facts, rules, now_ms)
+        && portfolio_allows(intent, facts, rules, now_ms)
         && !(intent == Intent::Template && is_shut_in(template_of(facts), rules))
+}
+
+/// Not more different people in a day than the portfolio may reach.
+fn portfolio_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
+    use greenline_policy::reach::MessagingLimit;
+    if intent != Intent::Template || now_ms < PORTFOLIO_LIMIT_MS {
+        return true;
+    }
+    let mut after = u64::from(facts.portfolio.reached);
+    let mut wants = false;
+    for person in facts.people {
+        let counted = person
+            .reached_at_ms
+            .is_some_and(|at_ms| now_ms - at_ms < 86_400_000);
+        if !in_window(person, now_ms) && !counted {
+            after += 1;
+            wants = true;
+        }
+    }
+    let metas = match facts.portfolio.limit {
+        Some(MessagingLimit::People(people)) => after <= u64::from(people),
+        Some(MessagingLimit::Unlimited) | None => true,
+    };
+    let own = rules
+        .portfolio_limit
+        .is_none_or(|people| after <= u64::from(people));
+    !wants || (metas && own)
 }
 
 /// Asks, and there is no way out but by notifications.
@@ -211,10 +297,19 @@ fn is_reply_template(
         && !silent_since_stop(person)
 }
 
+/// 7 October 2025: from then on a portfolio shares one limit (QL-17).
+const PORTFOLIO_LIMIT_MS: i64 = 1_759_795_200_000;
 /// 1 April 2025: from then on no marketing to the United States (SND-34).
 const US_PAUSE_MS: i64 = 1_743_465_600_000;
 /// 18 November 2024: WhatsApp's own switch begins (OPT-40).
 const NATIVE_SWITCH_MS: i64 = 1_731_888_000_000;
+
+/// 6 February 2024: from then on the platform bounds marketing to a person (SND-30).
+const USER_BOUND_MS: i64 = 1_707_177_600_000;
+
+fn is_capped(person: &PersonFacts<'_>, now_ms: i64) -> bool {
+    person.pace.capped_until_ms.is_some_and(|end| now_ms < end)
+}
 
 fn is_closed(person: &PersonFacts<'_>, kinds: &[Category]) -> bool {
     kinds.iter().any(|kind| person.place.closed.holds(*kind))
@@ -248,6 +343,7 @@ fn person_allows(
         Intent::Call => {
             let calls = Scope::Category(Category::Calls);
             covers_still(person, &calls, rules, now_ms)
+                && !is_capped(person, now_ms)
                 && person
                     .call_permission_until_ms
                     .is_some_and(|until| until > now_ms)
@@ -269,7 +365,7 @@ fn person_allows(
             if is_marketing && person.place.country.as_str() == "US" && now_ms >= US_PAUSE_MS {
                 return false;
             }
-            if is_closed(person, &kinds) {
+            if is_closed(person, &kinds) || will_not_send(template, person, &scope, rules, now_ms) {
                 return false;
             }
             if is_reply_template(template, person, rules, now_ms) {
@@ -277,11 +373,77 @@ fn person_allows(
             }
             let native =
                 is_marketing && person.head.native_stop.is_some() && now_ms >= NATIVE_SWITCH_MS;
+            let limited = person.pace.limited_until_ms.is_some_and(|end| now_ms < end);
+            let held_back = is_marketing && limited && now_ms >= USER_BOUND_MS;
             covers_still(person, &scope, rules, now_ms)
                 && !native
+                && !is_capped(person, now_ms)
+                && !held_back
                 && !is_night(person, &kinds, now_ms)
         }
     }
+}
+
+/// The business has a rule of its own that this comes under, with everything that the rule names.
+fn will_not_send(
+    template: &TemplateFacts,
+    person: &PersonFacts<'_>,
+    scope: &Scope,
+    rules: &Rules,
+    now_ms: i64,
+) -> bool {
+    use greenline_policy::consent::Standing;
+    let mut refused = false;
+    for rule in template.own.iter().flat_map(|own| own.iter()) {
+        let mut comes_under = true;
+        if !rule.scopes.is_empty() {
+            let about = |wide: &Scope| {
+                above(wide, scope) || above(wide, &Scope::Category(template.category))
+            };
+            comes_under &= rule.scopes.iter().any(about);
+        }
+        if !rule.countries.is_empty() {
+            comes_under &= rule.countries.contains(&person.place.country);
+        }
+        if rule.weak_consent {
+            let attested = matches!(
+                person.head.standing(scope),
+                Standing::Covered {
+                    strength: Strength::Imported | Strength::Vouched,
+                    ..
+                }
+            );
+            comes_under &= attested && covers_still(person, scope, rules, now_ms);
+        }
+        if let Some(from_ms) = rule.from_ms {
+            comes_under &= now_ms >= from_ms;
+        }
+        if let Some(until_ms) = rule.until_ms {
+            comes_under &= now_ms < until_ms;
+        }
+        refused |= comes_under;
+    }
+    refused
+}
+
+/// Marketing, to the platform or to the business, from a number that is known to be rated as badly as the business will
+/// not have it, or worse.
+fn is_rated_too_low(facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
+    let template = template_of(facts);
+    let topic = template.topic.as_ref().and_then(Scope::category);
+    let is_marketing = [Some(template.category), topic].contains(&Some(Category::Marketing));
+    let Some((stop_at, max_age_ms)) = rules.quality_guard.parts() else {
+        return false;
+    };
+    let Some(rating) = facts.number.rating else {
+        return false;
+    };
+    let too_low = match rating.score {
+        Score::Red => true,
+        Score::Yellow => stop_at == Score::Yellow,
+        Score::Green | Score::Unrated => false,
+    };
+    is_marketing && too_low && now_ms - rating.read_ms <= max_age_ms
 }
 
 fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
@@ -290,7 +452,9 @@ fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) 
         return false;
     }
     let template = template_of(facts);
-    if intent == Intent::Template && template.status != TemplateStatus::Sendable {
+    if intent == Intent::Template
+        && (template.status != TemplateStatus::Sendable || is_rated_too_low(facts, rules, now_ms))
+    {
         return false;
     }
     let starts = match intent {

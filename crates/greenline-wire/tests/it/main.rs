@@ -8,6 +8,7 @@ mod errors;
 mod mutations;
 mod paging;
 mod paths;
+mod references;
 mod samples;
 mod sends;
 mod signatures;

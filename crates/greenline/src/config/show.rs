@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use greenline_gateway::config::{
-    Admin, AdminToken, App, Avenues, Business, Config, Events, Imports, Keys, Limits, Listen, May,
-    MetaApp, Mode, Number, OptIn, OptInForm, Page, Proof, QuietHours, Relay, RepliesWhenDown,
-    Retention, Secret, StopCloses, Store, Subscription, Template, Upstream,
+    Admin, AdminToken, App, Avenues, Business, Config, Events, FrequencyCap, Imports, Keys, Limits,
+    Listen, May, MetaApp, Mode, Number, OptIn, OptInForm, OwnRule, Page, Proof, QualityGuard,
+    QuietHours, Relay, RepliesWhenDown, Retention, Secret, StopAt, StopCloses, Store, Subscription,
+    Template, Upstream,
 };
 use toml::{Table, Value};
 
@@ -165,6 +166,10 @@ fn limits(limits: &Limits) -> Table {
         pass_body_bytes_max,
         answer_bytes_max,
         admin_body_bytes_max,
+        hold_max_hours,
+        held_per_app_max,
+        held_per_business_max,
+        held_body_bytes_max,
         client_timeout_ms,
         connections_max,
         page_rows_max,
@@ -184,6 +189,10 @@ fn limits(limits: &Limits) -> Table {
     table.put_count("pass_body_bytes_max", *pass_body_bytes_max);
     table.put_count("answer_bytes_max", *answer_bytes_max);
     table.put_count("admin_body_bytes_max", *admin_body_bytes_max);
+    table.put_count("hold_max_hours", *hold_max_hours);
+    table.put_count("held_per_app_max", *held_per_app_max);
+    table.put_count("held_per_business_max", *held_per_business_max);
+    table.put_count("held_body_bytes_max", *held_body_bytes_max);
     table.put_count("client_timeout_ms", *client_timeout_ms);
     table.put_count("connections_max", *connections_max);
     table.put_count("page_rows_max", *page_rows_max);
@@ -327,6 +336,7 @@ fn business(business: &Business) -> Table {
         name,
         former_names,
         portfolio_id,
+        portfolio_limit,
         app_secret,
         verify_token,
         access_token,
@@ -341,6 +351,9 @@ fn business(business: &Business) -> Table {
         yes_lasts_days,
         closed_countries,
         quiet_hours,
+        frequency_cap,
+        quality_guard,
+        rule,
         opt_in,
         texts,
         page,
@@ -355,6 +368,9 @@ fn business(business: &Business) -> Table {
     table.put("name", name.as_str());
     table.put("former_names", former_names.clone());
     table.put("portfolio_id", portfolio_id.as_str());
+    if let Some(limit) = portfolio_limit {
+        table.put("portfolio_limit", i64::from(*limit));
+    }
     table.put_secret("app_secret", app_secret);
     table.put_secret("verify_token", verify_token);
     table.put_secret("access_token", access_token);
@@ -388,6 +404,9 @@ fn business(business: &Business) -> Table {
     let closed = closed.map(|(country, kinds)| (country.clone(), Value::from(kinds.clone())));
     table.put("closed_countries", closed.collect::<Table>());
     table.put("quiet_hours", self::quiet_hours(quiet_hours));
+    table.put("frequency_cap", many(frequency_cap, self::frequency_cap));
+    table.put("quality_guard", self::quality_guard(quality_guard));
+    table.put("rule", many(rule, self::rule));
     table.put("opt_in", self::opt_in(opt_in));
     table.put("texts", worded(texts));
     table.put("page", self::page(page));
@@ -410,6 +429,66 @@ fn worded(texts: &BTreeMap<String, BTreeMap<String, String>>) -> Table {
             (of.clone(), Value::Table(by_language.collect()))
         })
         .collect()
+}
+
+fn frequency_cap(cap: &FrequencyCap) -> Table {
+    let FrequencyCap {
+        scope,
+        max,
+        per_hours,
+    } = cap;
+    let mut table = Table::new();
+    table.put("scope", scope.as_str());
+    table.put("max", i64::from(*max));
+    table.put("per_hours", i64::from(*per_hours));
+    table
+}
+
+fn rule(rule: &OwnRule) -> Table {
+    let OwnRule {
+        name,
+        text,
+        scopes,
+        templates,
+        countries,
+        numbers,
+        apps,
+        weak_consent,
+        from,
+        until,
+    } = rule;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put("text", text.as_str());
+    table.put("scopes", scopes.clone());
+    table.put("templates", templates.clone());
+    table.put("countries", countries.clone());
+    table.put("numbers", numbers.clone());
+    table.put("apps", apps.clone());
+    table.put("weak_consent", *weak_consent);
+    for (name, day) in [("from", from), ("until", until)] {
+        if !day.is_empty() {
+            table.put(name, day.as_str());
+        }
+    }
+    table
+}
+
+fn quality_guard(guard: &QualityGuard) -> Table {
+    let QualityGuard {
+        stop_marketing_at,
+        max_age_hours,
+    } = guard;
+    let mut table = Table::new();
+    let stop_at = stop_marketing_at.map(|stop_at| match stop_at {
+        StopAt::Low => "low",
+        StopAt::Medium => "medium",
+    });
+    if let Some(stop_at) = stop_at {
+        table.put("stop_marketing_at", stop_at);
+    }
+    table.put("max_age_hours", i64::from(*max_age_hours));
+    table
 }
 
 fn quiet_hours(hours: &QuietHours) -> Table {

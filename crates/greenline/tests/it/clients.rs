@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use greenline_wire::signature;
+use hyper::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::later::{SECRET as RELAY_SECRET, Sink, holding, hook_host, quiet};
 use crate::support::gateway::Gateway;
-use crate::support::settings::{ACCOUNT, BOT_KEY, NUMBER};
+use crate::support::settings::{ACCOUNT, ADMIN_KEY, BOT_KEY, NUMBER};
 use crate::support::store::{Store, on_each_store};
-use crate::support::{platform, soon};
+use crate::support::{http, platform, soon, webhook};
 
 on_each_store! {
     pywa_keeps_working_and_sees_typed_refusals,
     kapso_keeps_working_and_sees_typed_refusals,
+    a_held_message_reads_as_one_that_the_platform_paces,
 }
 
 const OPTED_IN: &str = "15551230001";
@@ -208,4 +212,58 @@ async fn pywa_keeps_working_and_sees_typed_refusals(store: Store) {
 async fn kapso_keeps_working_and_sees_typed_refusals(store: Store) {
     walk_through(Sdk::Kapso, store).await;
     marks_read(Sdk::Kapso, store).await;
+}
+
+/// What is held the SDKs take for what the platform paces; the status of ours that it failed is one of the platform's.
+async fn a_held_message_reads_as_one_that_the_platform_paces(store: Store) {
+    let home = store.home();
+    let (sim, sink) = (platform::sample().await, Sink::default());
+    let hook = sink.start().await;
+    let minutes = i64::try_from(webhook::now_s() / 60).expect("a time");
+    let gateway = Gateway::start(&home, &sim.url(), |settings| {
+        let settings = settings
+            .relaying(0, &hook, RELAY_SECRET)
+            .with(&["relay", "allow_hosts"], vec![hook_host(&hook)]);
+        quiet(holding(settings, "0", &["quiet_hours"]), minutes)
+    })
+    .await;
+    gateway.opt_in(OPTED_IN, "marketing").await;
+    for sdk in [Sdk::Pywa, Sdk::Kapso] {
+        let to = [&[("TO", OPTED_IN)][..], &TEMPLATE[..]].concat();
+        let held = sdk.done(&gateway, "send_template", &to).await;
+        assert_eq!(held["message_status"], "held_for_quality_assessment");
+        let id = held["message_id"].as_str().expect("an id");
+        assert!(id.starts_with("wamid."), "{held}");
+        let shown = gateway.admin_get("/v1/held?business=acme").await.json();
+        let all = shown["held"].as_array().expect("held messages");
+        let ours = all.iter().find(|one| one["message_id"] == id);
+        let target = format!(
+            "/v1/held/{}",
+            ours.expect("ours")["id"].as_str().expect("its name")
+        );
+        let bearer = format!("Bearer {ADMIN_KEY}");
+        let headers = [("authorization", bearer.as_str())];
+        let answer = http::call(gateway.private, Method::DELETE, &target, &headers, "").await;
+        assert_eq!(answer.expect("an answer").status.as_u16(), 200);
+        sink.waits_for(id, "failed").await;
+        let all = sink.all();
+        let (_, raw) = all.iter().find(|(_, raw)| raw.contains(id)).expect("it");
+        let file = home.path().join("failed.json");
+        std::fs::write(&file, raw).expect("a file");
+        let file = file.to_str().expect("a path in UTF-8");
+        let signature = signature::sign(RELAY_SECRET.as_bytes(), raw.as_bytes());
+        let told = [
+            ("BODY_FILE", file),
+            ("APP_SECRET", RELAY_SECRET),
+            ("SIGNATURE", signature.as_str()),
+        ];
+        let read = sdk.done(&gateway, "verify_webhook", &told).await;
+        assert_eq!(read["verified"], json!(true), "{read}");
+        // This pywa reads no failed status that names no contact, and the platform's own name none (WH-34).
+        if sdk == Sdk::Kapso {
+            assert_eq!(read["problems"], json!([]), "{read}");
+            let seen = read["seen"].to_string();
+            assert!(seen.contains(id) && seen.contains("failed"), "{read}");
+        }
+    }
 }

@@ -330,6 +330,7 @@ fn ask(app: &Shared, to: &[&str]) -> Ask {
             language: "en".into(),
             topic: Scope::parse("marketing.offers"),
             marked_ask: false,
+            own: None,
         }),
         body_hash: [0x5a; 16],
         rules: Rules::default(),
@@ -338,7 +339,10 @@ fn ask(app: &Shared, to: &[&str]) -> Ask {
         dispatch_by: app.clock.instant() + Duration::from_secs(60),
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     }
 }
 
@@ -598,6 +602,7 @@ async fn each_byte_of_a_stored_decision_changed_by_a_bit_is_found() {
         category: Some(Category::Marketing),
         status: Some("PAUSED".into()),
         is_ask: Some(true),
+        quality: Some("YELLOW".into()),
         at_ms: NOW_MS,
     };
     let number = Effect::Number {

@@ -12,7 +12,9 @@ mod desk;
 mod first_contact;
 mod opt_in;
 mod opt_out;
+mod own_rules;
 mod places;
+mod quality;
 mod standing;
 mod ways_out;
 
@@ -37,6 +39,8 @@ on_each_store! {
     a_refusal_that_passes_says_until_when_alike,
     may_we_write_to_that_country,
     may_we_write_at_this_hour,
+    may_we_send_what_people_take_badly,
+    may_we_send_what_a_rule_of_our_own_is_about,
 }
 
 /// Staff are named, so that asks are not refused for want of a way out.
@@ -138,6 +142,26 @@ async fn may_we_write_at_this_hour(store: Store) {
     let desk = Desk::open(store, quiet).await;
     desk.ask_all(places::rows_at_night(places::quiet_end(started)))
         .await;
+}
+
+async fn may_we_send_what_a_rule_of_our_own_is_about(store: Store) {
+    let ruled = |settings: Settings, place: &desk::Place| own_rules::ruled(usual(settings, place));
+    let desk = Desk::open(store, ruled).await;
+    desk.ask_all(own_rules::rows()).await;
+    desk.ask_dry(
+        0,
+        "After the rule has ended?",
+        &own_rules::later(),
+        "2100-01-01T00:00:00Z",
+    )
+    .await;
+}
+
+async fn may_we_send_what_people_take_badly(store: Store) {
+    let guarded =
+        |settings: Settings, place: &desk::Place| quality::guarded(usual(settings, place));
+    let desk = Desk::open(store, guarded).await;
+    quality::walk(&desk).await;
 }
 
 /// The platform has restricted the account until a day: every consent is in order, and yet nothing is started.

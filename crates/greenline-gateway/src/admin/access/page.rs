@@ -7,6 +7,7 @@ use greenline_console::held::{
 use greenline_console::{Page, When, words};
 use greenline_ledger::erasure::is_pseudonym;
 use greenline_ledger::held::{Held, HeldAt, HeldKind};
+use greenline_ledger::later::{HeldEnd as Ended, HeldMessage};
 use greenline_ledger::types::{DecisionRecord, Lane, OwnReply, PersonView};
 use greenline_policy::decide::Verdict;
 use greenline_policy::identity::Identifier;
@@ -112,7 +113,7 @@ fn decision(export: &Export, record: &DecisionRecord) -> HeldDecision {
     let tone = match (verdict, record.observed) {
         (Verdict::Allow, _) => "good",
         (Verdict::Refuse, false) => "bad",
-        (Verdict::Refuse, true) => "warn",
+        (Verdict::Refuse, true) | (Verdict::Hold, _) => "warn",
     };
     HeldDecision {
         id: decision_id(record),
@@ -128,10 +129,21 @@ fn decision(export: &Export, record: &DecisionRecord) -> HeldDecision {
             .decision
             .reasons
             .iter()
-            .map(|reason| reason.rule.card().text.to_owned())
+            .map(|reason| record.decision.text(reason.rule).into_owned())
             .collect(),
         outcome: views::outcome(record),
         message_ids: record.message_ids.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What became of a message that was kept for later, in words.
+pub(super) fn held_state(message: &HeldMessage) -> &'static str {
+    match message.end {
+        None => "waits to be sent",
+        Some((Ended::Sent, _)) => "sent later",
+        Some((Ended::Failed, _)) => "not sent",
+        Some((Ended::Cancelled, _)) => "cancelled",
+        Some((Ended::Unknown, _)) => "may have been sent",
     }
 }
 
@@ -172,6 +184,19 @@ fn piece(export: &Export, held: &Held) -> Result<String, Stopped> {
                 text: String::new(),
             })
         }
+        Held::Message { message, body } => drawn(&HeldText {
+            at: When::dated(message.held_ms),
+            what: format!(
+                "{}, template {}, from {}",
+                held_state(message),
+                message.template.0,
+                views::number_name(&export.business, &message.number)
+            ),
+            text: body
+                .as_ref()
+                .map(|body| String::from_utf8_lossy(body).into_owned())
+                .unwrap_or_default(),
+        }),
         Held::Timeline(entry) => drawn(&HeldText {
             at: When::dated(entry.at_ms),
             what: format!("{} {}: {}", entry.subject, entry.subject_id, entry.event),
@@ -194,6 +219,10 @@ fn heading(kind: HeldKind) -> HeldSection {
         HeldKind::Replies => (
             "Automatic answers",
             "Answers that Greenline itself gave or owes, such as the confirmation of a stop.",
+        ),
+        HeldKind::Messages => (
+            "Messages kept for later",
+            "What was to be sent at a time when it might not go, and what became of it. What it says is kept until it is sent or given up.",
         ),
         HeldKind::Timeline => (
             "Other entries",

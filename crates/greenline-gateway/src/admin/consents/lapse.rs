@@ -2,15 +2,19 @@
 //!
 //! A yes runs out by the clock and the settings, and nothing is written down for it. When a renewal comes after
 //! that moment, the end is put on record before it, at the time when it was: the fold then sees that there was
-//! nothing left to renew. Every door through which renewals come does so.
+//! nothing left to renew. Every door through which renewals come does so, and every door through which a yes comes
+//! that is so old that a renewal on record may have been too late for it.
+//!
+//! A yes to everything runs out for each kind by itself, and for a topic that has a length of its own. What had run
+//! out for one of them only is put on record for that one, and the renewal counts for the rest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::import::undo_key;
 use greenline_ledger::types::{Actor, BusinessIx, Evidence, NewEvent, StoredEvent};
-use greenline_policy::consent::{EventId, EventKind, Strength};
-use greenline_policy::identity::Identifier;
+use greenline_policy::consent::{self, EventId, EventKind, RAN_OUT, RAN_OUT_HERE, Strength};
+use greenline_policy::identity::{Identifier, Spelling};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::scope::Scope;
 use serde_json::json;
@@ -19,21 +23,38 @@ use crate::admin::shape::time;
 use crate::app::App;
 use crate::ids;
 
+/// How long a yes lasts for each of the scopes that it covers.
+type Lengths = Vec<(Scope, YesLasts)>;
+
 /// What renewals come to.
 #[derive(Debug, Default)]
 pub(crate) struct Lapsed {
     /// Ends to be put on record before them.
     pub(crate) ends: Vec<NewEvent>,
-    /// Renewals that came too late, by their places, with when the yes had run out.
-    late: HashMap<usize, i64>,
+    /// Renewals that came too late, by their places: for what, and when the yes had run out.
+    late: HashMap<usize, BTreeMap<Scope, i64>>,
+    /// What each of them is about.
+    about: HashMap<usize, Scope>,
 }
 
 impl Lapsed {
     /// What to say of the event in that place.
     pub(crate) fn note(&self, place: usize) -> Option<String> {
-        let ended = time(*self.late.get(&place)?);
+        let late = self.late.get(&place)?;
+        let ended = match self.about.get(&place).and_then(|scope| late.get(scope)) {
+            Some(end_ms) => format!("the yes had run out at {}", time(*end_ms)),
+            None => {
+                let ends = late.iter();
+                let ends =
+                    ends.map(|(scope, end_ms)| format!("for `{scope}` at {}", time(*end_ms)));
+                format!(
+                    "the yes had run out {}",
+                    ends.collect::<Vec<_>>().join(", ")
+                )
+            }
+        };
         Some(format!(
-            "the yes had run out at {ended}; a renewal brings nothing back, only a new yes of the person does"
+            "{ended}; a renewal brings nothing back, only a new yes of the person does"
         ))
     }
 }
@@ -41,34 +62,67 @@ impl Lapsed {
 /// Looks at events that are about to be recorded together.
 pub(crate) async fn before(app: &App, events: &[&NewEvent]) -> Result<Lapsed, LedgerError> {
     let mut lapsed = Lapsed::default();
-    let renewals = events.iter().enumerate().filter_map(|(at, event)| {
-        let lasts = app
-            .directory
-            .business(event.business)
-            .yes_lasts(Some(&event.scope));
-        let ends = lasts.end_ms(&event.scope, 0).is_some();
-        (event.kind == EventKind::Reconfirmed && ends).then_some((at, *event, lasts))
+    let concerned = events.iter().enumerate().filter_map(|(at, event)| {
+        let lengths = app.directory.business(event.business).lengths(&event.scope);
+        concerns(event, &lengths).then_some((at, *event, lengths))
     });
-    let renewals: Vec<(usize, &NewEvent, YesLasts)> = renewals.collect();
-    if renewals.is_empty() {
+    let concerned: Vec<(usize, &NewEvent, Lengths)> = concerned.collect();
+    if concerned.is_empty() {
         return Ok(lapsed);
     }
     let together = Together::new(events);
     let mut known = HashSet::new();
-    for (at, renewal, lasts) in renewals {
-        let (stored, new) = together.of(app, renewal).await?;
-        let acts = acts(&stored, events, &new, renewal);
-        let Some(late) = late(&acts, at, &renewal.scope, lasts) else {
-            continue;
-        };
-        lapsed.late.insert(at, late.end_ms);
-        if let Some(last) = late.unrecorded
-            && known.insert((last.place, late.end_ms))
-        {
-            lapsed.ends.push(end(renewal, last, events, late.end_ms));
+    for (at, event, lengths) in concerned {
+        if event.kind == EventKind::Reconfirmed {
+            lapsed.about.insert(at, event.scope.clone());
+        }
+        let (stored, new) = together.of(app, event).await?;
+        // From the widest scope down: what had run out for everything had run out for each.
+        let mut over: Vec<(Place, Scope)> = Vec::new();
+        for (seen, lasts) in lengths {
+            let acts = acts(&stored, events, &new, event, &seen);
+            for (renewal, late) in late(&acts, &seen, lasts) {
+                let covered =
+                    |(place, wider): &(Place, Scope)| *place == renewal && wider.covers(&seen);
+                if over.iter().any(covered) {
+                    continue;
+                }
+                over.push((renewal, seen.clone()));
+                if let Place::New(place) = renewal {
+                    let late_for = lapsed.late.entry(place).or_default();
+                    late_for.insert(seen.clone(), late.end_ms);
+                }
+                if let Some(last) = late.unrecorded
+                    && known.insert((last.place, seen.clone(), late.end_ms))
+                {
+                    lapsed
+                        .ends
+                        .push(end(event, last, events, &seen, late.end_ms));
+                }
+            }
         }
     }
     Ok(lapsed)
+}
+
+/// Whether something may have run out before an event renewed it, or before what is on record renewed it.
+fn concerns(event: &NewEvent, lengths: &[(Scope, YesLasts)]) -> bool {
+    let mut ends = lengths
+        .iter()
+        .filter_map(|(seen, lasts)| lasts.end_ms(seen, event.at_ms));
+    match event.kind {
+        EventKind::Reconfirmed => ends.next().is_some(),
+        EventKind::Granted => {
+            event.strength != Strength::Claimed && ends.any(|end_ms| end_ms <= event.arrival_ms)
+        }
+        _ => false,
+    }
+}
+
+/// How a number is spelled that an event is recorded under.
+fn spelling(event: &NewEvent) -> Spelling {
+    let first = event.person.first();
+    first.map_or(Spelling::Mobile, |identifier| identifier.canonical().1)
 }
 
 /// Events that are recorded together, by whom they are about.
@@ -143,30 +197,35 @@ struct Act {
     at_ms: i64,
 }
 
-/// What bears on a renewal, oldest first; of one moment what begins something comes first, and an end before a
-/// renewal.
+/// What bears on yeses to the scope of an event, as one of its scopes sees them, oldest first; of one moment what begins
+/// something comes first, and an end before a renewal.
 fn acts(
     stored: &[StoredEvent],
     events: &[&NewEvent],
     new: &[usize],
-    renewal: &NewEvent,
+    about: &NewEvent,
+    seen: &Scope,
 ) -> Vec<Act> {
     let keys: HashSet<&str> = stored
         .iter()
         .filter_map(|stored| stored.event.dedup.as_deref())
         .collect();
-    let counts = |event: &NewEvent| match event.kind {
-        EventKind::Granted => event.scope == renewal.scope && event.strength != Strength::Claimed,
-        EventKind::Reconfirmed => event.scope == renewal.scope,
-        // One that is imported takes an import back, and ends nothing else.
+    let own = spelling(about);
+    let counts = |event: &NewEvent, spelled: Spelling| match event.kind {
+        EventKind::Granted => {
+            event.scope == about.scope && event.strength != Strength::Claimed && spelled == own
+        }
+        EventKind::Reconfirmed => event.scope == about.scope && !event.in_thread && spelled == own,
         EventKind::Expired => {
-            event.scope.covers(&renewal.scope) && event.strength != Strength::Imported
+            (spelled == own || event.strength == Strength::Evidenced)
+                && consent::ends(event.strength, &event.scope, &about.scope, seen)
         }
         _ => false,
     };
-    let on_record = stored
-        .iter()
-        .filter(|stored| counts(&stored.event) && !keys.contains(&*undo_key(stored.id)));
+    let on_record = stored.iter().filter(|stored| {
+        counts(&stored.event, stored.identifier.canonical().1)
+            && !keys.contains(&*undo_key(stored.id))
+    });
     let on_record = on_record.map(|stored| Act {
         place: Place::Stored(stored.id),
         kind: stored.event.kind,
@@ -174,7 +233,7 @@ fn acts(
     });
     let together = new.iter().filter_map(|at| {
         let event = events.get(*at)?;
-        counts(event).then_some(Act {
+        counts(event, spelling(event)).then_some(Act {
             place: Place::New(*at),
             kind: event.kind,
             at_ms: event.at_ms,
@@ -201,10 +260,11 @@ struct Late {
     unrecorded: Option<Act>,
 }
 
-/// Whether the renewal in that place came after the yes had run out. An earlier one that was too late renewed nothing
-/// either.
-fn late(acts: &[Act], renewal: usize, scope: &Scope, lasts: YesLasts) -> Option<Late> {
+/// The renewals that came after the yes had run out, by their places. What comes after one that was too late renews
+/// nothing either.
+fn late(acts: &[Act], seen: &Scope, lasts: YesLasts) -> Vec<(Place, Late)> {
     let (mut live, mut ended) = (None::<Act>, None::<Late>);
+    let mut found = Vec::new();
     for act in acts {
         match act.kind {
             EventKind::Granted => (live, ended) = (Some(*act), None),
@@ -217,7 +277,7 @@ fn late(acts: &[Act], renewal: usize, scope: &Scope, lasts: YesLasts) -> Option<
                 }
             }
             _ => {
-                let end_ms = live.and_then(|last| lasts.end_ms(scope, last.at_ms));
+                let end_ms = live.and_then(|last| lasts.end_ms(seen, last.at_ms));
                 if let Some(end_ms) = end_ms.filter(|end_ms| *end_ms <= act.at_ms) {
                     ended = Some(Late {
                         end_ms,
@@ -226,17 +286,15 @@ fn late(acts: &[Act], renewal: usize, scope: &Scope, lasts: YesLasts) -> Option<
                 } else if live.is_some() {
                     live = Some(*act);
                 }
-                if act.place == Place::New(renewal) {
-                    return ended;
-                }
+                found.extend(ended.map(|late| (act.place, late)));
             }
         }
     }
-    None
+    found
 }
 
-/// The end of a yes, to be put on record before a renewal.
-fn end(renewal: &NewEvent, last: Act, events: &[&NewEvent], end_ms: i64) -> NewEvent {
+/// The end of a yes for a scope, to be put on record before what would have renewed it.
+fn end(about: &NewEvent, last: Act, events: &[&NewEvent], seen: &Scope, end_ms: i64) -> NewEvent {
     let (name, extra) = match last.place {
         Place::Stored(id) => {
             let id = ids::event(id);
@@ -248,15 +306,17 @@ fn end(renewal: &NewEvent, last: Act, events: &[&NewEvent], end_ms: i64) -> NewE
             (key.map(str::to_owned), String::new())
         }
     };
+    let is_whole = *seen == about.scope;
+    let strength = if is_whole { RAN_OUT } else { RAN_OUT_HERE };
     NewEvent {
-        business: renewal.business,
-        person: renewal.person.clone(),
+        business: about.business,
+        person: about.person.clone(),
         kind: EventKind::Expired,
-        scope: renewal.scope.clone(),
+        scope: seen.clone(),
         at_ms: end_ms,
         stated_ms: end_ms,
-        arrival_ms: renewal.arrival_ms,
-        strength: Strength::default(),
+        arrival_ms: about.arrival_ms,
+        strength,
         in_thread: false,
         evidence: Evidence {
             method: "expiry".into(),
@@ -265,6 +325,13 @@ fn end(renewal: &NewEvent, last: Act, events: &[&NewEvent], end_ms: i64) -> NewE
             ..Evidence::default()
         },
         actor: Actor("greenline".into()),
-        dedup: name.map(|name| format!("expiry:{name}:{end_ms}").into()),
+        dedup: name.map(|name| {
+            let of = if is_whole {
+                String::new()
+            } else {
+                format!(":{seen}")
+            };
+            format!("expiry:{name}:{end_ms}{of}").into()
+        }),
     }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{RecordedShape, append, form::Ready};
+use super::{RecordedShape, append, form::Ready, lapse_before};
 use crate::admin::auth::Who;
 use crate::admin::extract::{Params, Raw, Segments, named, typed_json};
 use crate::admin::people::OfBusiness;
@@ -114,6 +114,8 @@ pub(crate) async fn vouch(
         taken_at_arrival: false,
         notes: Vec::new(),
     };
+    // It counts from the person's act, which a renewal on record may have come too late for.
+    lapse_before(&app, &[&ready.event]).await?;
     let appended = append(&app, ready.event.clone()).await?;
     let shape = RecordedShape::new(&ready, &appended);
     tracing::info!(business.id = %business.config.id, actor = who.name(), event.id = ids::event(appended.id), "a claimed yes was vouched for");

@@ -12,9 +12,11 @@ use utoipa::ToSchema;
 
 use super::assume::{Assume, Assumed};
 use super::{refused, replay};
+use crate::admin::portfolio::ReachShape;
 use crate::admin::problem::{Problem, ProblemBody};
 use crate::admin::shape::DecisionShape;
 use crate::app::Shared;
+use crate::later;
 use crate::pipeline::{self, LookUps};
 
 /// What counts as known.
@@ -36,6 +38,10 @@ pub(crate) struct QuestionBody {
     /// The phone_number_id to send from; the batch's if left out.
     #[serde(default)]
     pub(super) number: Option<String>,
+    /// The app that would send it; the batch's if left out. It says what is held instead of refused: without one, what
+    /// every app of the business holds.
+    #[serde(default)]
+    pub(super) app: Option<String>,
     /// The body as it would be sent to `/messages`.
     #[schema(value_type = Object)]
     pub(super) message: Option<Box<RawValue>>,
@@ -55,6 +61,7 @@ pub(crate) struct QuestionBody {
 pub(super) struct Usual {
     pub(super) business: BusinessIx,
     pub(super) number: Option<String>,
+    pub(super) app: Option<String>,
     pub(super) at_ms: Option<i64>,
     pub(super) known: Known,
     pub(super) assume: Option<Assume>,
@@ -108,7 +115,10 @@ impl Put {
             .ok_or_else(|| Problem::invalid("message", "missing field `message`"))?;
         let at_ms = moment(asked.at.as_deref())?.or(usual.at_ms);
         let at_ms = at_ms.unwrap_or(usual.now_ms);
-        let ask = pipeline::question(
+        let client = asked.app.as_deref().or(usual.app.as_deref());
+        let hold = later::as_asked(app, usual.business, client, at_ms)
+            .ok_or_else(|| Problem::not_found("the business has no such app").at("app"))?;
+        let mut ask = pipeline::question(
             app,
             usual.business,
             number,
@@ -118,6 +128,12 @@ impl Put {
         )
         .await
         .map_err(|refusal| refused(&refusal))?;
+        ask.rules.hold = hold;
+        if let (Some(client), Some(template)) = (client, &mut ask.template) {
+            let business = app.directory.business(usual.business);
+            let (own, apps) = (&business.own, &business.config.app);
+            template.own = own.about(&template.name, number, Some(client), apps);
+        }
         let known = asked.known.unwrap_or(usual.known);
         Ok(Self {
             question: Question {
@@ -160,6 +176,9 @@ impl Put {
 pub(crate) struct AnswerShape {
     #[serde(flatten)]
     decision: DecisionShape,
+    /// How the portfolio stands towards its messaging limit, for a template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    portfolio: Option<ReachShape>,
     /// `now`: with everything known now; `then`: with what had arrived by `at`.
     known: Known,
     /// Facts that were assumed, by name, with what was assumed.
@@ -187,6 +206,8 @@ impl AnswerShape {
     fn new(record: &DecisionRecord, known: Known, untold: &[Untold], assumed: Assumed) -> Self {
         Self {
             decision: record.into(),
+            // How it stood at another moment is not kept.
+            portfolio: ReachShape::of(record).filter(|_| known == Known::Now),
             known,
             assumed,
             warnings: Vec::new(),

@@ -11,6 +11,8 @@ use greenline_policy::consent::{Head, Standing, Strength};
 use greenline_policy::decide::{NumberFacts, TemplateFacts, TemplateStatus, WINDOW_MS};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::quality::{QualityGuard, Rated, Score};
+use greenline_policy::reach::{MessagingLimit, PortfolioFacts};
 use greenline_policy::scope::{Category, Scope};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,6 +25,9 @@ use crate::admin::shape::{ASSUMED, time};
 
 /// Scopes and restrictions that may be assumed at once.
 const ENTRIES_MAX: usize = 64;
+
+/// How old a rating may be where a guard is assumed that the business does not have.
+const GUARD_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Which facts were assumed, by name, with what was assumed of each.
 pub(crate) type Assumed = BTreeMap<String, String>;
@@ -53,12 +58,25 @@ pub(crate) struct Assume {
     /// Days that a yes lasts, by category; 0 for ever.
     #[serde(default)]
     yes_lasts_days: BTreeMap<String, u16>,
+    /// `false`: none of the business's own rules counts.
+    business_rules: Option<bool>,
+    /// At which rating of the number marketing stops: `low`, `medium` or `off`.
+    quality_guard: Option<AssumedGuard>,
     /// `open`: there is a way out that needs no notification; `only_notifications`: there is none.
     ways_out: Option<WaysOut>,
     /// Utility and authentication templates in an open window count as replies.
     window_templates_are_replies: Option<bool>,
+    /// The portfolio, its limit and whom it reached.
+    portfolio: Option<AssumedPortfolio>,
+    /// When the newest message reached the person that counts towards that limit (RFC 3339), or `none`.
+    reached_at: Option<String>,
     /// Until when the same message waits for its outcome (RFC 3339), or `none`.
     unsettled_until: Option<String>,
+    /// Until when as many have gone to the person as the business's caps on this kind of message allow (RFC 3339), or
+    /// `none`.
+    capped_until: Option<String>,
+    /// Until when the platform keeps marketing back from the person (RFC 3339), or `none`.
+    limited_until: Option<String>,
 }
 
 /// What to assume of a template.
@@ -73,6 +91,38 @@ pub(crate) struct AssumedTemplate {
     known: Option<bool>,
     /// It asks whether the person wants messages, or wants to stop them.
     ask: Option<bool>,
+    /// How people take it: `GREEN`, `YELLOW`, `RED` or `UNKNOWN`.
+    quality: Option<AssumedScore>,
+}
+
+/// A rating of the platform.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum AssumedScore {
+    Green,
+    Yellow,
+    Red,
+    Unknown,
+}
+
+impl AssumedScore {
+    fn score(self) -> Score {
+        match self {
+            Self::Green => Score::Green,
+            Self::Yellow => Score::Yellow,
+            Self::Red => Score::Red,
+            Self::Unknown => Score::Unrated,
+        }
+    }
+}
+
+/// At which rating of the number marketing stops.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AssumedGuard {
+    Low,
+    Medium,
+    Off,
 }
 
 /// A template's category.
@@ -93,6 +143,20 @@ pub(crate) enum AssumedTemplateStatus {
     Disabled,
 }
 
+/// What to assume of the portfolio.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssumedPortfolio {
+    /// How many people it may reach within 24 hours: a number, `unlimited`, or `unknown`. The business's own limit counts
+    /// beside it.
+    #[schema(value_type = Option<Object>)]
+    limit: Option<Value>,
+    /// How many people count as reached.
+    reached: Option<u32>,
+    /// When there is a place again, should there be none (RFC 3339), or `unknown`.
+    frees_at: Option<String>,
+}
+
 /// What to assume of the number and its account.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +171,8 @@ pub(crate) struct AssumedNumber {
     /// with `type` and `until` (RFC 3339). An empty list lifts them.
     #[schema(value_type = Option<Vec<Object>>)]
     restrictions: Option<Vec<Value>>,
+    /// How people take what it sends, as if read at that moment: `GREEN`, `YELLOW`, `RED` or `UNKNOWN`.
+    rating: Option<AssumedScore>,
 }
 
 /// A number's status.
@@ -186,11 +252,10 @@ impl Assume {
         };
         let native_stop = stop("assume.native_stop", self.native_stop.as_ref(), at_ms)?;
         let thread_stop = stop("assume.thread_stop", self.thread_stop.as_ref(), at_ms)?;
-        let unsettled = match self.unsettled_until.as_deref() {
-            None => None,
-            Some("none") => Some(None),
-            Some(text) => Some(Some(moment("assume.unsettled_until", text, "none")?)),
-        };
+        let reached = until("assume.reached_at", self.reached_at.as_deref())?;
+        let unsettled = until("assume.unsettled_until", self.unsettled_until.as_deref())?;
+        let capped = until("assume.capped_until", self.capped_until.as_deref())?;
+        let limited = until("assume.limited_until", self.limited_until.as_deref())?;
         for person in &mut record.people {
             for (scope, standing) in &consent {
                 set_standing(&mut person.head, scope, *standing);
@@ -207,10 +272,22 @@ impl Assume {
             if let Some(until_ms) = unsettled {
                 person.unsettled_until_ms = until_ms;
             }
+            if let Some(at_ms) = reached {
+                person.reached_at_ms = at_ms;
+            }
+            if let Some(until_ms) = capped {
+                person.pace.capped_until_ms = until_ms;
+            }
+            if let Some(until_ms) = limited {
+                person.pace.limited_until_ms = until_ms;
+            }
         }
         for (name, value) in [
             ("window_open_until", &self.window_open_until),
             ("unsettled_until", &self.unsettled_until),
+            ("reached_at", &self.reached_at),
+            ("capped_until", &self.capped_until),
+            ("limited_until", &self.limited_until),
         ] {
             if let Some(value) = value {
                 assumed.insert(name.to_owned(), value.clone());
@@ -232,7 +309,10 @@ impl Assume {
             template.apply(facts, &mut assumed);
         }
         if let Some(number) = &self.number {
-            number.apply(&mut record.number_facts, &mut assumed)?;
+            number.apply(&mut record.number_facts, record.at_ms, &mut assumed)?;
+        }
+        if let Some(portfolio) = &self.portfolio {
+            portfolio.apply(&mut record.portfolio, &mut assumed)?;
         }
         self.rules(record, &mut assumed)?;
         Ok(assumed)
@@ -294,6 +374,23 @@ impl Assume {
             record.rules.only_notifications = only;
             assumed.insert("ways_out".to_owned(), said.to_owned());
         }
+        if let Some(count) = self.business_rules {
+            if !count && let Some(facts) = &mut record.template_facts {
+                facts.own = None;
+            }
+            assumed.insert("business_rules".to_owned(), yes_no(count));
+        }
+        if let Some(guard) = self.quality_guard {
+            let kept = record.rules.quality_guard.parts();
+            let max_age_ms = kept.map_or(GUARD_AGE_MS, |(_, max_age_ms)| max_age_ms);
+            let (rule, said) = match guard {
+                AssumedGuard::Low => (QualityGuard::at(Score::Red, max_age_ms), "low"),
+                AssumedGuard::Medium => (QualityGuard::at(Score::Yellow, max_age_ms), "medium"),
+                AssumedGuard::Off => (QualityGuard::OFF, "off"),
+            };
+            record.rules.quality_guard = rule;
+            assumed.insert("quality_guard".to_owned(), said.to_owned());
+        }
         if let Some(are_replies) = self.window_templates_are_replies {
             record.rules.window_templates_are_replies = are_replies;
             assumed.insert(
@@ -345,11 +442,64 @@ impl AssumedTemplate {
             facts.is_ask = ask;
             say("ask", &yes_no(ask));
         }
+        if let Some(quality) = self.quality {
+            facts.quality = Some(quality.score());
+            say("quality", quality.score().as_str());
+        }
+    }
+}
+
+impl AssumedPortfolio {
+    fn apply(&self, facts: &mut PortfolioFacts, assumed: &mut Assumed) -> Result<(), Problem> {
+        if let Some(limit) = &self.limit {
+            let people = limit.as_u64().and_then(|people| u32::try_from(people).ok());
+            facts.limit = match (people, limit.as_str()) {
+                (Some(people), _) => Some(MessagingLimit::People(people)),
+                (None, Some("unlimited")) => Some(MessagingLimit::Unlimited),
+                (None, Some("unknown")) => None,
+                _ => {
+                    return Err(Problem::invalid(
+                        "assume.portfolio.limit",
+                        "a number of people, `unlimited` or `unknown`",
+                    ));
+                }
+            };
+            let said = people.map_or_else(
+                || limit.as_str().unwrap_or_default().to_owned(),
+                |people| people.to_string(),
+            );
+            assumed.insert("portfolio.limit".to_owned(), said);
+        }
+        if let Some(reached) = self.reached {
+            facts.reached = reached;
+            assumed.insert("portfolio.reached".to_owned(), reached.to_string());
+        }
+        if let Some(frees_at) = self.frees_at.as_deref() {
+            facts.frees_at_ms = match frees_at {
+                "unknown" => None,
+                text => Some(moment("assume.portfolio.frees_at", text, "unknown")?),
+            };
+            assumed.insert("portfolio.frees_at".to_owned(), frees_at.to_owned());
+        }
+        Ok(())
     }
 }
 
 impl AssumedNumber {
-    fn apply(&self, facts: &mut NumberFacts, assumed: &mut Assumed) -> Result<(), Problem> {
+    fn apply(
+        &self,
+        facts: &mut NumberFacts,
+        at_ms: i64,
+        assumed: &mut Assumed,
+    ) -> Result<(), Problem> {
+        if let Some(rating) = self.rating {
+            let score = rating.score();
+            facts.rating = Some(Rated {
+                score,
+                read_ms: at_ms,
+            });
+            assumed.insert("number.rating".to_owned(), score.as_str().to_owned());
+        }
         if let Some(status) = self.status {
             facts.status = match status {
                 AssumedNumberStatus::Connected => NumberStatus::Connected,
@@ -427,6 +577,15 @@ fn stop(field: &str, value: Option<&Value>, at_ms: i64) -> Result<Option<Option<
                 "neither a time after RFC 3339 with its offset nor `true` or `false`",
             ));
         }
+    })
+}
+
+/// A moment, or `none`; nothing where nothing is assumed.
+fn until(field: &str, text: Option<&str>) -> Result<Option<Option<i64>>, Problem> {
+    Ok(match text {
+        None => None,
+        Some("none") => Some(None),
+        Some(text) => Some(Some(moment(field, text, "none")?)),
     })
 }
 

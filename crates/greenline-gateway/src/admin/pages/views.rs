@@ -20,6 +20,7 @@ use greenline_policy::rule::Severity;
 use greenline_policy::scope::{Category, Scope};
 use serde_json::Value;
 
+use crate::admin::shape::time;
 use crate::admin::{decisions, shape};
 use crate::directory::Business;
 use crate::ids;
@@ -72,10 +73,9 @@ pub(super) fn decision_row(record: &DecisionRecord, now_ms: i64) -> DecisionRow 
         app: record.app.to_string(),
         verdict: record.decision.verdict,
         observed: record.observed,
-        reason: record
-            .decision
-            .first()
-            .map_or_else(String::new, |reason| reason.rule.card().text.to_owned()),
+        reason: record.decision.first().map_or_else(String::new, |reason| {
+            record.decision.text(reason.rule).into_owned()
+        }),
     }
 }
 
@@ -107,7 +107,7 @@ fn reasons(decision: &Decision, now_ms: i64) -> Vec<ReasonView> {
             let card = reason.rule.card();
             ReasonView {
                 rule: card.id.to_owned(),
-                text: card.text.to_owned(),
+                text: decision.text(reason.rule).into_owned(),
                 sources: card
                     .sources
                     .iter()
@@ -198,7 +198,11 @@ fn template_known(facts: &TemplateFacts) -> String {
         .map(|topic| format!(", topic {topic}"))
         .unwrap_or_default();
     let ask = if facts.is_ask { ", an ask" } else { "" };
-    format!("{}{topic}, {status}{ask}", facts.category)
+    let quality = facts
+        .quality
+        .map(|score| format!(", quality {}", score.as_str()))
+        .unwrap_or_default();
+    format!("{}{topic}, {status}{ask}{quality}", facts.category)
 }
 
 fn number_known(facts: &NumberFacts) -> String {
@@ -218,6 +222,10 @@ fn number_known(facts: &NumberFacts) -> String {
         1 => text.push_str(", one restriction on record"),
         more => text.push_str(&format!(", {more} restrictions on record")),
     }
+    if let Some(rating) = facts.rating {
+        let score = rating.score.as_str();
+        text.push_str(&format!(", rated {score} at {}", time(rating.read_ms)));
+    }
     text
 }
 
@@ -225,6 +233,7 @@ pub(crate) fn outcome(record: &DecisionRecord) -> String {
     let went = record.decision.verdict == Verdict::Allow || record.observed;
     let first = match record.outcome.as_deref() {
         None if went => "On its way, or not settled yet.",
+        None if record.decision.verdict == Verdict::Hold => "It is kept until it may go.",
         None => "It did not go.",
         Some("accepted") => "The platform took it.",
         Some("rejected") => "The platform refused it.",

@@ -2,13 +2,15 @@
 
 use greenline_ledger::types::StoredEvent;
 use greenline_policy::consent::{EventKind, Head, Standing, Strength};
+use greenline_policy::scope::Scope;
 
 use crate::admin::problem::Problem;
 use crate::app::App;
 use crate::directory::Business;
 
 /// Whether something that holds today for the person rests on this event: a yes that covers or is claimed, and its
-/// renewals; a no in force, also one that a wider no hides; the native stop.
+/// renewals; a no in force, also one that a wider no hides; the native stop; an end that keeps a wider yes from
+/// covering something.
 pub(super) async fn holds(
     app: &App,
     business: &Business,
@@ -19,6 +21,7 @@ pub(super) async fn holds(
         is_named(&person.head, stored)
             || is_hidden_no(&person.head, &person.history, stored)
             || is_renewal(&person.head, &person.history, stored)
+            || is_end(&person.head, stored)
     }))
 }
 
@@ -61,4 +64,16 @@ fn is_renewal(head: &Head, history: &[StoredEvent], stored: &StoredEvent) -> boo
         && renewal.at_ms <= at_ms
         && yes
             .is_some_and(|yes| yes.event.scope == renewal.scope && yes.event.at_ms < renewal.at_ms)
+}
+
+/// What a wider yes that holds covers no more: without it the wider yes would cover that elsewhere.
+fn is_end(head: &Head, stored: &StoredEvent) -> bool {
+    let end = &stored.event;
+    let covers = |scope: &Scope| matches!(head.standing(scope), Standing::Covered { .. });
+    let kind = end.scope.category().map(Scope::Category);
+    let mut wider = std::iter::once(Scope::All).chain(kind);
+    end.kind == EventKind::Expired
+        && end.strength != Strength::Imported
+        && !covers(&end.scope)
+        && wider.any(|wider| wider != end.scope && wider.covers(&end.scope) && covers(&wider))
 }

@@ -1,14 +1,15 @@
 //! News about accounts, numbers and templates: each goes on the timeline; what decisions look at also
 //! changes what is known (ENF-10 to ENF-12, SND-07, SND-21).
 //!
-//! Nothing here reads a colour or a limit into a number: those come from reads (QL-07).
+//! Nothing here reads a colour or a limit into a number: a colour comes from reads (QL-07), and the limit is the
+//! portfolio's (QL-17).
 
 use greenline_ledger::types::Effect;
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::stop;
 use greenline_wire::ascii;
 use greenline_wire::webhook::{
-    AccountAlert, AccountUpdate, TemplateCategory, TemplateRef, TemplateStatus, Value,
+    AccountAlert, AccountUpdate, Limit, TemplateCategory, TemplateRef, TemplateStatus, Value,
 };
 
 use super::time::Moment;
@@ -60,9 +61,14 @@ impl Part<'_, '_> {
             Value::AccountUpdate(update) => self.account_update(update),
             Value::AccountAlerts(alert) => self.account_alert(alert),
             Value::AccountReview { decision } => self.timeline(Subject::Account, "", decision),
-            Value::BusinessCapability(_) => self.timeline(Subject::Business, "", "limits"),
+            Value::BusinessCapability(value) => {
+                self.timeline(Subject::Business, "", "limits");
+                self.limit(value.limit.as_ref());
+            }
             Value::PhoneNumberQuality(value) => {
                 self.display_timeline(value.display_phone_number.as_deref(), &value.event);
+                // `current_limit` was a number's own, and is printed no more or less than what it was then.
+                self.limit(value.limit_of_business.as_ref());
             }
             Value::PhoneNumberName(value) => {
                 self.display_timeline(value.display_phone_number.as_deref(), &value.decision);
@@ -71,7 +77,11 @@ impl Part<'_, '_> {
                 self.display_timeline(value.display_phone_number.as_deref(), &value.event);
             }
             Value::TemplateStatus(value) => self.template_status(value),
-            Value::TemplateQuality(value) => self.template_timeline(&value.template, &value.new),
+            Value::TemplateQuality(value) => {
+                self.template_timeline(&value.template, &value.new);
+                let quality = (!value.new.is_empty()).then_some(&*value.new);
+                self.template(&value.template, None, None, None, quality);
+            }
             Value::TemplateCategory(value) => self.template_category(value),
             Value::TemplateCorrectCategory(value) => {
                 self.template_timeline(&value.template, &value.correct);
@@ -81,11 +91,23 @@ impl Part<'_, '_> {
                 // The question that makes a template an ask may have come or gone with its body.
                 let is_ask = value.body.as_deref().map(stop::is_ask);
                 if is_ask.is_some() {
-                    self.template(&value.template, None, None, is_ask);
+                    self.template(&value.template, None, None, is_ask, None);
                 }
             }
             Value::Other => self.kept(),
             _ => {}
+        }
+    }
+
+    /// The portfolio's limit, if it can be understood; the timeline has what cannot.
+    fn limit(&mut self, limit: Option<&Limit<'_>>) {
+        if let Some(limit) = limit.and_then(learn::messaging_limit) {
+            let at_ms = self.entry_ms();
+            self.push(Effect::Limit {
+                limit,
+                origin: super::field(self.change).into(),
+                at_ms,
+            });
         }
     }
 
@@ -156,7 +178,13 @@ impl Part<'_, '_> {
         };
         // A flag announces what a later event says; it neither pauses nor ends a pause.
         let status = (!status.is_empty() && status != "FLAGGED").then_some(status);
-        self.template(&value.template, value.category.as_deref(), status, None);
+        self.template(
+            &value.template,
+            value.category.as_deref(),
+            status,
+            None,
+            None,
+        );
     }
 
     /// A change that is to come is only kept; one that came is in force (SND-07).
@@ -166,7 +194,7 @@ impl Part<'_, '_> {
             value.correct.as_deref().unwrap_or(&value.present),
         );
         if value.correct.is_none() && !value.present.is_empty() {
-            self.template(&value.template, Some(&value.present), None, None);
+            self.template(&value.template, Some(&value.present), None, None, None);
         }
     }
 
@@ -176,6 +204,7 @@ impl Part<'_, '_> {
         category: Option<&str>,
         status: Option<&str>,
         is_ask: Option<bool>,
+        quality: Option<&str>,
     ) {
         let Some(language) = template
             .language
@@ -192,6 +221,7 @@ impl Part<'_, '_> {
             category: category.map(learn::category),
             status: status.map(Into::into),
             is_ask,
+            quality: quality.map(Into::into),
             at_ms: self.entry_ms(),
         };
         self.push(effect);

@@ -657,6 +657,93 @@ async fn many_events_at_once_revive_no_yes_that_has_run_out() {
     renewed_in_time_only(&desk).await;
 }
 
+/// Everything is renewed when offers had run out, and in time for the rest; somebody else's yes becomes known after the
+/// renewal that came too late for it.
+const WIDE: &str = "wa_id,scope,event,occurred_at,method,wording,business_name\n\
+    15551230001,all,granted,2026-11-01T09:00:00Z,checkout,Yes,Acme\n\
+    15551230001,all,reconfirmed,2026-11-16T09:00:00Z,checkout,Yes,Acme\n\
+    15551230002,marketing,reconfirmed,2026-11-16T09:00:00Z,checkout,Yes,Acme\n";
+const LEARNED_LATER: &str = "wa_id,scope,event,occurred_at,method,wording,business_name\n\
+    15551230002,marketing,granted,2026-11-01T09:00:00Z,checkout,Yes,Acme\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewing_everything_revives_no_kind_that_has_run_out() {
+    let is_so = async |desk: &Desk| {
+        assert_eq!(standing(desk, "15551230001", "all").await, "covered");
+        assert_eq!(standing(desk, "15551230001", "utility").await, "covered");
+        assert_eq!(standing(desk, "15551230001", "marketing").await, "expired");
+        assert_eq!(standing(desk, "15551230002", "marketing").await, "expired");
+        assert_eq!(desk.app.ledger.verify().await.unwrap().differences, []);
+    };
+    // By file.
+    let desk = fleeting();
+    import(&desk, "", WIDE).await;
+    import(&desk, "", LEARNED_LATER).await;
+    is_so(&desk).await;
+    assert_eq!(events(&desk).await, 4 + 2, "and an end for each of them");
+    import(&desk, "", WIDE).await;
+    import(&desk, "", LEARNED_LATER).await;
+    assert_eq!(events(&desk).await, 4 + 2);
+    // One by one.
+    let desk = fleeting();
+    for (who, scope, kind, on) in [
+        ("15551230001", "all", "granted", 1),
+        ("15551230001", "all", "reconfirmed", 16),
+        ("15551230002", "marketing", "reconfirmed", 16),
+        ("15551230002", "marketing", "granted", 1),
+    ] {
+        let mut event = granted(who);
+        event["scope"] = scope.into();
+        event["event"] = kind.into();
+        event["occurred_at"] = day(on).into();
+        let answer = desk.record(event).await.to_string();
+        let is_late = scope == "all" && kind == "reconfirmed";
+        assert_eq!(
+            answer.contains("had run out for `marketing`"),
+            is_late,
+            "{answer}"
+        );
+    }
+    is_so(&desk).await;
+    // What is handed out covers no more elsewhere, where a yes lasts for ever.
+    let current = desk
+        .get(
+            MANAGER,
+            "/v1/export/consents?business=acme&current=true&limit=100",
+        )
+        .await;
+    let other = Desk::new();
+    import(&other, "", current.text.clone()).await;
+    assert_eq!(standing(&other, "15551230001", "all").await, "covered");
+    assert_eq!(
+        standing(&other, "15551230001", "marketing").await,
+        "expired"
+    );
+    assert_eq!(standing(&other, "15551230001", "utility").await, "covered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vouching_revives_no_yes_that_has_run_out() {
+    let desk = fleeting();
+    let mut claimed = granted("15551230001");
+    claimed["occurred_at"] = day(1).into();
+    claimed["evidence"] = json!({});
+    let claimed = desk.record(claimed).await;
+    let mut renewal = granted("15551230001");
+    renewal["event"] = "reconfirmed".into();
+    renewal["occurred_at"] = day(16).into();
+    desk.record(renewal).await;
+    let vouched = desk
+        .post(
+            MANAGER,
+            "/v1/people/15551230001/vouch?business=acme",
+            json!({ "event": claimed["id"], "reason": "I was there" }).to_string(),
+        )
+        .await;
+    assert_eq!(vouched.status, StatusCode::CREATED, "{}", vouched.text);
+    assert_eq!(standing(&desk, "15551230001", "marketing").await, "expired");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_exported_comes_back_in() {
     let desk = Desk::new();

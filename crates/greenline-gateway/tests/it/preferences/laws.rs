@@ -24,6 +24,7 @@ async fn send(door: &Door, to: &str) -> Admitted {
             language: "en".into(),
             topic: None,
             marked_ask: false,
+            own: None,
         }),
         body_hash: [7; 16],
         rules: Rules::default(),
@@ -33,7 +34,10 @@ async fn send(door: &Door, to: &str) -> Admitted {
         dispatch_by: door.app.clock.instant() + Duration::from_secs(3_600),
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     };
     door.app.ledger.admit(ask).await.unwrap()
 }

@@ -280,7 +280,10 @@ async fn a_stop_is_answered_only_once_earlier_sends_are_over() {
         dispatch_by: desk.app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     };
     let flight = desk.app.ledger.admit(ask).await.unwrap().flight.unwrap();
     let body = text("wamid.2", SECOND + 1, "stop");

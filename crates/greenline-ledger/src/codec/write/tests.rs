@@ -7,10 +7,15 @@ use greenline_policy::decide::{
     Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus,
     Verdict,
 };
+use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::own::{OwnReason, OwnRule};
+use greenline_policy::pace::Pace;
+use greenline_policy::quality::{QualityGuard, Rated, Score};
 use greenline_policy::quiet::Quiet;
+use greenline_policy::reach::{MessagingLimit, PortfolioFacts};
 use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Categories, Category, Scope};
 
@@ -100,19 +105,30 @@ fn ask(text: &str, full: bool) -> Ask {
             language: text.into(),
             topic: None,
             marked_ask: false,
+            own: None,
         }),
         body_hash: *b"\x00\x01\x7f\x80\xff0123456789\xab",
         rules: Rules {
             window_templates_are_replies: full,
             only_notifications: OnlyNotifications::from_bits(if full { 5 } else { 0 }),
             yes_lasts: YesLasts::from_days(if full { [365, 0, 0, 3_650] } else { [0; 4] }),
+            portfolio_limit: full.then_some(250),
+            hold: Hold::from_parts(if full { (5, -9) } else { (0, 0) }),
+            quality_guard: if full {
+                QualityGuard::at(Score::Yellow, 86_400_000)
+            } else {
+                QualityGuard::OFF
+            },
         },
         mode: if full { Mode::Observe } else { Mode::Enforce },
         now_ms: 7,
         dispatch_by: tokio::time::Instant::now().into_std(),
         confirms: full.then_some(EVENT),
         places: Default::default(),
+        caps: Default::default(),
         reply: None,
+        keep: None,
+        release: None,
     }
 }
 
@@ -131,6 +147,23 @@ fn number(full: bool) -> NumberFacts {
         .map(|(kind, until_ms)| Restriction { kind, until_ms })
         .into_iter()
         .collect(),
+        rating: Some(Rated {
+            score: Score::Unrated,
+            read_ms: -8,
+        }),
+    }
+}
+
+fn portfolio(full: bool) -> PortfolioFacts {
+    let facts = PortfolioFacts {
+        limit: Some(MessagingLimit::Unlimited),
+        reached: u32::MAX,
+        frees_at_ms: Some(-6),
+    };
+    if full {
+        facts
+    } else {
+        PortfolioFacts::default()
     }
 }
 
@@ -142,6 +175,18 @@ fn place(full: bool) -> Place {
         country: Country::US,
         closed: Categories::from_bits(5),
         quiet: Quiet::from_ends_ms([1, i64::MIN, i64::MAX, -2]),
+    }
+}
+
+fn own(text: &str) -> OwnRule {
+    OwnRule {
+        name: text.into(),
+        text: text.into(),
+        scopes: vec![Scope::All, Scope::Topic(Category::Marketing, "news".into())],
+        countries: vec![Country::US],
+        weak_consent: true,
+        from_ms: Some(-3),
+        until_ms: None,
     }
 }
 
@@ -173,6 +218,11 @@ fn goes_round(text: &str, full: bool) {
             call_permission_until_ms: full.then_some(2),
             unsettled_until_ms: full.then_some(3),
             place: place(full),
+            reached_at_ms: full.then_some(4),
+            pace: Pace {
+                capped_until_ms: full.then_some(4),
+                limited_until_ms: full.then_some(-5),
+            },
         })
         .collect();
     let template = full.then(|| TemplateFacts {
@@ -181,6 +231,8 @@ fn goes_round(text: &str, full: bool) {
         topic: Some(Scope::Topic(Category::Marketing, "news".into())),
         status: TemplateStatus::Paused,
         is_ask: true,
+        quality: Some(Score::Red),
+        own: Some([own(text)].into()),
     });
     let decision = Decision {
         verdict: if full {
@@ -197,6 +249,14 @@ fn goes_round(text: &str, full: bool) {
                 until_ms: None,
             })
             .collect(),
+        own: if full {
+            vec![OwnReason {
+                name: text.into(),
+                text: text.into(),
+            }]
+        } else {
+            Vec::new()
+        },
     };
     let mut written = Vec::new();
     encode_record(
@@ -206,6 +266,7 @@ fn goes_round(text: &str, full: bool) {
             found: &found,
             template: template.as_ref(),
             number: &number,
+            portfolio: portfolio(full),
             decision: &decision,
         },
         &mut written,
@@ -224,6 +285,7 @@ fn goes_round(text: &str, full: bool) {
         ask.template.map(|asked| (asked.name, asked.language))
     );
     assert_eq!((read.template_facts, read.number_facts), (template, number));
+    assert_eq!(read.portfolio, portfolio(full));
     assert_eq!(
         (read.observed, read.confirms, read.body_hash),
         (full, ask.confirms, ask.body_hash)
@@ -241,6 +303,8 @@ fn goes_round(text: &str, full: bool) {
         );
         assert_eq!(person.unsettled_until_ms, people[n].unsettled_until_ms);
         assert_eq!(person.place, people[n].place);
+        assert_eq!(person.pace, people[n].pace);
+        assert_eq!(person.reached_at_ms, people[n].reached_at_ms);
     }
 }
 

@@ -24,6 +24,24 @@ const ASKS_ALL: &[(&str, &str)] = &[
         "REPLIES_DUE",
         "looking for work: a page, from each shard's index",
     ),
+    (
+        "LATER_DUE",
+        "looking for work: a page, from each shard's index",
+    ),
+    (
+        "LATER_LET_GO",
+        "looking for work: a page of what a dead node left",
+    ),
+    ("LATER_MESSAGES", "a page of a brand's held messages"),
+    ("LATER_WAITING", "how many are held, once in a while"),
+    (
+        "GIVEN_IDS",
+        "statuses on their way to apps, only of a brand that holds messages",
+    ),
+    (
+        "IN_THE_AIR",
+        "statuses on their way to apps, only of a brand that holds messages",
+    ),
     ("OLD_BATCHES", "housekeeping: a page"),
     ("FULL_INBOX", "housekeeping: a page"),
     ("OLD_INBOX", "housekeeping: a page"),

@@ -24,6 +24,7 @@ impl Snapshot {
         let slots = self.groups()?;
         self.moves(&slots)?;
         self.windows(&slots)?;
+        self.marks(&slots);
         self.sends(&slots, around);
         let groups: Vec<Slot> = (0..).take(self.state.groups.len()).collect();
         for slot in groups {
@@ -131,6 +132,31 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// What went to people, but for what did not reach any of a group.
+    fn marks(&mut self, slots: &FxHashMap<PersonId, Slot>) {
+        let mut back: Vec<(Slot, u64)> = Vec::new();
+        for (person, known) in &self.people {
+            let Some(slot) = slots.get(person) else {
+                continue;
+            };
+            if let Some(limited) = known.limited {
+                self.state.limited.set(*person, Some((limited, 0)));
+            }
+            for mark in &known.marks {
+                if mark.taken_back {
+                    back.push((*slot, mark.seq));
+                } else {
+                    let counts = (mark.categories, mark.topic.as_ref());
+                    self.state.load_mark(*slot, counts, (mark.seq, mark.at_ms));
+                }
+            }
+        }
+        for (slot, seq) in back {
+            let marks = &mut self.state.groups[slot as usize].marks;
+            marks.retain(|mark| mark.seq != seq);
+        }
     }
 
     /// What is under way is watched; what may have gone out makes its body wait. A send of this node that

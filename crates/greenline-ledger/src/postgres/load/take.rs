@@ -9,6 +9,7 @@ use super::{
 };
 use crate::codec::{ban_of, decode_head, restriction_kind};
 use crate::error::LedgerError;
+use crate::postgres::marks::{MarkRow, MessageRow, limited_of};
 use crate::postgres::notice::takes;
 use crate::postgres::rows::{
     boxed, category, event_row, identifier, identifier_row, maybe_boxed, person, seq,
@@ -40,6 +41,18 @@ impl Snapshot {
         for row in &found.replies {
             self.replies.insert(row.try_get(0)?, row.try_get(1)?);
         }
+        for row in &found.later {
+            self.later.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        for row in &found.messages {
+            let at: (Option<i64>, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
+            let decision: (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+            let read = MessageRow {
+                decision: decision.0.zip(decision.1),
+                latest: at.0.zip(at.1),
+            };
+            self.messages.insert(boxed(row, 0)?, read);
+        }
         for row in &found.subscribers {
             if let Some(business) = around.ix(row.try_get(0)?) {
                 let taker = (business, boxed(row, 1)?, takes(row, 2)?);
@@ -67,6 +80,7 @@ impl Snapshot {
                 category: category(row.try_get(4)?)?,
                 status: maybe_boxed(row, 5)?,
                 is_ask: row.try_get(6)?,
+                quality: maybe_boxed(row, 8)?,
                 at_ms: row.try_get(7)?,
             };
             let platform = &mut self.state.business_mut(business)?.platform;
@@ -79,6 +93,7 @@ impl Snapshot {
             let read = NumberRow {
                 status: maybe_boxed(row, 2)?,
                 rating: maybe_boxed(row, 3)?,
+                rating_at_ms: row.try_get(5)?,
                 at_ms: row.try_get(4)?,
             };
             let platform = &mut self.state.business_mut(business)?.platform;
@@ -139,6 +154,7 @@ impl Snapshot {
         self.take_heads(&rows.heads)?;
         self.take_history(rows)?;
         self.take_windows(&rows.windows)?;
+        self.take_marks(&rows.marks)?;
         self.take_sends(asks, &rows.sends)?;
         self.take_links(&rows.links)
     }
@@ -155,6 +171,8 @@ impl Snapshot {
             let business = around.ix(row.try_get(1)?).unwrap_or(BusinessIx(u32::MAX));
             let mut known = Known::new(business, Some(row.try_get(2)?));
             known.last_seq = seq(row.try_get(3)?);
+            let limited: (Option<i64>, Option<i64>) = (row.try_get(4)?, row.try_get(5)?);
+            known.limited = limited_of(limited);
             // In the order of ids.
             if asks.heads.binary_search(&id).is_ok() {
                 known.depth = Depth::Head;
@@ -214,6 +232,17 @@ impl Snapshot {
             };
             if let Some(known) = self.people.get_mut(&person(row.try_get(0)?)) {
                 known.windows.insert(boxed(row, 1)?, read);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_marks(&mut self, marks: &[Row]) -> Result<(), Trouble> {
+        for row in marks {
+            if let Some(known) = self.people.get_mut(&person(row.try_get(0)?)) {
+                let mark = MarkRow::read(seq(row.try_get(1)?), row.try_get(2)?, row.try_get(3)?);
+                let unreadable = || LedgerError::unreadable("what a message counts as");
+                known.marks.push(mark.ok_or_else(unreadable)?);
             }
         }
         Ok(())

@@ -38,7 +38,16 @@ pub(super) async fn insert(link: &mut Link, rows: &Rows, last_seq: i64) -> Resul
     match rows {
         Rows::People(p) => {
             let shards = shards_of_people(&p.id);
-            run(link, sql::PEOPLE, &[&shards, &p.id, &p.business, &last_seq]).await
+            let columns: [Param<'_>; 7] = [
+                &shards,
+                &p.id,
+                &p.business,
+                &p.limited_ms,
+                &p.limited_times,
+                &p.limited_by,
+                &last_seq,
+            ];
+            run(link, sql::PEOPLE, &columns).await
         }
         Rows::Identifiers(rows) => identifiers(link, rows).await,
         Rows::Links(rows) => links(link, rows).await,
@@ -105,7 +114,7 @@ pub(super) async fn insert(link: &mut Link, rows: &Rows, last_seq: i64) -> Resul
         }
         Rows::Sends(s) => {
             let shards = shards_of_people(&s.person);
-            let columns: [Param<'_>; 10] = [
+            let columns: [Param<'_>; 11] = [
                 &shards,
                 &s.seq,
                 &s.person,
@@ -116,6 +125,7 @@ pub(super) async fn insert(link: &mut Link, rows: &Rows, last_seq: i64) -> Resul
                 &s.code,
                 &s.message_id,
                 &s.more_ids,
+                &s.mark,
             ];
             run(link, sql::SENDS, &columns).await
         }
@@ -233,7 +243,14 @@ async fn strays(link: &mut Link, s: &Strays) -> Result<(), Trouble> {
 async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
     match rows {
         Rows::Numbers(n) => {
-            let columns: [Param<'_>; 5] = [&n.business, &n.number, &n.status, &n.rating, &n.at_ms];
+            let columns: [Param<'_>; 6] = [
+                &n.business,
+                &n.number,
+                &n.status,
+                &n.rating,
+                &n.at_ms,
+                &n.rating_at_ms,
+            ];
             run(link, sql::NUMBERS, &columns).await
         }
         Rows::Inbound(i) => {
@@ -265,7 +282,7 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
             run(link, sql::RESTRICTIONS, &columns).await
         }
         Rows::Templates(t) => {
-            let columns: [Param<'_>; 9] = [
+            let columns: [Param<'_>; 10] = [
                 &t.business,
                 &t.waba_id,
                 &t.name,
@@ -275,6 +292,7 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
                 &t.status,
                 &t.is_ask,
                 &t.at_ms,
+                &t.quality,
             ];
             run(link, sql::TEMPLATES, &columns).await
         }
@@ -319,6 +337,19 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
             ];
             run(link, sql::INBOX, &columns).await
         }
+        Rows::Portfolios(p) => {
+            let shards = shards_of_texts(&p.portfolio);
+            let columns: [Param<'_>; 5] = [&shards, &p.portfolio, &p.people, &p.origin, &p.at_ms];
+            run(link, sql::PORTFOLIOS, &columns).await
+        }
+        Rows::Reach(r) => {
+            let shards = shards_of_texts(&r.portfolio);
+            let columns: [Param<'_>; 5] =
+                [&shards, &r.portfolio, &r.version, &r.until_ms, &r.entries];
+            run(link, sql::REACH, &columns).await?;
+            let columns: [Param<'_>; 3] = [&shards, &r.portfolio, &r.version];
+            run(link, sql::REACH_VERSIONS, &columns).await
+        }
         Rows::Relays(r) => {
             let shards = shards_of_numbers(&r.seq);
             let columns: [Param<'_>; 8] = [
@@ -349,6 +380,34 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
                 &r.decision,
             ];
             run(link, sql::REPLIES, &columns).await
+        }
+        Rows::Later(l) => {
+            let columns: [Param<'_>; 23] = [
+                &l.shard,
+                &l.seq,
+                &l.business,
+                &l.person,
+                &l.recipient,
+                &l.app,
+                &l.number,
+                &l.template,
+                &l.language,
+                &l.given_id,
+                &l.held_ms,
+                &l.last_ms,
+                &l.due_ms,
+                &l.stage,
+                &l.decision_shard,
+                &l.decision_seq,
+                &l.message_id,
+                &l.code,
+                &l.ending,
+                &l.over_ms,
+                &l.target,
+                &l.content_type,
+                &l.body,
+            ];
+            run(link, sql::LATER, &columns).await
         }
         _ => Err(Trouble::Final(LedgerError::Bug("rows of no table"))),
     }

@@ -19,8 +19,8 @@ pub(super) const FINISH: &str =
     "UPDATE moves SET finished_ms = CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)
      WHERE source = $1 AND finished_ms IS NULL";
 
-pub(super) const PEOPLE: &str = "INSERT INTO people (person_shard, person_id, business, version, last_seq)
-     SELECT shard, id, business, 1, $4 FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (shard, id, business)";
+pub(super) const PEOPLE: &str = "INSERT INTO people (person_shard, person_id, business, limited_ms, limited_times, limited_by, version, last_seq)
+     SELECT *, 1, $7 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])";
 
 pub(super) const NAMES: &str = "INSERT INTO names (person_shard, business, kind, value, owner_shard, owner_id)
      SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])";
@@ -57,11 +57,11 @@ pub(super) const DECISIONS: &str = "INSERT INTO decisions (person_shard, seq, bu
 
 /// Written when they were decided, by no node that lives.
 pub(super) const SENDS: &str = "INSERT INTO sends
-     (person_shard, seq, person_id, others, node_token, at_ms, written_ms, body_hash, outcome, code, message_id, more_ids)
-     SELECT shard, seq, id, others, 0, at_ms, at_ms, body_hash, outcome, code, message_id, more_ids
+     (person_shard, seq, person_id, others, node_token, at_ms, written_ms, body_hash, outcome, code, message_id, more_ids, mark)
+     SELECT shard, seq, id, others, 0, at_ms, at_ms, body_hash, outcome, code, message_id, more_ids, mark
      FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::text[], $8::bigint[],
-       $9::text[], $10::text[])
-       AS new (shard, seq, id, others, at_ms, body_hash, outcome, code, message_id, more_ids)";
+       $9::text[], $10::text[], $11::text[])
+       AS new (shard, seq, id, others, at_ms, body_hash, outcome, code, message_id, more_ids, mark)";
 
 pub(super) const MESSAGES: &str = "INSERT INTO messages
      (person_shard, message_id, decision_shard, decision_seq, status, status_rank, status_at_ms, status_code)
@@ -75,8 +75,8 @@ pub(super) const STRAYS: &str = "INSERT INTO messages (person_shard, message_id,
        status_at_ms = excluded.status_at_ms, status_code = excluded.status_code
      WHERE messages.status_at_ms IS NULL OR messages.status_at_ms < excluded.status_at_ms";
 
-pub(super) const NUMBERS: &str = "INSERT INTO numbers (business, number, status, rating, at_ms)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])";
+pub(super) const NUMBERS: &str = "INSERT INTO numbers (business, number, status, rating, at_ms, rating_at_ms)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])";
 
 pub(super) const INBOUND: &str =
     "INSERT INTO number_inbound (person_shard, business, number, last_inbound_ms)
@@ -89,8 +89,9 @@ pub(super) const RESTRICTIONS: &str = "INSERT INTO restrictions (business, waba_
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])";
 
 pub(super) const TEMPLATES: &str = "INSERT INTO templates
-     (business, waba_id, name, language, template_id, category, status, is_ask, at_ms)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[])";
+     (business, waba_id, name, language, template_id, category, status, is_ask, at_ms, quality)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[],
+       $10::text[])";
 
 pub(super) const SUBSCRIPTIONS: &str =
     "INSERT INTO subscriptions (business, id, version, active, consents, imports, body)
@@ -102,6 +103,21 @@ pub(super) const TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, busi
 pub(super) const INBOX: &str = "INSERT INTO inbox (person_shard, seq, business, sha256, received_ms, lane, headers, body)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bytea[])";
 
+pub(super) const PORTFOLIOS: &str = "INSERT INTO portfolios (person_shard, portfolio, version, sends, people, origin, at_ms)
+     SELECT shard, portfolio, 0, 0, people, origin, at_ms
+     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS new (shard, portfolio, people, origin, at_ms)
+     ON CONFLICT (person_shard, portfolio) DO UPDATE SET people = excluded.people, origin = excluded.origin, at_ms = excluded.at_ms";
+
+pub(super) const REACH: &str =
+    "INSERT INTO reach_log (person_shard, portfolio, version, until_ms, entries)
+     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])";
+
+/// A portfolio goes on where its log ends.
+pub(super) const REACH_VERSIONS: &str = "INSERT INTO portfolios (person_shard, portfolio, version, sends)
+     SELECT shard, portfolio, max(version), 0 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS new (shard, portfolio, version)
+     GROUP BY shard, portfolio
+     ON CONFLICT (person_shard, portfolio) DO UPDATE SET version = greatest(portfolios.version, excluded.version)";
+
 pub(super) const RELAYS: &str = "INSERT INTO relays (person_shard, inbox_seq, app, business, lane, due_ms, attempts, parked)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])";
 
@@ -109,6 +125,13 @@ pub(super) const REPLIES: &str = "INSERT INTO replies
      (person_shard, reply_id, business, recipient, number, reply, confirms, message_id, at_ms, state, decision_seq)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
        $9::bigint[], $10::bigint[], $11::bigint[])";
+
+pub(super) const LATER: &str = "INSERT INTO held_messages
+     (person_shard, held_seq, business, person_id, recipient, app, number, template, language, given_id, held_ms, last_ms,
+      due_ms, stage, decision_shard, decision_seq, message_id, code, ending, over_ms, target, content_type, body)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+       $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[],
+       $16::bigint[], $17::text[], $18::bigint[], $19::text[], $20::bigint[], $21::text[], $22::text[], $23::bytea[])";
 
 pub(super) const UNSEALED: &str = "INSERT INTO unsealed (person_shard, kind, seq, business)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])";
@@ -151,11 +174,17 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("accounts", "SELECT count(*) FROM accounts"),
     ("restrictions", "SELECT count(*) FROM restrictions"),
     ("templates", "SELECT count(*) FROM templates"),
+    (
+        "limits",
+        "SELECT count(*) FROM portfolios WHERE at_ms IS NOT NULL",
+    ),
+    ("people reached", "SELECT count(*) FROM reach_log"),
     ("subscriptions", "SELECT count(*) FROM subscriptions"),
     ("timeline", "SELECT count(*) FROM timeline"),
     ("deliveries", "SELECT count(*) FROM inbox"),
     ("relays", "SELECT count(*) FROM relays"),
     ("replies", "SELECT count(*) FROM replies"),
+    ("held messages", "SELECT count(*) FROM held_messages"),
     ("log leaves", "SELECT count(*) FROM log_leaves"),
     ("log nodes", "SELECT count(*) FROM log_nodes"),
     ("log heads", "SELECT count(*) FROM log_heads"),
@@ -167,7 +196,7 @@ pub(super) const NAMES_COUNT: &str = "SELECT count(*) FROM names";
 
 /// So that the planner knows what has come.
 pub(super) const ANALYZE: &str = "ANALYZE people, names, identifiers, links, consent_events, taken_keys, heads, windows, person_links, decisions,
-       sends, messages, timeline, inbox, relays, replies, unsealed, log_leaves, log_nodes";
+       sends, messages, timeline, inbox, relays, replies, held_messages, unsealed, log_leaves, log_nodes";
 
 /// Every statement that is prepared, for the test that does.
 #[cfg(test)]
@@ -199,8 +228,12 @@ pub(super) const ALL: &[&str] = &[
     SUBSCRIPTIONS,
     TIMELINE,
     INBOX,
+    PORTFOLIOS,
+    REACH,
+    REACH_VERSIONS,
     RELAYS,
     REPLIES,
+    LATER,
     UNSEALED,
     LEAVES,
     LOGS,

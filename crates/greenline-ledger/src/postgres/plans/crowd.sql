@@ -49,7 +49,8 @@ FROM (SELECT i, (i * 7919) % 1000000 AS p FROM generate_series(0::bigint, 999999
 INSERT INTO sends
 SELECT (p * 9223372036854) >> 51, ((1700000000000 + i * 10000) << 20) + i % 256, p * 9223372036854, NULL, 7,
   1700000000000 + i * 10000, 1700000000000 + i * 10000, decode('00112233445566778899aabbccddeeff', 'hex'),
-  CASE WHEN i % 1000 = 1 THEN NULL WHEN i % 500 = 2 THEN 'unknown' ELSE 'accepted' END, NULL, 'wamid.' || i, NULL
+  CASE WHEN i % 1000 = 1 THEN NULL WHEN i % 500 = 2 THEN 'unknown' ELSE 'accepted' END, NULL, 'wamid.' || i, NULL,
+  CASE WHEN i % 2 = 0 THEN 'm1' END
 FROM (SELECT i, (i * 7919) % 1000000 AS p FROM generate_series(500001::bigint, 999999) AS i) AS told WHERE i % 5 <> 0;
 
 INSERT INTO messages
@@ -76,6 +77,18 @@ INSERT INTO replies
 SELECT (i * 4096) / 100000, i, 'brand' || i % 20, '15550000000', 'n' || i % 40, 'stopped', NULL, 'wamid.' || i, 1700000000000 + i,
   CASE WHEN i % 100 = 0 THEN 0 ELSE 2 END, NULL, NULL
 FROM generate_series(0::bigint, 99999) AS i;
+
+INSERT INTO held_messages
+SELECT (p * 9223372036854) >> 51, (1700000000000 + i) << 20, 'brand' || i % 20, p * 9223372036854, (15550000000 + p)::text, 'bot',
+  'n' || i % 40, 'news', 'en', 'wamid.given' || i, 1700000000000 + i, 1700000000000 + i, CASE WHEN i % 50 = 0 THEN 1700000000000 + i END,
+  CASE WHEN i % 50 = 0 THEN 0 WHEN i % 1000 = 1 THEN 1 ELSE 3 END, NULL, NULL, NULL, (p * 9223372036854) >> 51,
+  (1700000000000 + i) << 20, CASE WHEN i % 50 > 1 THEN 'wamid.' || i END, NULL, NULL, NULL, '/messages', 'application/json', NULL
+FROM (SELECT i, (i * 7919) % 1000000 AS p FROM generate_series(0::bigint, 99999) AS i) AS told;
+
+INSERT INTO portfolios SELECT i % 4096, 'portfolio' || i, 1000, 900, 1000, 'graph', 1700000000000 FROM generate_series(0, 49999) AS i;
+
+INSERT INTO reach_log
+SELECT (i % 500) % 4096, 'portfolio' || i % 500, i / 500, 1700000000000 + i, ''::bytea FROM generate_series(0::bigint, 199999) AS i;
 
 -- A few of them are over, whenever this runs.
 INSERT INTO batches

@@ -48,12 +48,12 @@ const WITHOUT_KEYS: &str = "CREATE TEMPORARY TABLE keys AS
 const WITH_KEYS: &str = "DO $$ DECLARE key record; BEGIN FOR key IN SELECT * FROM keys LOOP
        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.of, key.name, key.text); END LOOP; END $$;";
 
-/// Tables first, then what fills them, then keys and indexes: in one transaction, which writes no log.
+/// Tables first with all their columns, then what fills them, then keys and indexes: in one transaction, which writes no log.
 fn crowd(database: &Database) {
     let (tables, indexes): (Vec<&str>, Vec<&str>) = MIGRATIONS
         .iter()
         .map(|(_, text)| *text)
-        .partition(|text| text.contains("CREATE TABLE"));
+        .partition(|text| !text.contains("CREATE INDEX"));
     let filled = include_str!("crowd.sql");
     database.sql(&format!(
         "{}{WITHOUT_KEYS}{filled}{WITH_KEYS}{}",

@@ -7,15 +7,18 @@ use super::log::unsealed;
 use super::{Source, Taken};
 use crate::codec::decode_record;
 use crate::codec::rows::{decode_reply, encode_list, reply_kind};
+use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::moving::rows::{
-    Accounts, Cursor, Decisions, Events, Heads, Identifiers, Inbound, Inbox, Keys, Links, Messages,
-    Numbers, People, PersonLinks, Relays, Replies, Restrictions, Rows, Sends, Strays,
-    Subscriptions, Templates, Timeline, Windows,
+    Accounts, Cursor, Decisions, Events, Heads, Identifiers, Inbound, Inbox, Keys, Later, Links,
+    Messages, Numbers, People, PersonLinks, Portfolios, Reach, Relays, Replies, Restrictions, Rows,
+    Sends, Strays, Subscriptions, Templates, Timeline, Windows,
 };
 use crate::seal::SealKind;
 use crate::sqlite::rows::{person, person_column};
-use crate::types::{DecisionId, PersonShard};
+use crate::state::limited::is_marketing;
+use crate::state::marks::{BACK, mark_text};
+use crate::types::{DecisionId, DecisionRecord, PersonId, PersonShard};
 
 /// The rows of one kind within a page; begins them if there are none yet.
 macro_rules! of {
@@ -44,7 +47,14 @@ pub(super) type Read = Result<Cursor, LedgerError>;
 
 pub(super) fn people(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
     let id: i64 = row.get(1)?;
-    of!(taken, People).push((id, source.business(row.get(2)?)?));
+    let limited = (row.get(3)?, row.get(4)?, row.get(5)?);
+    of!(taken, People).push((
+        id,
+        source.business(row.get(2)?)?,
+        limited.0,
+        limited.1,
+        limited.2,
+    ));
     Ok(key([json!(row.get::<_, i64>(0)?), json!(id)]))
 }
 
@@ -157,6 +167,27 @@ pub(super) fn decisions(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Re
     Ok(key([json!(seq)]))
 }
 
+/// What a send counts as, with each of its people with whom it began something.
+fn marks(row: &Row<'_>, record: &DecisionRecord) -> Result<Vec<(PersonId, String)>, LedgerError> {
+    let (outcome, status): (Option<String>, Option<String>) = (row.get(7)?, row.get(11)?);
+    let did_not_reach = matches!(outcome.as_deref(), Some("rejected" | "not_sent"))
+        || status.as_deref() == Some("failed");
+    let Some(begun) = record.begun() else {
+        return Ok(Vec::new());
+    };
+    let text = mark_text(is_marketing(record), &begun);
+    let text = if did_not_reach {
+        format!("{BACK}{text}")
+    } else {
+        text
+    };
+    let people = record.people.iter().zip(&begun.with);
+    let people = people.filter(|(to, begins)| **begins && !is_pseudonym(&to.identifier));
+    Ok(people
+        .filter_map(|(to, _)| Some((to.person?, text.clone())))
+        .collect())
+}
+
 /// What became of a decision that went on: a row for each addressee, and its message.
 fn sends(
     row: &Row<'_>,
@@ -188,6 +219,7 @@ fn sends(
         [] => None,
         some => Some(encode_list(some.iter().map(String::as_str))?),
     };
+    let marks = marks(row, &record)?;
     let message_id: Option<String> = row.get(9)?;
     for person in people {
         of!(taken, Sends).push((
@@ -200,6 +232,10 @@ fn sends(
             row.get(8)?,
             message_id.clone(),
             row.get(10)?,
+            marks
+                .iter()
+                .find(|(marked, _)| person_column(*marked) == person)
+                .map(|(_, mark)| mark.clone()),
         ));
     }
     if let Some(message_id) = message_id {
@@ -229,7 +265,14 @@ pub(super) fn numbers(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read
         of!(taken, Inbound).push((business.clone(), number.clone(), last_ms));
     }
     if let Some(at_ms) = row.get(4)? {
-        of!(taken, Numbers).push((business, number.clone(), row.get(2)?, row.get(3)?, at_ms));
+        of!(taken, Numbers).push((
+            business,
+            number.clone(),
+            row.get(2)?,
+            row.get(3)?,
+            at_ms,
+            row.get(6)?,
+        ));
     }
     Ok(key([json!(place), json!(number)]))
 }
@@ -270,6 +313,7 @@ pub(super) fn templates(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Re
         row.get(6)?,
         row.get(7)?,
         row.get(8)?,
+        row.get(9)?,
     ));
     Ok(after)
 }
@@ -356,4 +400,48 @@ pub(super) fn replies(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read
         row.get(10)?,
     ));
     Ok(key([json!(id)]))
+}
+
+pub(super) fn held_messages(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
+    let seq: i64 = row.get(0)?;
+    let business = source.business(row.get(1)?)?;
+    of!(taken, Later).push((
+        row.get(2)?,
+        seq,
+        business,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+        row.get(6)?,
+        row.get(7)?,
+        row.get(8)?,
+        row.get(9)?,
+        row.get(10)?,
+        row.get(11)?,
+        row.get(12)?,
+        row.get(13)?,
+        row.get(14)?,
+        row.get(15)?,
+        row.get(16)?,
+        row.get(17)?,
+        row.get(18)?,
+        row.get(19)?,
+        row.get(20)?,
+        row.get(21)?,
+        row.get(22)?,
+    ));
+    Ok(key([json!(seq)]))
+}
+
+pub(super) fn limits(_: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
+    let portfolio: String = row.get(0)?;
+    let after = key([json!(portfolio)]);
+    of!(taken, Portfolios).push((portfolio, row.get(1)?, row.get(2)?, row.get(3)?));
+    Ok(after)
+}
+
+pub(super) fn reach(_: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
+    let number: i64 = row.get(0)?;
+    of!(taken, Reach).push((row.get(1)?, number, row.get(2)?, row.get(3)?));
+    Ok(key([json!(number)]))
 }

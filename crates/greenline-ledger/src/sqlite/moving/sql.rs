@@ -25,8 +25,8 @@ macro_rules! page {
 }
 
 pub(super) const PEOPLE: &str = page!(
-    "shard, person_id, min(business_id)",
-    "identifiers",
+    "shard, person_id, min(business_id), min(limited.at_ms), min(times), min(decision_seq)",
+    "identifiers LEFT JOIN limited USING (shard, person_id)",
     "shard, person_id",
     "?2, ?3",
     "GROUP BY shard, person_id"
@@ -88,7 +88,7 @@ pub(super) const STRAYS: &str = page!(
     "?2"
 );
 pub(super) const NUMBERS: &str = page!(
-    "business_id, number, status, rating, at_ms, last_inbound_ms",
+    "business_id, number, status, rating, at_ms, last_inbound_ms, rating_at_ms",
     "numbers",
     "business_id, number",
     "?2, ?3"
@@ -106,7 +106,7 @@ pub(super) const RESTRICTIONS: &str = page!(
     "?2, ?3, ?4"
 );
 pub(super) const TEMPLATES: &str = page!(
-    "business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms",
+    "business_id, waba_id, name, language, template_id, category, status, is_ask, at_ms, quality",
     "templates",
     "business_id, waba_id, name, language",
     "?2, ?3, ?4, ?5"
@@ -123,6 +123,18 @@ pub(super) const INBOX: &str = page!(
     "seq",
     "?2"
 );
+pub(super) const LIMITS: &str = page!(
+    "portfolio, people, origin, at_ms",
+    "portfolio_limits",
+    "portfolio",
+    "?2"
+);
+pub(super) const REACH: &str = page!(
+    "log_id, portfolio, until_ms, entries",
+    "reach_log",
+    "log_id",
+    "?2"
+);
 pub(super) const RELAYS: &str = page!(
     "inbox_seq, app, business_id, lane, due_ms, attempts, parked",
     "relays",
@@ -133,6 +145,18 @@ pub(super) const REPLIES: &str = page!(
     "reply_id, business_id, recipient, number, kind, reply, confirms, message_id, at_ms, CASE state WHEN 3 THEN 0 ELSE state END, decision_seq",
     "replies",
     "reply_id",
+    "?2"
+);
+
+/// One that was let go and never settled may have gone out: it is over in the new store, as it is when this one is
+/// opened again.
+pub(super) const HELD_MESSAGES: &str = page!(
+    "held_seq, business_id, shard, person_id, recipient, app, number, template, language, given_id, held_ms, last_ms,
+     due_ms, CASE stage WHEN 1 THEN 3 ELSE stage END, decision_shard, decision_seq, message_id, code,
+     CASE stage WHEN 1 THEN 'unknown' ELSE ending END, CASE stage WHEN 1 THEN held_ms ELSE over_ms END, target, content_type,
+     CASE stage WHEN 1 THEN NULL ELSE body END",
+    "held_messages",
+    "held_seq",
     "?2"
 );
 
@@ -206,11 +230,14 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     ("accounts", "SELECT count(*) FROM accounts"),
     ("restrictions", "SELECT count(*) FROM restrictions"),
     ("templates", "SELECT count(*) FROM templates"),
+    ("limits", "SELECT count(*) FROM portfolio_limits"),
+    ("people reached", "SELECT count(*) FROM reach_log"),
     ("subscriptions", "SELECT count(*) FROM subscriptions"),
     ("timeline", "SELECT count(*) FROM timeline"),
     ("deliveries", "SELECT count(*) FROM inbox"),
     ("relays", "SELECT count(*) FROM relays"),
     ("replies", "SELECT count(*) FROM replies"),
+    ("held messages", "SELECT count(*) FROM held_messages"),
     ("log leaves", "SELECT coalesce(sum(events + decisions), 0) FROM log_blocks"),
     ("log nodes", "SELECT count(*) FROM log_nodes"),
     ("log heads", "SELECT count(*) FROM log_heads"),
@@ -238,6 +265,9 @@ pub(super) const MARKS: &[&str] = &[
     "SELECT sum(body IS NULL) FROM inbox",
     "SELECT sum(due_ms % 1000003 + attempts + parked) FROM relays",
     "SELECT sum(state) FROM replies",
+    "SELECT sum(stage + coalesce(due_ms, 0) % 1000003) FROM held_messages",
+    "SELECT max(log_id) FROM reach_log",
+    "SELECT sum(at_ms % 1000003) FROM portfolio_limits",
     "SELECT sum(size % 1000003) FROM log_heads",
     "SELECT count(log_index) FROM log_late",
     "SELECT sum(at_ms % 1000003) FROM stray_statuses",

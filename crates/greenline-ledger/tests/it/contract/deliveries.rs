@@ -1,10 +1,12 @@
 //! Deliveries, relay, own replies, and what the platform says.
 
 use greenline_ledger::types::{
-    Effect, Lane, OwnReply, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
+    DecisionRecord, Effect, Lane, OwnReply, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
+use greenline_policy::decide::decide;
 use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::quality::{QualityGuard, Score};
 use greenline_policy::rule::Rule;
 
 use crate::support::*;
@@ -268,6 +270,7 @@ pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
         category: None,
         status: Some(status.into()),
         is_ask: None,
+        quality: None,
         at_ms,
     };
     ledger
@@ -355,6 +358,77 @@ pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
         ledger.numbers(ACME).await.unwrap()[0].status.as_deref(),
         Some("BANNED")
     );
+}
+
+pub(crate) async fn a_rating_is_kept_with_its_age(place: Place) {
+    let ledger = place.open().await;
+    cover(&ledger).await;
+    let number = |status: Option<&str>, rating: Option<&str>, at_ms| Effect::Number {
+        number: "n1".into(),
+        status: status.map(Into::into),
+        rating: rating.map(Into::into),
+        at_ms,
+    };
+    let score = |quality: &str, at_ms| Effect::Template {
+        waba_id: "w1".into(),
+        name: "offer".into(),
+        language: "en".into(),
+        template_id: None,
+        category: None,
+        status: None,
+        is_ask: None,
+        quality: Some(quality.into()),
+        at_ms,
+    };
+    let guarded = async |ledger: &Ledger, ago_ms: i64| {
+        let mut ask = template(P1, "offer", NOON + 60 * SECOND);
+        ask.rules.quality_guard = QualityGuard::at(Score::Red, ago_ms);
+        ledger.preview(ask).await.unwrap()
+    };
+    let says = |record: &DecisionRecord, rule: Rule| {
+        record
+            .decision
+            .reasons
+            .iter()
+            .any(|reason| reason.rule == rule)
+    };
+    let unread = guarded(&ledger, 60 * SECOND).await;
+    assert!(allows(&unread.decision) && says(&unread, Rule::GuardQualityBlind));
+    ledger
+        .learn(
+            ACME,
+            vec![
+                number(Some("CONNECTED"), Some("RED"), NOON + 5 * SECOND),
+                score("RED", NOON + 5 * SECOND),
+            ],
+        )
+        .await
+        .unwrap();
+    // News of the status alone makes the rating no younger, and older news replaces nothing.
+    ledger
+        .learn(
+            ACME,
+            vec![
+                number(Some("CONNECTED"), None, NOON + 50 * SECOND),
+                number(None, Some("GREEN"), NOON),
+                score("GREEN", NOON),
+            ],
+        )
+        .await
+        .unwrap();
+    let is_kept = async |ledger: &Ledger| {
+        let stopped = guarded(ledger, 55 * SECOND).await;
+        assert_eq!(first_rule(&stopped.decision), Rule::GuardQuality);
+        assert!(says(&stopped, Rule::TemplateLowQuality));
+        assert_eq!(stopped.again(decide), stopped.decision);
+        let blind = guarded(ledger, 55 * SECOND - 1).await;
+        assert!(allows(&blind.decision) && says(&blind, Rule::GuardQualityBlind));
+        let listed = ledger.templates(ACME, Some("w1")).await.unwrap();
+        let offer = listed.iter().find(|one| &*one.name == "offer").unwrap();
+        assert_eq!(offer.quality.as_deref(), Some("RED"));
+    };
+    is_kept(&ledger).await;
+    is_kept(&place.reopen(ledger).await).await;
 }
 
 pub(crate) async fn the_timeline_is_paged_and_narrowed(place: Place) {

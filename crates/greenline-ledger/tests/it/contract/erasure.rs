@@ -156,12 +156,8 @@ pub(crate) async fn nothing_brings_back_what_was_said_before(place: Place) {
         first_rule(&decision)
     };
     let rule = refused(&ledger, P2).await;
-    assert_eq!(
-        rule,
-        Rule::ConsentUnconfirmed,
-        "without a no there is no cover"
-    );
-    for (who, rule) in [(P1, Rule::OptedOut), (P2, Rule::ConsentUnconfirmed)] {
+    assert_eq!(rule, Rule::ConsentMissing, "without a no there is no cover");
+    for (who, rule) in [(P1, Rule::OptedOut), (P2, Rule::ConsentMissing)] {
         for again in [
             yes(&[who], "marketing", NOON),
             imported(&[who], "marketing", NOON + 5 * SECOND),

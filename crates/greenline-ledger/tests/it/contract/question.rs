@@ -15,7 +15,7 @@ const P2: &str = "15551230002";
 const U1: &str = "US.aaa111";
 
 /// What is always said of a moment gone by.
-const ALWAYS: [Untold; 2] = [Untold::Unsettled, Untold::Settings];
+const ALWAYS: [Untold; 3] = [Untold::Unsettled, Untold::Pace, Untold::Settings];
 
 fn now(ask: Ask) -> Question {
     Question {
@@ -231,6 +231,19 @@ pub(crate) async fn what_the_platform_said_later_is_told_apart(place: Place) {
         untold(&told),
         [Untold::Template, Untold::NumberStatus, Untold::Restrictions]
     );
+    // A rating that was read since says nothing of then.
+    let rating = Effect::Number {
+        number: "n1".into(),
+        status: None,
+        rating: Some("RED".into()),
+        at_ms: NOON + 20 * SECOND,
+    };
+    ledger.learn(ACME, vec![rating]).await.unwrap();
+    let told = asked(&ledger, NOON + SECOND).await;
+    assert_eq!(told.record.number_facts.rating, None);
+    assert!(untold(&told).contains(&Untold::NumberRating), "{told:?}");
+    let told = asked(&ledger, NOON + 20 * SECOND).await;
+    assert!(told.record.number_facts.rating.is_some(), "{told:?}");
 }
 
 pub(crate) async fn what_an_erasure_took_cannot_be_told(place: Place) {
@@ -252,6 +265,7 @@ pub(crate) async fn what_an_erasure_took_cannot_be_told(place: Place) {
         !allows(&told.record.decision),
         "a yes that was erased: {told:?}"
     );
+    assert_eq!(first_rule(&told.record.decision), Rule::ConsentMissing);
     // The no was kept, and it was there then.
     let told = then(&ledger, template(P1, "receipt", NOON + 2 * SECOND)).await;
     assert_eq!(first_rule(&told.record.decision), Rule::OptedOut);

@@ -1,13 +1,20 @@
 //! An installation in which everything has happened, and how two of them are compared.
 
+use std::sync::Arc;
+
 use greenline_ledger::Ledger;
+use greenline_ledger::later::{HeldFilter, HeldStep, Keep, KeptRequest};
 use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
     BusinessIx, Delivery, Effect, Lane, NewEvent, Outcome, OwnReply, RelayDone, RelayResult,
     ReplyEnd,
 };
 use greenline_policy::consent::EventKind;
+use greenline_policy::country::Place as Here;
+use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::quiet::Quiet;
+use greenline_policy::reach::MessagingLimit;
 use smallvec::smallvec;
 
 use crate::contract::seal::{assert_whole, seal};
@@ -62,6 +69,7 @@ pub(super) async fn fill(ledger: &Ledger) {
         });
         ledger.relay_done(done.collect()).await.unwrap();
     }
+    held(ledger).await;
     // One is owed, one was attempted, one is done.
     let due = ledger.replies_due(2).await.unwrap();
     assert_eq!(due.len(), 2);
@@ -89,6 +97,44 @@ pub(super) async fn fill(ledger: &Ledger) {
         body: r#"{"url":"https://crm.example"}"#.into(),
     });
     assert!(subscribed.await.unwrap());
+}
+
+/// Held messages: one waits, one is over.
+async fn held(ledger: &Ledger) {
+    let now_ms = NOON + 97 * SECOND;
+    ledger
+        .append(yes(&["15551249990"], "marketing", now_ms - 1))
+        .await
+        .unwrap();
+    for n in 0..2 {
+        let mut early = template("15551249990", "held", now_ms + n);
+        early.places = smallvec![Here {
+            quiet: Quiet::from_ends_ms([now_ms + 10; 4]),
+            ..Here::default()
+        }];
+        early.rules.hold = Hold::of([HoldGroup::QuietHours], now_ms + SECOND);
+        early.keep = Some(Arc::new(Keep {
+            given_id: format!("given {n}").into(),
+            request: KeptRequest {
+                target: "/messages".into(),
+                content_type: "application/json".into(),
+                body: Arc::from(&b"{}"[..]),
+            },
+        }));
+        let admitted = ledger.admit(early).await.unwrap();
+        assert_eq!(admitted.decision.held_until_ms(), Some(now_ms + 10));
+        if n == 0 {
+            ledger
+                .cancel_held(ACME, admitted.id, now_ms + 5)
+                .await
+                .unwrap();
+            let due = ledger.held_due(now_ms + 5, 10).await.unwrap();
+            ledger
+                .held_done(due[0].claim, HeldStep::Told, now_ms + 6)
+                .await
+                .unwrap();
+        }
+    }
 }
 
 async fn consent(ledger: &Ledger) {
@@ -149,6 +195,11 @@ async fn platform(ledger: &Ledger) {
         Effect::Banned {
             waba_id: "w9".into(),
             ban: Ban::Disabled,
+            at_ms: NOON,
+        },
+        Effect::Limit {
+            limit: MessagingLimit::People(250),
+            origin: "graph".into(),
             at_ms: NOON,
         },
         Effect::Restricted {
@@ -301,8 +352,11 @@ async fn said(ledger: &Ledger, business: BusinessIx) -> Vec<String> {
             }
             let (decision, people) = (&record.decision, &record.people);
             said.push(format!("{person}: {decision:#?} {people:#?}"));
+            said.push(format!("{:#?}", record.portfolio));
         }
     }
+    let portfolio = ledger.portfolio(business, NOON + 92 * SECOND);
+    said.push(format!("{:#?}", portfolio.await.unwrap()));
     let mut after = None;
     loop {
         let page = ledger.export(business, after, 7).await.unwrap();
@@ -428,6 +482,19 @@ pub(super) async fn assert_same(old: &Ledger, new: &Ledger) {
         };
         assert_eq!(due(old.clone()).await, due(new.clone()).await);
     }
+    let held = async |ledger: &Ledger| {
+        let held = ledger
+            .held_messages(ACME, &HeldFilter::default(), None, 10)
+            .await;
+        let mut due = ledger.held_due(NOON + 200 * SECOND, 10).await.unwrap();
+        for one in &mut due {
+            one.claim.hand = 0;
+        }
+        (held.unwrap(), due)
+    };
+    let (all, due) = held(old).await;
+    assert_eq!((all.len(), due.len()), (2, 1));
+    assert_eq!(held(new).await, (all, due));
     // Hands are each store's own.
     let owed = async |ledger: &Ledger| {
         let mut due = ledger.replies_due(10).await.unwrap();

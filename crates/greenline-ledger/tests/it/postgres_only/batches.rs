@@ -115,7 +115,7 @@ async fn sends(ledger: &Ledger, people: &[String]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_takes_two_round_trips_whatever_its_size() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (url, counts) = counted(&database).await;
     let ledger = node(&url).await;
     ledger.learn(ACME, listed(NOON)).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_batch_takes_two_round_trips_whatever_its_size() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_costs_the_same_however_long_a_history_is() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (url, counts) = counted(&database).await;
     let ledger = node(&url).await;
     ledger.learn(ACME, listed(NOON)).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_send_costs_the_same_however_long_a_history_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_and_stops_of_linked_people_meet_in_one_batch() {
-    let database = Database::fresh();
+    let database = ready_database();
     let ledger = node(&database.url()).await;
     ledger.learn(ACME, listed(NOON)).await.unwrap();
     for n in 0..20 {
@@ -216,7 +216,7 @@ async fn sends_and_stops_of_linked_people_meet_in_one_batch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_people_are_made_known_beside_others() {
-    let database = Database::fresh();
+    let database = ready_database();
     let url = database.url();
     let (one, other) = tokio::join!(node(&url), node(&url));
     cover(&one).await;
@@ -240,7 +240,7 @@ const AT_ONE_PERSON: usize = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_that_send_to_one_person_all_get_on() {
-    let database = Database::fresh();
+    let database = ready_database();
     let url = database.url();
     let (one, two, three) = tokio::join!(node(&url), node(&url), node(&url));
     cover(&one).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use greenline_ledger::{Ledger, LedgerError};
-use greenline_testdb::{Database, Proxy};
+use greenline_testdb::Proxy;
 
 use super::node;
 use crate::support::*;
@@ -24,7 +24,7 @@ async fn until_it_answers(ledger: &Ledger) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_done_twice() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let ledger = node(&database.url_through(&proxy)).await;
     cover(&ledger).await;
@@ -50,7 +50,7 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_not_done_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_may_be_cut_at_any_moment() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let ledger = node(&database.url_through(&proxy)).await;
     cover(&ledger).await;
@@ -78,7 +78,7 @@ async fn connections_may_be_cut_at_any_moment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_is_said_to_be_and_comes_back() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let ledger = node(&database.url_through(&proxy)).await;
     cover(&ledger).await;

@@ -29,7 +29,7 @@ async fn filled(database: &Database) -> Ledger {
 
 /// What verification says of a ledger that was tampered with.
 async fn said(tampering: &str) -> Vec<String> {
-    let database = Database::fresh();
+    let database = ready_database();
     let ledger = filled(&database).await;
     database.sql(tampering);
     let found = ledger.verify().await.unwrap();
@@ -80,7 +80,7 @@ async fn what_is_lost_or_misplaced_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn housekeeping_goes_on_until_nothing_is_left() {
-    let database = Database::fresh();
+    let database = ready_database();
     let ledger = filled(&database).await;
     // More than two pages of deliveries that are old, of which one is still to be handed on; and strays and notes.
     database.sql(&format!(
@@ -101,7 +101,7 @@ async fn housekeeping_goes_on_until_nothing_is_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_erasure_that_cannot_be_ended_holds_up_no_other() {
-    let database = Database::fresh();
+    let database = ready_database();
     let ledger = filled(&database).await;
     ledger.use_erasure_keys(vec![ErasureKey {
         id: "0a1b2c3d".into(),

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use greenline_ledger::types::{Lane, Mode, Outcome};
 use greenline_policy::rule::Rule;
-use greenline_testdb::Database;
 
 use super::node;
 use crate::support::*;
@@ -13,7 +12,7 @@ const P1: &str = "15551230001";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_on_one_node_is_seen_on_the_other() {
-    let database = Database::fresh();
+    let database = ready_database();
     let url = database.url();
     let (one, other) = tokio::join!(node(&url), node(&url));
     cover(&one).await;
@@ -28,7 +27,7 @@ async fn a_stop_on_one_node_is_seen_on_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_waits_for_a_send_of_another_node_until_its_outcome_is_known() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (one, other) = (node(&database.url()).await, node(&database.url()).await);
     cover(&one).await;
     let admitted = one.admit(template(P1, "offer", NOON + 1)).await.unwrap();
@@ -53,7 +52,7 @@ async fn a_stop_waits_for_a_send_of_another_node_until_its_outcome_is_known() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_waits_for_a_send_of_another_node_no_longer_than_it_may_take_to_begin() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (one, other) = (node(&database.url()).await, node(&database.url()).await);
     cover(&one).await;
     let mut ask = template(P1, "offer", NOON + 1);
@@ -75,7 +74,7 @@ async fn a_stop_waits_for_a_send_of_another_node_no_longer_than_it_may_take_to_b
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_node_left_without_an_outcome_may_have_gone_out() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (one, other) = (node(&database.url()).await, node(&database.url()).await);
     cover(&one).await;
     let admitted = one.admit(template(P1, "offer", NOON + 1)).await.unwrap();
@@ -91,7 +90,7 @@ async fn what_a_node_left_without_an_outcome_may_have_gone_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_is_handed_out_to_one_node_until_that_node_ends() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (one, other) = (node(&database.url()).await, node(&database.url()).await);
     one.ingest(delivery("{1}", vec![])).await.unwrap();
     let (here, there) = tokio::join!(
@@ -107,7 +106,7 @@ async fn work_is_handed_out_to_one_node_until_that_node_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_bytes_at_two_nodes_are_taken_once() {
-    let database = Database::fresh();
+    let database = ready_database();
     let (one, other) = (node(&database.url()).await, node(&database.url()).await);
     for n in 0..20 {
         let body = format!("{{{n}}}");
@@ -118,4 +117,36 @@ async fn the_same_bytes_at_two_nodes_are_taken_once() {
         assert_ne!(here.unwrap().duplicate, there.unwrap().duplicate);
     }
     assert_clean(&one).await;
+}
+
+/// Whoever decides about a person decides alone, on whatever node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_sends_on_three_nodes_forward_what_the_cap_allows() {
+    let database = ready_database();
+    let url = database.url();
+    let (one, two, three) = tokio::join!(node(&url), node(&url), node(&url));
+    cover(&one).await;
+    let nodes = [one, two, three];
+    let sends = (0..1_000_u16).map(|n| {
+        let mut ask = template(P1, "offer", NOON + i64::from(n % 7));
+        ask.body_hash[..2].copy_from_slice(&n.to_be_bytes());
+        ask.caps = caps(&[("marketing", 5, 3_600 * SECOND)]);
+        let ledger = nodes[usize::from(n) % nodes.len()].clone();
+        tokio::spawn(async move {
+            // Others get in the way of one who is unlucky: that is said, and asked again.
+            loop {
+                match ledger.admit(ask.clone()).await {
+                    Ok(admitted) => return allows(&admitted.decision),
+                    Err(error) if error.is_passing() => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        })
+    });
+    let mut went = 0;
+    for sent in futures_util::future::join_all(sends).await {
+        went += usize::from(sent.unwrap());
+    }
+    assert_eq!(went, 5);
+    assert_clean(&nodes[0]).await;
 }

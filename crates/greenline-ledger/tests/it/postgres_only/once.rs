@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenline_ledger::types::{Effect, Lane, OwnReply, Relay, RelayDone, RelayResult, ReplyEnd};
 use greenline_ledger::{Ledger, LedgerError};
-use greenline_testdb::{Database, Proxy};
+use greenline_testdb::Proxy;
 
 use super::node;
 use crate::support::*;
@@ -34,7 +34,7 @@ fn owed(message_id: &str) -> Vec<Effect> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_answer_is_lost_is_finished() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let ledger = node(&database.url_through(&proxy)).await;
     for n in 0..5 {
@@ -57,7 +57,7 @@ async fn a_claim_whose_answer_is_lost_is_finished() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_was_given_up_is_finished_by_the_next_call() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let ledger = node(&database.url_through(&proxy)).await;
     ledger.ingest(delivery("{1}", vec![])).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_claim_that_was_given_up_is_finished_by_the_next_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_cut_off_has_nothing_in_hand_any_more() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let one = node(&database.url_through(&proxy)).await;
     let other = node(&database.url()).await;
@@ -132,7 +132,7 @@ async fn a_node_that_was_cut_off_has_nothing_in_hand_any_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_of_a_node_that_was_cut_off_is_taken_over_and_sent_by_one() {
-    let database = Database::fresh();
+    let database = ready_database();
     let proxy = Proxy::to(database.server_address());
     let one = node(&database.url_through(&proxy)).await;
     let other = node(&database.url()).await;
@@ -197,7 +197,7 @@ async fn a_reply_of_a_node_that_was_cut_off_is_taken_over_and_sent_by_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_whom_all_nodes_are_busy_with_are_not_refused() {
-    let database = Database::fresh();
+    let database = ready_database();
     let url = database.url();
     let (one, two, three) = tokio::join!(node(&url), node(&url), node(&url));
     one.learn(ACME, listed(NOON)).await.unwrap();

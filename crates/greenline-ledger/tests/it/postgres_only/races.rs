@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use greenline_ledger::types::Outcome;
-use greenline_testdb::Database;
 
 use super::node;
 use crate::support::*;
@@ -19,7 +18,7 @@ const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
 /// one records a stop. Once the stop is acknowledged nothing may be written any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_written_after_an_acknowledged_stop() {
-    let database = Database::fresh();
+    let database = ready_database();
     let url = database.url();
     let (one, two, three) = tokio::join!(node(&url), node(&url), node(&url));
     one.learn(ACME, listed(NOON)).await.unwrap();

@@ -160,6 +160,7 @@ async fn a_full_queue_answers_at_once() {
         Decision {
             verdict: Verdict::Refuse,
             reasons: vec![],
+            own: Vec::new(),
         }
     }
     static GATE: std::sync::Mutex<()> = std::sync::Mutex::new(());

@@ -1,11 +1,13 @@
 //! Generated histories: few people, few moments and few keys, so that they meet often.
 
 use greenline_ledger::import::{ImportPiece, ImportRow, ROW_KEY};
+use greenline_ledger::later::HeldStep;
 use greenline_ledger::types::{
     Delivery, Effect, Lane, Mode, NewEvent, Outcome, OwnReply, RelayResult,
 };
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::number::{Ban, RestrictionKind};
+use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::Category;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -26,6 +28,9 @@ pub(super) const NAMES: [&str; 8] = [
     "DE.ddd444",
 ];
 
+/// People whom nothing links or moves, so that each store keeps their order alike.
+const HELD: [&str; 2] = ["15559990001", "15559990002"];
+
 /// A whole history.
 pub(super) fn history() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), 1..25)
@@ -45,6 +50,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (lane(), relay_result()).prop_map(|(lane, result)| Step::Relay(lane, result)),
         1 => select(vec![None, Some("bot"), Some("crm")]).prop_map(Step::Replay),
         1 => Just(Step::Replies),
+        2 => (select(HELD.to_vec()), 0..5_i64).prop_map(|(to, minutes)| Step::Hold(to, minutes)),
+        2 => (any::<bool>(), held_step()).prop_map(|(quiet, step)| Step::Release(quiet, step)),
+        1 => (0..4_usize).prop_map(Step::CancelHeld),
+        1 => (select(HELD.to_vec()), any::<bool>(), when()).prop_map(|(who, wants, at_ms)| {
+            let said = if wants { yes } else { no };
+            Step::Append(said(&[who], "marketing", at_ms))
+        }),
     ]
 }
 
@@ -84,11 +96,22 @@ fn lane() -> impl Strategy<Value = Lane> {
     ])
 }
 
+fn held_step() -> impl Strategy<Value = HeldStep> {
+    select(vec![
+        HeldStep::Again(90 * SECOND),
+        HeldStep::Sent(Some("wamid.held".into())),
+        HeldStep::Sent(None),
+        HeldStep::Unknown,
+        HeldStep::Failed(131_026),
+    ])
+}
+
 fn outcome() -> impl Strategy<Value = Outcome> {
     let message_ids = smallvec![];
     select(vec![
         Outcome::Accepted { message_ids },
         Outcome::Rejected { code: 131_026 },
+        Outcome::Rejected { code: 131_049 },
         Outcome::NotSent,
         Outcome::Unknown,
         Outcome::Unknown,
@@ -215,12 +238,12 @@ fn effect() -> impl Strategy<Value = Effect> {
                 until_ms,
             }
         ),
-        2 => (message(), select(vec!["sent", "delivered", "read", "failed"]), when()).prop_map(
-            |(message_id, status, at_ms)| Effect::Status {
+        2 => (message(), select(vec!["sent", "delivered", "read", "failed"]), when(), any::<bool>()).prop_map(
+            |(message_id, status, at_ms, limited)| Effect::Status {
                 message_id,
                 status: status.into(),
                 at_ms,
-                code: None,
+                code: (status == "failed").then_some(if limited { 131_049 } else { 131_026 }),
             }
         ),
         2 => news(),
@@ -242,6 +265,7 @@ fn news() -> impl Strategy<Value = Effect> {
         select(vec!["offer", "receipt"]),
         categories,
         template_statuses,
+        named(&["GREEN", "RED"]),
         when(),
     );
     let numbers = (
@@ -262,16 +286,19 @@ fn news() -> impl Strategy<Value = Effect> {
         ),
     ]);
     prop_oneof![
-        templates.prop_map(|(name, category, status, at_ms)| Effect::Template {
-            waba_id: "w1".into(),
-            name: name.into(),
-            language: "en".into(),
-            template_id: None,
-            category,
-            status,
-            is_ask: None,
-            at_ms,
-        }),
+        templates.prop_map(
+            |(name, category, status, quality, at_ms)| Effect::Template {
+                waba_id: "w1".into(),
+                name: name.into(),
+                language: "en".into(),
+                template_id: None,
+                category,
+                status,
+                is_ask: None,
+                quality,
+                at_ms,
+            }
+        ),
         numbers.prop_map(|(status, rating, at_ms)| Effect::Number {
             number: "n1".into(),
             status,
@@ -288,6 +315,20 @@ fn news() -> impl Strategy<Value = Effect> {
             restrictions: vec![(kind, name.into(), until_ms)],
             at_ms,
         }),
+        (
+            select(vec![
+                MessagingLimit::People(1),
+                MessagingLimit::People(2),
+                MessagingLimit::People(3),
+                MessagingLimit::Unlimited,
+            ]),
+            when()
+        )
+            .prop_map(|(limit, at_ms)| Effect::Limit {
+                limit,
+                origin: "graph".into(),
+                at_ms,
+            }),
         (when(), select(vec!["n1", "n2"])).prop_map(|(at_ms, number)| Effect::Timeline {
             subject: "number",
             subject_id: number.into(),

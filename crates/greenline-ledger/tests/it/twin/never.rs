@@ -193,6 +193,7 @@ async fn live_never(
         category: Some(category),
         status: Some("APPROVED".into()),
         is_ask: None,
+        quality: None,
         at_ms: NOON,
     });
     side.ledger.learn(ACME, listed.to_vec()).await.unwrap();

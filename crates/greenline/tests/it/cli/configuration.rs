@@ -67,6 +67,52 @@ async fn what_cannot_work_is_named_and_keeps_every_other_command_from_starting()
 }
 
 #[tokio::test]
+async fn what_an_app_cannot_hold_for_is_named() {
+    let app = |name: &'static str| ["business", "0", "app", "0", name];
+    for (path, value, wrong) in [
+        (
+            &app("hold")[..],
+            toml::Value::from(vec!["nights"]),
+            Some("hold names `nights`"),
+        ),
+        (
+            &app("hold"),
+            vec!["quiet_hours", "limit", "pacing"].into(),
+            None,
+        ),
+        (
+            &["limits", "hold_max_hours"],
+            169.into(),
+            Some("limits.hold_max_hours"),
+        ),
+        (
+            &["retention", "decisions_days"],
+            3.into(),
+            Some("limits.hold_max_hours"),
+        ),
+    ] {
+        let place = Place::with(Store::Sqlite, |settings| settings.with(path, value));
+        let said = place.run(&["config", "check"]).await;
+        match wrong {
+            Some(wrong) => {
+                let said = said.ended(1);
+                assert!(said.stdout.contains(wrong), "{wrong}: {said:?}");
+            }
+            None => assert!(said.ended(0).stdout.contains("hold without relay_url")),
+        }
+    }
+    // The platform token of an app that keeps its own is not kept here.
+    let place = Place::with(Store::Sqlite, |settings| {
+        settings
+            .with(&app("hold"), vec!["quiet_hours"])
+            .with(&app("key"), "")
+            .with(&app("token_sha256"), "0".repeat(64))
+    });
+    let said = place.run(&["config", "check"]).await.ended(1);
+    assert!(said.stdout.contains("hold needs a key"), "{said:?}");
+}
+
+#[tokio::test]
 async fn an_unknown_setting_is_an_input_error_with_its_name() {
     let place = Place::with(Store::Sqlite, |settings| {
         settings.with(&["listen", "privat"], "127.0.0.1:1")

@@ -120,11 +120,23 @@ async fn a_topic_has_its_own_length(store: Store) {
         "{shown}"
     );
     assert_eq!(offer(&gateway, DANA).await, (400, Some(131_050)));
-    say(&gateway, "reconfirmed", "marketing", &days_ago(2)).await;
-    assert_eq!(
-        offer(&gateway, DANA).await.0,
-        200,
-        "renewed, so young enough for the topic too"
+    // Renewing the wider yes comes too late for the topic, and counts for the rest.
+    let late = say(&gateway, "reconfirmed", "marketing", &days_ago(2))
+        .await
+        .json();
+    let notes = late["notes"].to_string();
+    assert!(
+        notes.contains("had run out for `marketing.offers`"),
+        "{late}"
     );
+    assert_eq!(offer(&gateway, DANA).await, (400, Some(131_050)));
+    let shown = person(&gateway, DANA).await;
+    assert_eq!(shown["head"]["marketing"]["standing"], "covered", "{shown}");
+    assert_eq!(
+        shown["head"]["marketing.offers"]["standing"], "expired",
+        "{shown}"
+    );
+    say(&gateway, "granted", "marketing", &days_ago(1)).await;
+    assert_eq!(offer(&gateway, DANA).await.0, 200, "a new yes, and of now");
     gateway.stop().await;
 }

@@ -134,6 +134,19 @@ impl Said {
     }
 }
 
+/// The three answers are the same, and the one expected.
+#[track_caller]
+fn agree(expected: &Answer, about: &str, [by_api, by_command, live]: [&Said; 3]) {
+    let wanted = Said {
+        decision: if expected.allowed { "allow" } else { "refuse" }.to_owned(),
+        rules: expected.rules.iter().map(|&rule| rule.to_owned()).collect(),
+        until: expected.until.clone(),
+    };
+    assert_eq!(by_api, &wanted, "by the API: {about}");
+    assert_eq!(by_command, &wanted, "on the command line: {about}");
+    assert_eq!(live, &wanted, "sent: {about}");
+}
+
 /// What is refused has one next step, about a rule that refuses it.
 fn names_a_blocker(decision: &Value) {
     let step = &decision["next_step"];
@@ -161,7 +174,7 @@ pub(super) struct Place {
 
 /// A desk with a gateway, the command line and a simulated platform.
 pub(super) struct Desk {
-    sim: Sim,
+    pub(super) sim: Sim,
     gateway: Gateway,
     pub(super) home: Home,
     pub(super) place: Place,
@@ -218,10 +231,32 @@ impl Desk {
         self.sim.url()
     }
 
-    /// Every row, each with people of its own.
+    /// Every row, each with people of its own: what happened before, and the API's answers; then the command line's, of
+    /// all together; then everything is sent.
     pub(super) async fn ask_all(&self, rows: Vec<Row>) {
+        let mut asked = Vec::new();
         for (number, row) in rows.iter().enumerate() {
-            self.ask(number, row).await;
+            self.prepare(number, &row.before).await;
+            for expected in &row.answers {
+                let (token, message) = self.message(number, expected);
+                let by_api = self.by_api(&message, None).await;
+                let about = format!("{}\n{expected:?}", row.says);
+                asked.push((expected, about, token, message, by_api));
+            }
+        }
+        let messages: Vec<&Value> = asked.iter().map(|(.., message, _)| message).collect();
+        let by_command = self.by_one_command(&messages).await;
+        // What is asked alone is answered alike: one that may go, and one that may not.
+        for decision in ["allow", "refuse"] {
+            let mut alike = messages.iter().zip(&by_command);
+            if let Some((message, said)) = alike.find(|(_, said)| said.decision == decision) {
+                assert_eq!(self.by_command(message, None).await, *said);
+            }
+        }
+        for ((expected, about, token, message, by_api), by_command) in asked.iter().zip(&by_command)
+        {
+            let live = self.live(message, token, expected.allowed).await;
+            agree(expected, about, [by_api, by_command, &live]);
         }
         self.nothing_else_arrived();
     }
@@ -253,15 +288,8 @@ impl Desk {
         let by_api = self.by_api(&message, None).await;
         let by_command = self.by_command(&message, None).await;
         let live = self.live(&message, &token, expected.allowed).await;
-        let wanted = Said {
-            decision: if expected.allowed { "allow" } else { "refuse" }.to_owned(),
-            rules: expected.rules.iter().map(|&rule| rule.to_owned()).collect(),
-            until: expected.until.clone(),
-        };
         let about = format!("{says}\n{expected:?}");
-        assert_eq!(by_api, wanted, "by the API: {about}");
-        assert_eq!(by_command, wanted, "on the command line: {about}");
-        assert_eq!(live, wanted, "sent: {about}");
+        agree(expected, &about, [&by_api, &by_command, &live]);
     }
 
     /// As of another moment, which only a dry run can be asked about.
@@ -327,6 +355,31 @@ impl Desk {
         let ran = run_in(self.home.path(), &args, &message.to_string()).await;
         let said = Said::of(&ran.json());
         ran.ended(i32::from(said.decision != "allow"));
+        said
+    }
+
+    /// All messages at once, a line each.
+    async fn by_one_command(&self, messages: &[&Value]) -> Vec<Said> {
+        let lines = messages.iter();
+        let lines = lines.map(|message| format!("{}\n", json!({ "message": message })));
+        let lines: String = lines.collect();
+        let args = [
+            "check",
+            "--business",
+            BUSINESS,
+            "--number",
+            NUMBER,
+            "--batch",
+            "-",
+        ];
+        let ran = run_in(self.home.path(), &args, &lines).await;
+        let answers = ran.stdout.lines();
+        let said: Vec<Said> = answers
+            .map(|line| Said::of(&serde_json::from_str(line).expect("JSON")))
+            .collect();
+        assert_eq!(said.len(), messages.len(), "{ran:?}");
+        let all_may_go = said.iter().all(|said| said.decision == "allow");
+        ran.ended(i32::from(!all_may_go));
         said
     }
 

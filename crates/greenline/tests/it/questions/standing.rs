@@ -142,6 +142,48 @@ fn over_time() -> Vec<Row> {
             [Answer::no(ORDER, EXPIRED)],
         ),
         Row::new(
+            "They renewed everything when order updates had run out (A17): what may go?",
+            [yes("all", 50 * DAY), renewed("all", 10 * DAY)],
+            [
+                Answer::no(ORDER, EXPIRED),
+                Answer::yes(OFFER, COVERED),
+                Answer::yes(CODE, COVERED),
+            ],
+        ),
+        Row::new(
+            "They renewed everything in time (A17): may an order update go?",
+            [yes("all", 50 * DAY), renewed("all", 25 * DAY)],
+            [Answer::yes(ORDER, COVERED)],
+        ),
+        Row::new(
+            "They opted in to order updates by itself, and renewed everything too late for the older yes (A17): may it go?",
+            [
+                yes("all", 50 * DAY),
+                yes("utility", 15 * DAY),
+                renewed("all", 10 * DAY),
+            ],
+            [Answer::yes(ORDER, COVERED)],
+        ),
+        Row::new(
+            "They renewed everything too late, and opted in anew since (A17): may it go?",
+            [
+                yes("all", 50 * DAY),
+                renewed("all", 10 * DAY),
+                yes("all", DAY),
+            ],
+            [Answer::yes(ORDER, COVERED)],
+        ),
+        Row::new(
+            "We learn of an opt-in that was over when they renewed it (A17): may it go?",
+            [renewed("utility", 10 * DAY), yes("utility", 50 * DAY)],
+            [Answer::no(ORDER, EXPIRED)],
+        ),
+        Row::new(
+            "Our CRM says that an opt-in to everything has ended for offers: what may go?",
+            [yes("all", 3 * DAY), expired(2 * DAY)],
+            [Answer::no(OFFER, EXPIRED), Answer::yes(ORDER, COVERED)],
+        ),
+        Row::new(
             "It ran out, and they opted in anew: may it go?",
             [yes("utility", 50 * DAY), yes("utility", DAY)],
             [Answer::yes(ORDER, COVERED)],
@@ -379,8 +421,7 @@ fn one_person() -> Vec<Row> {
     ]
 }
 
-// FIXME: whoever was erased without a no is refused as `consent.unconfirmed`, whose sentence speaks of another number;
-// that there is no cover (A14) would be said better by `consent.missing`, which also would not tell that there was a yes.
+// Whoever was erased without a no is not covered (A14), and nothing tells that there was a yes.
 fn erased() -> Vec<Row> {
     let fresh = || yes("marketing", 0);
     vec![
@@ -388,8 +429,8 @@ fn erased() -> Vec<Row> {
             "They opted in and asked to be erased (A14): may the offer go?",
             [yes("marketing", DAY), erases()],
             [
-                Answer::no(OFFER, UNCONFIRMED),
-                Answer::no(ASK, ["ask.first_contact", "consent.unconfirmed"]),
+                Answer::no(OFFER, MISSING),
+                Answer::no(ASK, ["ask.first_contact", "consent.missing"]),
             ],
         ),
         Row::new(
@@ -417,7 +458,7 @@ fn erased() -> Vec<Row> {
                 erases(),
                 in_bulk("marketing", DAY),
             ],
-            [Answer::no(OFFER, UNCONFIRMED)],
+            [Answer::no(OFFER, MISSING)],
         ),
         Row::new(
             "They said no, were erased, and a list says yes: may the offer go?",

@@ -108,6 +108,50 @@ async fn each_fact_can_be_assumed() {
             vec!["limit.reached", "consent.covered"],
         ),
         (
+            json!({"consent": {"marketing": "covered"}, "portfolio": {"limit": 10, "reached": 10}}),
+            vec!["limit.portfolio", "consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "portfolio": {"limit": 10, "reached": 9}}),
+            vec!["consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "portfolio": {"limit": 10, "reached": 10}, "reached_at": "2026-11-25T10:00:00Z"}),
+            vec!["consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "portfolio": {"limit": "unlimited", "reached": 10}}),
+            vec!["consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "number": {"rating": "RED"}, "quality_guard": "low"}),
+            vec!["guard.quality", "consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "number": {"rating": "YELLOW"}, "quality_guard": "low"}),
+            vec!["consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "number": {"rating": "YELLOW"}, "quality_guard": "medium"}),
+            vec!["guard.quality", "consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "number": {"rating": "UNKNOWN"}, "quality_guard": "medium"}),
+            vec!["consent.covered", "guard.quality_unknown"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "number": {"rating": "RED"}, "quality_guard": "off"}),
+            vec!["consent.covered"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "template": {"quality": "YELLOW"}}),
+            vec!["consent.covered", "template.low_quality", "template.pacing"],
+        ),
+        (
+            json!({"consent": {"marketing": "covered"}, "business_rules": false}),
+            vec!["consent.covered"],
+        ),
+        (
             json!({"consent": {"marketing": "covered"}, "number": {"restrictions": ["business_initiated"]}}),
             vec!["number.restricted", "consent.covered"],
         ),

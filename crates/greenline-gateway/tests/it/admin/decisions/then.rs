@@ -39,7 +39,7 @@ async fn what_has_arrived_since_counts_only_when_asked_with_what_is_known_now() 
         (&"refuse".into(), &"then".into())
     );
     assert_eq!(rules(&decision)[0], "consent.missing");
-    assert_eq!(facts(&decision), ["unsettled", "settings"]);
+    assert_eq!(facts(&decision), ["unsettled", "pace", "settings"]);
     for one in decision["untold"].as_array().unwrap() {
         assert!(!one["text"].as_str().unwrap().is_empty(), "{one}");
     }

@@ -1,0 +1,366 @@
+//! Screening: what would be decided about each row of a list, before anything is sent.
+//!
+//! One thread reads the list ([`list`]), one decides ([`judge`]) and writes ([`deciding`]). Nothing is recorded, and a
+//! server that runs beside it is not asked and not held up. Each row goes to exactly one file, so that the counts add
+//! up to the list; the first row of a person counts, later ones are named as duplicates of it.
+//!
+//! A screening that is broken off leaves a folder whose name ends in `.partial`. The next one throws it away and begins
+//! anew: what is known has changed meanwhile, and half of a list decided on other facts than the rest is worth nothing.
+
+mod deciding;
+mod fate;
+mod judge;
+mod list;
+mod parquet;
+mod regions;
+mod report;
+mod results;
+mod rows;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use greenline_ledger::LedgerError;
+use greenline_ledger::types::{Ask, PortfolioView, TemplateView};
+use tokio::runtime::Handle;
+
+use crate::app::Shared;
+use crate::directory::Business;
+use crate::imports::number::Country;
+use crate::imports::source::Unfit;
+use crate::pipeline;
+
+use deciding::Deciding;
+use fate::Tally;
+use judge::Judge;
+use list::Form;
+use results::{Results, Unplaced};
+use rows::Batch;
+
+pub use report::Report;
+
+/// Batches that are read ahead.
+const AHEAD: usize = 4;
+
+/// What to screen, as it was said.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// The business; the only one if left out.
+    pub business: Option<String>,
+    /// The phone_number_id to send from; the business's only one if left out.
+    pub number: Option<String>,
+    /// The template's name.
+    pub template: String,
+    /// Its language; the only one that the account's list has if left out.
+    pub language: Option<String>,
+    /// The moment, Unix milliseconds; now if left out.
+    pub at_ms: Option<i64>,
+    /// The list.
+    pub list: PathBuf,
+    /// The folder for what comes of it.
+    pub out: PathBuf,
+    /// The column that names people; found out if left out.
+    pub column: Option<String>,
+    /// What stands between values; found out if left out.
+    pub delimiter: Option<char>,
+    /// Country of numbers that are written without one, two letters.
+    pub country: Option<String>,
+    /// Decides about each person alone, also where all that counts is equal: for whoever compares.
+    pub no_sharing: bool,
+}
+
+/// Why a list was not screened.
+#[derive(Debug)]
+pub enum Unscreened {
+    /// What was given cannot be used: what is wrong.
+    Input(String),
+    /// Something that is needed does not answer.
+    Unavailable(String),
+}
+
+impl From<LedgerError> for Unscreened {
+    fn from(error: LedgerError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            text.push_str(&format!(": {next}"));
+            cause = next.source();
+        }
+        Self::Unavailable(text)
+    }
+}
+
+impl From<Unplaced> for Unscreened {
+    fn from(unplaced: Unplaced) -> Self {
+        match unplaced {
+            Unplaced::Taken(why) => Self::Input(format!("{why}; name another folder with `--out`")),
+            Unplaced::Disk(error) => {
+                Self::Unavailable(format!("the results cannot be written: {error}"))
+            }
+        }
+    }
+}
+
+impl From<Unfit> for Unscreened {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::File(why) => Self::Input(why),
+            Unfit::Disk(error) if error.kind() == io::ErrorKind::NotFound => {
+                Self::Input("there is no such list".to_owned())
+            }
+            Unfit::Disk(error) => Self::Unavailable(format!("the list cannot be read: {error}")),
+        }
+    }
+}
+
+/// A send to each row of a list, checked and ready.
+pub(crate) struct Prepared {
+    business: Arc<Business>,
+    ask: Ask,
+    template: Option<TemplateView>,
+    /// How the portfolio stands at that moment.
+    portfolio: PortfolioView,
+    form: Form,
+    order: Order,
+}
+
+/// What is to be said of a screening beside its rows.
+pub(crate) struct Outline {
+    /// The column that names people; none where each row says.
+    column: Option<String>,
+    /// All of it rests on what was known at one moment.
+    is_one_view: bool,
+    /// How long it took to find out what is known.
+    loading: Duration,
+}
+
+/// Screens a list. `progress` counts the bytes of it that were read.
+///
+/// # Errors
+/// It could not be screened; nothing is left in the folder then.
+pub async fn run(
+    app: &Shared,
+    order: Order,
+    progress: Arc<AtomicU64>,
+) -> Result<Report, Unscreened> {
+    let prepared = prepare(app, order).await?;
+    let (app, handle) = (Arc::clone(app), Handle::current());
+    let screened = tokio::task::spawn_blocking(move || screen(&app, &prepared, handle, progress));
+    screened.await.map_err(|_| {
+        Unscreened::Input("reading the list ended in a panic; is the file damaged?".to_owned())
+    })?
+}
+
+fn input(why: impl Into<String>) -> Unscreened {
+    Unscreened::Input(why.into())
+}
+
+async fn prepare(app: &Shared, order: Order) -> Result<Prepared, Unscreened> {
+    let country = match &order.country {
+        None => None,
+        Some(text) => Some(Country::parse(text).ok_or_else(|| {
+            input(format!(
+                "`{text}` is not a country: two letters after ISO 3166, such as DE"
+            ))
+        })?),
+    };
+    let form = Form {
+        column: order.column.clone(),
+        delimiter: order.delimiter,
+        country,
+    };
+    let business = business(app, order.business.as_deref())?;
+    let number = number(app, &business, order.number.as_deref())?;
+    let template = template(app, &business, &number, &order).await?;
+    let language = match (&template, &order.language) {
+        (_, Some(language)) => language.clone(),
+        (Some(known), None) => known.language.to_string(),
+        (None, None) => {
+            return Err(input(format!(
+                "the account's list does not name a template `{}`; look at its spelling, or name its language with `--language` to have it judged as an unknown one",
+                order.template
+            )));
+        }
+    };
+    let at_ms = order.at_ms.unwrap_or_else(|| app.clock.now_ms());
+    let named = (order.template.as_str(), language.as_str());
+    let ask = pipeline::template_question(app, business.ix, &number, named, at_ms)
+        .await
+        .map_err(|refusal| match refusal.http {
+            503 => Unscreened::Unavailable(refusal.details),
+            _ => Unscreened::Input(refusal.details),
+        })?;
+    let portfolio = app.ledger.portfolio(business.ix, at_ms).await?;
+    Ok(Prepared {
+        business,
+        ask,
+        template,
+        portfolio,
+        form,
+        order,
+    })
+}
+
+fn business(app: &Shared, named: Option<&str>) -> Result<Arc<Business>, Unscreened> {
+    let all: Vec<&str> = app.config.business.iter().map(|b| b.id.as_str()).collect();
+    let id = match (named, all.as_slice()) {
+        (Some(id), _) => id,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(input(format!(
+                "there are several businesses; name one with `--business`: {}",
+                all.join(", ")
+            )));
+        }
+    };
+    app.directory.business_by_id(id).cloned().ok_or_else(|| {
+        input(format!(
+            "there is no business `{id}`; there is: {}",
+            all.join(", ")
+        ))
+    })
+}
+
+fn number(app: &Shared, business: &Business, named: Option<&str>) -> Result<String, Unscreened> {
+    let numbers = &business.config.number;
+    let all: Vec<&str> = numbers.iter().map(|n| n.phone_number_id.as_str()).collect();
+    match (named, all.as_slice()) {
+        (Some(id), _)
+            if app
+                .directory
+                .number(id)
+                .is_some_and(|n| n.business == business.ix) =>
+        {
+            Ok(id.to_owned())
+        }
+        (Some(id), _) => Err(input(format!(
+            "the business has no number `{id}`; it has: {}",
+            all.join(", ")
+        ))),
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, []) => Err(input("the business has no number to send from")),
+        (None, _) => Err(input(format!(
+            "there are several numbers to send from; name one with `--number`: {}",
+            all.join(", ")
+        ))),
+    }
+}
+
+/// The template as the account's list has it.
+async fn template(
+    app: &Shared,
+    business: &Business,
+    number: &str,
+    order: &Order,
+) -> Result<Option<TemplateView>, Unscreened> {
+    let waba_id = app
+        .directory
+        .number(number)
+        .map(|number| Arc::clone(&number.waba_id));
+    let listed = app
+        .ledger
+        .templates(business.ix, waba_id.as_deref())
+        .await?;
+    let named = listed
+        .into_iter()
+        .filter(|known| *known.name == *order.template);
+    let mut named: Vec<TemplateView> = match &order.language {
+        Some(language) => named
+            .filter(|known| *known.language == **language)
+            .collect(),
+        None => named.collect(),
+    };
+    if named.len() > 1 {
+        let languages: Vec<&str> = named.iter().map(|known| &*known.language).collect();
+        return Err(input(format!(
+            "the template `{}` has several languages; name one with `--language`: {}",
+            order.template,
+            languages.join(", ")
+        )));
+    }
+    Ok(named.pop())
+}
+
+fn screen(
+    app: &Shared,
+    prepared: &Prepared,
+    handle: Handle,
+    progress: Arc<AtomicU64>,
+) -> Result<Report, Unscreened> {
+    let begun = app.clock.instant();
+    if !prepared.order.list.is_file() {
+        return Err(input(format!(
+            "`{}` is not a file that can be read",
+            prepared.order.list.display()
+        )));
+    }
+    let mut results = Results::begin(&prepared.order.out)?;
+    let done = decided(app, prepared, handle, progress, &mut results);
+    let (tally, outline) = match done {
+        Ok(done) => done,
+        Err(unscreened) => {
+            results.abandon();
+            return Err(unscreened);
+        }
+    };
+    let took = app.clock.instant().saturating_duration_since(begun);
+    let report = Report::new(app, prepared, &tally, &outline, took);
+    let html = report
+        .html()
+        .map_err(|error| Unscreened::Unavailable(format!("the report cannot be drawn: {error}")))?;
+    results
+        .finish(&report.json(), &html)
+        .map_err(Unplaced::Disk)?;
+    Ok(report)
+}
+
+/// Reads on one thread, decides and writes on this one.
+fn decided(
+    app: &Shared,
+    prepared: &Prepared,
+    handle: Handle,
+    progress: Arc<AtomicU64>,
+    results: &mut Results,
+) -> Result<(Tally, Outline), Unscreened> {
+    let (to, from) = sync_channel(AHEAD);
+    let begun = app.clock.instant();
+    std::thread::scope(|threads| {
+        let reading = threads.spawn(|| read(prepared, progress, to));
+        let sharing = !prepared.order.no_sharing;
+        let judging = Judge::new(app, prepared.ask.clone(), handle, sharing);
+        let decided = judging.map_err(Unscreened::from).and_then(|judge| {
+            let loading = app.clock.instant().saturating_duration_since(begun);
+            let is_one_view = judge.is_one_view();
+            let mut deciding = Deciding::new(judge, results);
+            deciding.all(&from)?;
+            Ok((deciding.tally, is_one_view, loading))
+        });
+        drop(from);
+        let read = reading
+            .join()
+            .map_err(|_| input("reading the list ended in a panic; is the file damaged?"))?;
+        // A list that cannot be read is told before what came of it.
+        let column = read?;
+        let (tally, is_one_view, loading) = decided?;
+        let outline = Outline {
+            column,
+            is_one_view,
+            loading,
+        };
+        Ok((tally, outline))
+    })
+}
+
+fn read(
+    prepared: &Prepared,
+    progress: Arc<AtomicU64>,
+    to: SyncSender<Batch>,
+) -> Result<Option<String>, Unfit> {
+    // Whoever decides has given up when nobody takes a batch.
+    let mut take = move |batch| Ok(to.send(batch).is_ok());
+    list::read(&prepared.order.list, &prepared.form, progress, &mut take)
+}

@@ -1,0 +1,97 @@
+//! Rows as they were read: what stood in them, and whom they name.
+
+use greenline_policy::identity::UserId;
+
+/// Bytes of text in one batch, about.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
+/// Rows of one batch at most.
+pub(crate) const BATCH_ROWS: usize = 1 << 15;
+
+/// A row. What stood in it is a piece of its batch's text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Row {
+    at: u32,
+    length: u32,
+    /// The digits of a number; 0 where the row is one of [`Batch::odd`].
+    pub(crate) digits: u64,
+}
+
+/// A row that names no phone number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Odd {
+    /// It names somebody by a business-scoped user id.
+    User(UserId),
+    /// It could not be read.
+    Unread {
+        /// The line on which it begins; its own number where a list has no lines.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Rows that were read one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The number of the first; the list's first is 1.
+    pub(crate) first: u64,
+    text: Vec<u8>,
+    /// The rows.
+    pub(crate) rows: Vec<Row>,
+    /// Those without digits, in their order.
+    pub(crate) odd: Vec<Odd>,
+}
+
+impl Batch {
+    /// An empty one that begins with that row.
+    pub(crate) fn from(first: u64) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
+    /// The same rows, with the text that they lie in.
+    pub(crate) fn over(self, text: Vec<u8>) -> Self {
+        Self { text, ..self }
+    }
+
+    /// A row lies so much further on.
+    pub(crate) fn moves(&mut self, row: usize, by: usize) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.at += by as u32;
+        }
+    }
+
+    /// Adds a row whose text lies in what is given to [`Self::over`].
+    pub(crate) fn lies_at(&mut self, at: usize, length: usize, digits: u64) {
+        // Invariant: a batch's text is far below 4 GiB.
+        self.rows.push(Row {
+            at: at as u32,
+            length: length as u32,
+            digits,
+        });
+    }
+
+    /// Adds a row with what stood in it.
+    pub(crate) fn push(&mut self, given: &[u8], who: Result<u64, Odd>) {
+        let at = self.text.len();
+        self.text.extend_from_slice(given);
+        let digits = who.unwrap_or_else(|odd| {
+            self.odd.push(odd);
+            0
+        });
+        self.lies_at(at, given.len(), digits);
+    }
+
+    /// Whether it holds as much as is decided about at once.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_ROWS || self.text.len() >= BATCH_BYTES
+    }
+
+    /// What stood in a row.
+    pub(crate) fn given(&self, row: Row) -> &[u8] {
+        let (at, length) = (row.at as usize, row.length as usize);
+        self.text.get(at..at + length).unwrap_or_default()
+    }
+}

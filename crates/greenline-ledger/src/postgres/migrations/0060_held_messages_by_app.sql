@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS held_messages_by_app ON held_messages (business, app) WHERE stage < 2;

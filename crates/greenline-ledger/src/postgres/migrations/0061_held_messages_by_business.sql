@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS held_messages_by_business ON held_messages (business, held_seq);

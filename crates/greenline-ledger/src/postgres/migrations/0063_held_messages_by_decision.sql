@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS held_messages_by_decision ON held_messages (person_shard, decision_seq);

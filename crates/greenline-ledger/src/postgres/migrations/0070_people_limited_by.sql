@@ -1,0 +1,2 @@
+-- The decision about that message.
+ALTER TABLE people ADD COLUMN IF NOT EXISTS limited_by BIGINT;

@@ -1,0 +1,1 @@
+-- When a number's rating was read, and the quality score of a template: columns, which `connect.rs` adds where they are missing.
