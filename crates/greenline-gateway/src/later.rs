@@ -2,9 +2,9 @@
 //!
 //! A message is held by a decision ([`greenline_policy::hold`]) and kept by that decision's own commit; the app is
 //! answered as the platform answers a message that it paces (SND-24), with an id of ours. When its time has come it is
-//! decided again and sent on the same path as any other ([`release`]); what does not go is told to the app as a status
-//! that failed ([`tell`]); and where the platform names a message that was held, apps read the id they were given
-//! ([`given`]).
+//! decided again and sent on the same path as any other (`release`); what does not go is told to the app as a status
+//! that failed (`tell`); and where the platform names a message that was held, apps read the id they were given
+//! (`given`).
 
 pub(crate) mod given;
 mod release;

@@ -1,6 +1,6 @@
 //! Screening: what would be decided about each row of a list, before anything is sent.
 //!
-//! One thread reads the list ([`list`]), one decides ([`judge`]) and writes ([`deciding`]). Nothing is recorded, and a
+//! One thread reads the list (`list`), one decides (`judge`) and writes (`deciding`). Nothing is recorded, and a
 //! server that runs beside it is not asked and not held up. Each row goes to exactly one file, so that the counts add
 //! up to the list; the first row of a person counts, later ones are named as duplicates of it.
 //!
