@@ -4,7 +4,8 @@
 //! Clean lists hold nothing but plain rows; there DuckDB only joins and writes three files, while Greenline finds
 //! duplicates, counts and draws its report as ever. Dirty lists have one row in twenty with quotes, line ends inside,
 //! odd forms of numbers, or a duplicate; there DuckDB finds duplicates too. Of two plans of DuckDB's the faster counts,
-//! and of its time only what it works, not what Python takes to start. Nothing is synced to disk by either.
+//! and of its time only what it works, not what Python takes to start. DuckDB syncs nothing to
+//! disk; Greenline syncs its outputs, and that time counts against it.
 //!
 //! `cold` is everything from the start of the program: it reads who is in the store from what was kept of the last
 //! screening. `resident` is without that. The first screening reads the store itself; its time is said beside.
