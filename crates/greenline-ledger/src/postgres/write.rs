@@ -334,10 +334,6 @@ impl Writer {
                 "some outcomes came after what was loaded",
             ))));
         }
-        #[cfg_attr(
-            not(debug_assertions),
-            expect(unused_mut, reason = "a defect may be planted")
-        )]
         let mut snapshot = loaded?;
         #[cfg(debug_assertions)]
         super::plant::trust_memory(&mut snapshot, jobs);
