@@ -5,6 +5,8 @@
 //! answers. Once a decision is recorded the rest runs to its end even if the client hangs up, for a stop
 //! may be waiting for it.
 
+mod question;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +15,7 @@ use greenline_ledger::LedgerError;
 use greenline_ledger::flight::Flight;
 use greenline_ledger::later::HeldClaim;
 use greenline_ledger::types::{
-    Ask, BusinessIx, DecisionId, DecisionRecord, Effect, Mode, NewEvent, Outcome, ReplyClaim,
-    TemplateRef,
+    Ask, BusinessIx, DecisionId, Effect, Mode, NewEvent, Outcome, ReplyClaim, TemplateRef,
 };
 use greenline_policy::consent::{EventId, EventKind, Strength};
 use greenline_policy::decide::{Decision, Intent, Rules, Verdict};
@@ -27,6 +28,7 @@ use greenline_wire::send::{Addressee, Send, SendKind};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::Shared;
 use crate::directory::{App, Number};
@@ -36,6 +38,8 @@ use crate::refusal::{HEADER_DECISION, HEADER_REASONS, NOT_IN_HAND, Refusal, name
 use crate::upstream::lines::Lines;
 use crate::upstream::{CallError, Outgoing};
 use crate::{avenues, ids, later, learn, pass, spill};
+
+pub(crate) use question::{LookUps, addressed, preview, question, template_question};
 
 /// A send may begin to go out this long after it was decided, counted from before the decision.
 pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
@@ -58,7 +62,7 @@ pub(crate) struct Parcel {
     ask: Arc<Ask>,
     /// The decision's id goes into an unused `biz_opaque_callback_data`.
     stamp: bool,
-    _permit: tokio::sync::OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A request to the platform, which may be made again.
@@ -177,25 +181,42 @@ pub(crate) fn parcel(
             app.metrics.sends_throttled.add();
             Refusal::throttled()
         })?;
-    let business = app.directory.business(client.business);
-    let stamp = business.config.biz_opaque_callback_data && judged.stampable;
-    let mut ask = ask(
+    Ok(pack(
         app,
-        client.business,
-        &client.name,
+        client,
         number,
         judged,
-        forward.body(),
-    );
-    if ask.template.is_some() {
-        later::prepare(app, client, &mut ask, &forward);
-    }
-    Ok(Box::new(Parcel {
+        forward,
+        permit,
+        |ask, forward| {
+            if ask.template.is_some() {
+                later::prepare(app, client, ask, forward);
+            }
+        },
+    ))
+}
+
+/// Puts together what a decision looks at and what is sent then; `more` adds to the former.
+fn pack(
+    app: &Shared,
+    client: &App,
+    number: &Number,
+    judged: Judged,
+    forward: Forward,
+    permit: OwnedSemaphorePermit,
+    more: impl FnOnce(&mut Ask, &Forward),
+) -> Box<Parcel> {
+    let business = app.directory.business(client.business);
+    let stamp = business.config.biz_opaque_callback_data && judged.stampable;
+    let body = forward.body();
+    let mut ask = ask(app, client.business, &client.name, number, judged, body);
+    more(&mut ask, &forward);
+    Box::new(Parcel {
         ask: Arc::new(ask),
         request: forward,
         stamp,
         _permit: permit,
-    }))
+    })
 }
 
 /// Readies a held message to be decided again. `None` when nothing is sent any more.
@@ -209,26 +230,20 @@ pub(crate) async fn release_parcel(
     last_ms: i64,
 ) -> Option<Box<Parcel>> {
     let permit = Arc::clone(&number.permits).acquire_owned().await.ok()?;
-    let business = app.directory.business(client.business);
-    let stamp = business.config.biz_opaque_callback_data && judged.stampable;
-    let mut ask = ask(
+    Some(pack(
         app,
-        client.business,
-        &client.name,
+        client,
         number,
         judged,
-        forward.body(),
-    );
-    ask.rules.hold = Hold::of(client.holds.iter().copied(), last_ms);
-    // It was held because refusals bound, and it was promised to be decided again.
-    ask.mode = Mode::Enforce;
-    ask.release = Some(claim);
-    Some(Box::new(Parcel {
-        ask: Arc::new(ask),
-        request: forward,
-        stamp,
-        _permit: permit,
-    }))
+        forward,
+        permit,
+        |ask, _| {
+            ask.rules.hold = Hold::of(client.holds.iter().copied(), last_ms);
+            // It was held because refusals bound, and it was promised to be decided again.
+            ask.mode = Mode::Enforce;
+            ask.release = Some(claim);
+        },
+    ))
 }
 
 /// Decides about a held message, and forwards it if it may go, to its end.
@@ -452,22 +467,10 @@ pub(crate) fn judged_message(
         SendKind::FreeForm { .. } | SendKind::CallPermissionRequest | SendKind::Reaction => {
             (Intent::FreeForm, None)
         }
-        SendKind::Template { name, language } => {
-            let setting = app
-                .directory
-                .business(number.business)
-                .templates
-                .get(&**name);
-            let template = TemplateRef {
-                waba_id: Arc::clone(&number.waba_id),
-                name: (&**name).into(),
-                language: (&**language).into(),
-                topic: setting.and_then(|setting| setting.topic.clone()),
-                marked_ask: setting.is_some_and(|setting| setting.ask),
-                own: None,
-            };
-            (Intent::Template, Some(template))
-        }
+        SendKind::Template { name, language } => (
+            Intent::Template,
+            Some(template_ref(app, number, name, language)),
+        ),
     };
     let stampable = send.biz_opaque_callback_data.is_none();
     Ok(Some(Judged {
@@ -476,6 +479,20 @@ pub(crate) fn judged_message(
         template,
         stampable,
     }))
+}
+
+/// A template as the business's settings know it.
+fn template_ref(app: &Shared, number: &Number, name: &str, language: &str) -> TemplateRef {
+    let business = app.directory.business(number.business);
+    let setting = business.templates.get(name);
+    TemplateRef {
+        waba_id: Arc::clone(&number.waba_id),
+        name: name.into(),
+        language: language.into(),
+        topic: setting.and_then(|setting| setting.topic.clone()),
+        marked_ask: setting.is_some_and(|setting| setting.ask),
+        own: None,
+    }
 }
 
 fn people<'a>(
@@ -510,13 +527,12 @@ fn ask(
     business: BusinessIx,
     name: &Arc<str>,
     number: &Number,
-    judged: Judged,
+    mut judged: Judged,
     body: &[u8],
 ) -> Ask {
     let digest: [u8; 32] = Sha256::digest(body).into();
     let mut body_hash = [0; 16];
     body_hash.copy_from_slice(&digest[..16]);
-    let mut judged = judged;
     if let Some(template) = &mut judged.template
         && !app.directory.business(business).own.is_empty()
     {
@@ -713,139 +729,4 @@ async fn own_parcel(app: &Shared, own: SendOwn) -> Result<Box<Parcel>, OwnSendRe
         stamp: false,
         _permit: permit,
     }))
-}
-
-/// How many templates that the account's list does not name are looked up on somebody's behalf.
-#[derive(Debug)]
-pub(crate) struct LookUps(Option<usize>);
-
-impl LookUps {
-    /// As many as there are.
-    pub(crate) fn any() -> Self {
-        Self(None)
-    }
-
-    /// So many; others are judged as marketing.
-    pub(crate) fn at_most(most: usize) -> Self {
-        Self(Some(most))
-    }
-
-    fn is_left(&self) -> bool {
-        self.0 != Some(0)
-    }
-
-    fn take(&mut self) -> bool {
-        match &mut self.0 {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        }
-    }
-}
-
-/// What a send of this body would be decided by at that moment, for whoever decides without sending.
-///
-/// # Errors
-/// The [`Refusal`] that an app would get for a body that cannot be read; or that the store does not say which ways
-/// out are open.
-pub(crate) async fn question(
-    app: &Shared,
-    business: BusinessIx,
-    number_id: &str,
-    body: &[u8],
-    at_ms: i64,
-    look_ups: &mut LookUps,
-) -> Result<Ask, Refusal> {
-    let number = app
-        .directory
-        .number(number_id)
-        .filter(|number| number.business == business)
-        .cloned()
-        .ok_or_else(|| {
-            Refusal::unreadable(format!(
-                "the number `{number_id}` is not configured for this business"
-            ))
-        })?;
-    let send = greenline_wire::send::parse_json(body)
-        .map_err(|error| Refusal::unreadable(error.to_string()))?;
-    let judged = judged(app, &number, &Outbound::Message(send))?
-        .ok_or_else(|| Refusal::unreadable("this reaches nobody, so there is nothing to decide"))?;
-    let mut ask = ask(app, business, &Arc::from("preview"), &number, judged, body);
-    if let Some(template) = &ask.template {
-        look_up(app, &ask, template, look_ups).await;
-    }
-    ask.now_ms = at_ms;
-    place(app, &mut ask);
-    if ask.template.is_some() {
-        avenues::freshen(app, business).await.map_err(|error| {
-            tracing::warn!(%error, "nothing was decided: it could not be read which ways out are proved");
-            Refusal::unavailable(
-                "Greenline's store did not say in time which ways out are proved; nothing was decided",
-                None,
-            )
-        })?;
-        rule(app, &mut ask);
-    }
-    Ok(ask)
-}
-
-/// What a send of this template would be decided by at that moment, for whoever decides about a list: to be
-/// [`addressed`] to each person in turn. Nothing is looked up on the platform, and since the words of the messages are
-/// not known, none is taken for one that waits for its outcome.
-///
-/// # Errors
-/// As [`question`].
-pub(crate) async fn template_question(
-    app: &Shared,
-    business: BusinessIx,
-    number_id: &str,
-    (name, language): (&str, &str),
-    at_ms: i64,
-) -> Result<Ask, Refusal> {
-    let body = serde_json::json!({
-        "messaging_product": "whatsapp", "to": "10000000", "type": "template",
-        "template": { "name": name, "language": { "code": language } },
-    });
-    let (body, mut none) = (body.to_string(), LookUps::at_most(0));
-    let ask = question(app, business, number_id, body.as_bytes(), at_ms, &mut none).await?;
-    Ok(Ask {
-        to: SmallVec::new(),
-        places: SmallVec::new(),
-        body_hash: [0; 16],
-        ..ask
-    })
-}
-
-/// The same send to this person at that moment.
-pub(crate) fn addressed(app: &Shared, ask: &Ask, person: &Identifier, at_ms: i64) -> Ask {
-    let mut ask = Ask {
-        to: SmallVec::from_iter([person.clone()]),
-        places: SmallVec::new(),
-        now_ms: at_ms,
-        ..ask.clone()
-    };
-    place(app, &mut ask);
-    ask
-}
-
-/// Decides without recording or sending: what `send` would answer for this body now.
-///
-/// # Errors
-/// As [`question`]; or that the store is down.
-pub(crate) async fn preview(
-    app: &Shared,
-    business: BusinessIx,
-    number_id: &str,
-    body: &[u8],
-) -> Result<DecisionRecord, Refusal> {
-    let now_ms = app.clock.now_ms();
-    let mut look_ups = LookUps::any();
-    let ask = question(app, business, number_id, body, now_ms, &mut look_ups).await?;
-    app.ledger
-        .preview(ask)
-        .await
-        .map_err(|error| store_down(app, &error))
 }

@@ -90,6 +90,19 @@ impl HeldEnd {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|end| end.as_str() == name)
     }
+
+    /// Reads the two columns of a store: how one ended, and when.
+    pub(crate) fn of_columns(
+        ending: Option<&str>,
+        over_ms: Option<i64>,
+    ) -> Result<Option<(Self, i64)>, LedgerError> {
+        let (Some(ending), Some(over_ms)) = (ending, over_ms) else {
+            return Ok(None);
+        };
+        let end = Self::parse(ending);
+        let end = end.ok_or_else(|| LedgerError::unreadable("the end of a held message"))?;
+        Ok(Some((end, over_ms)))
+    }
 }
 
 /// How far a held message is.

@@ -13,7 +13,7 @@ use super::connect::{Link, retrying};
 use super::hand::Hand;
 use super::in_hand::{Begun, CLAIM_MS, Work};
 use super::relay::{claim, dead, live};
-use super::rows::{boxed, count_column, identifier, person_column, seq, seq_column};
+use super::rows::{boxed, count_column, identifier, maybe_boxed, person_column, seq, seq_column};
 use super::sql;
 use super::trouble::Trouble;
 use crate::error::LedgerError;
@@ -28,11 +28,6 @@ type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
 /// Held messages of dead nodes that are looked at in one go.
 const LET_GO_MAX: usize = 256;
-
-fn optional(row: &Row, at: usize) -> Result<Option<Box<str>>, Trouble> {
-    let text: Option<&str> = row.try_get(at)?;
-    Ok(text.map(Into::into))
-}
 
 fn code(column: Option<i64>) -> Option<u32> {
     column.and_then(|code| u32::try_from(code).ok())
@@ -51,15 +46,6 @@ pub(super) fn held_message(
             seq: seq(row.try_get(at + number)?),
         })
     };
-    let (ending, over_ms) = (optional(row, at + 16)?, row.try_get(at + 17)?);
-    let end = match (ending, over_ms) {
-        (Some(ending), Some(over_ms)) => {
-            let end = HeldEnd::parse(&ending)
-                .ok_or_else(|| LedgerError::unreadable("the end of a held message"))?;
-            Some((end, over_ms))
-        }
-        _ => None,
-    };
     Ok(HeldMessage {
         id: id(0, 1)?,
         business,
@@ -73,9 +59,9 @@ pub(super) fn held_message(
         due_ms: row.try_get(at + 10)?,
         stage: HeldStage::of_column(row.try_get(at + 11)?)?,
         decision: id(12, 13)?,
-        message_id: optional(row, at + 14)?,
+        message_id: maybe_boxed(row, at + 14)?,
         code: code(row.try_get(at + 15)?),
-        end,
+        end: HeldEnd::of_columns(row.try_get(at + 16)?, row.try_get(at + 17)?)?,
     })
 }
 
@@ -210,7 +196,7 @@ impl Store {
                     Some(row) => Stepped::after_a_crash(
                         row.try_get(0)?,
                         code(row.try_get(1)?),
-                        optional(row, 2)?,
+                        maybe_boxed(row, 2)?,
                         now_ms,
                     ),
                     None => Stepped::after_a_crash(None, None, None, now_ms),
@@ -259,7 +245,7 @@ impl Store {
             let Some(row) = rows.first() else {
                 return Ok(None);
             };
-            let ending = optional(row, 16)?;
+            let ending = maybe_boxed(row, 16)?;
             Ok(Some(match ending.as_deref().and_then(HeldEnd::parse) {
                 Some(HeldEnd::Cancelled) => Cancelled::Before,
                 _ => Cancelled::TooLate,

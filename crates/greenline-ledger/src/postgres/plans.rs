@@ -241,9 +241,10 @@ fn constants(text: &str) -> BTreeSet<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_prepared() {
     let listed: BTreeSet<&str> = ALL.iter().map(|(name, _)| *name).collect();
-    let log = include_str!("sql/log.rs").replace("pub(in crate::postgres)", "pub(super)");
+    let files = [include_str!("sql/log.rs"), include_str!("sql/later.rs")];
+    let files = files.map(|file| file.replace("pub(in crate::postgres)", "pub(super)"));
     let mut there = constants(include_str!("sql.rs"));
-    there.extend(constants(&log));
+    there.extend(files.iter().flat_map(|file| constants(file)));
     assert_eq!(there, listed, "listed here as in `sql.rs`");
     assert_eq!(listed.len(), ALL.len(), "listed twice");
     let database = Database::fresh();

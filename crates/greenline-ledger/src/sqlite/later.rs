@@ -33,15 +33,6 @@ pub(super) fn held_message(row: &Row<'_>, business: BusinessIx, at: usize) -> Re
         })
     };
     let ending: Option<String> = row.get(at + 16)?;
-    let over_ms: Option<i64> = row.get(at + 17)?;
-    let end = match (ending, over_ms) {
-        (Some(ending), Some(over_ms)) => {
-            let end = HeldEnd::parse(&ending)
-                .ok_or_else(|| LedgerError::unreadable("the end of a held message"))?;
-            Some((end, over_ms))
-        }
-        _ => None,
-    };
     Ok(HeldMessage {
         id: id(0, 1)?,
         business,
@@ -57,7 +48,7 @@ pub(super) fn held_message(row: &Row<'_>, business: BusinessIx, at: usize) -> Re
         decision: id(12, 13)?,
         message_id: row.get(at + 14)?,
         code: row.get(at + 15)?,
-        end,
+        end: HeldEnd::of_columns(ending.as_deref(), row.get(at + 17)?)?,
     })
 }
 

@@ -134,7 +134,7 @@ impl Hand<'_> {
     /// A message was delivered. Where it is marketing to somebody whom the platform had limited before it went, the
     /// next wait is a short one again.
     pub(super) fn reached(&mut self, number: i64) -> Result<(), LedgerError> {
-        if self.state.limited.is_empty() {
+        if self.state.limited.is_empty() || !self.may_be_eased(number)? {
             return Ok(());
         }
         let Some((business, record)) = self.sent(number)? else {
@@ -162,6 +162,19 @@ impl Hand<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the first addressee of a send may have a wait to be made short again: nearly nobody has, and most
+    /// statuses need no more than this. Whoever was not known then is looked for in the record.
+    fn may_be_eased(&self, number: i64) -> Result<bool, LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql::FIRST_PERSON_OF)?;
+        let found: Option<Option<i64>> =
+            statement.query_row([number], |row| row.get(0)).optional()?;
+        let Some(Some(column)) = found else {
+            return Ok(found.is_some());
+        };
+        let limited = self.state.limited.get(person(column));
+        Ok(limited.is_some_and(|(limited, _)| limited.times > 0))
     }
 
     fn limit(&mut self, person: PersonId, limited: LimitedBy) -> Result<(), LedgerError> {

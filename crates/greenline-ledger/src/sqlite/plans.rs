@@ -32,6 +32,7 @@ const ALL: &[(&str, &str)] = statements![
     LOAD_LIMITED,
     PUT_LIMITED,
     DELETE_LIMITED,
+    FIRST_PERSON_OF,
     RECORD_WITH_BUSINESS,
     INSERT_IN_RUN,
     FIND_IN_RUN,

@@ -663,6 +663,8 @@ pub(super) const PUT_LIMITED: &str =
 
 pub(super) const DELETE_LIMITED: &str = "DELETE FROM limited WHERE shard = ?1 AND person_id = ?2";
 
+pub(super) const FIRST_PERSON_OF: &str = "SELECT person_id FROM decisions WHERE seq = ?1";
+
 pub(super) const RECORD_WITH_BUSINESS: &str =
     "SELECT business_id, at_ms, record FROM decisions WHERE seq = ?1";
 

@@ -164,15 +164,7 @@ impl State {
         kind: Option<Kind<'_>>,
     ) -> PersonFacts<'s> {
         let Some(slot) = addressee.slot else {
-            return PersonFacts {
-                head: &NOTHING_KNOWN,
-                wrote_at_ms: None,
-                call_permission_until_ms: None,
-                unsettled_until_ms: None,
-                place: Place::default(),
-                reached_at_ms: None,
-                pace: Pace::default(),
-            };
+            return PersonFacts::of(&NOTHING_KNOWN);
         };
         let group = self.group(slot);
         let window = business
