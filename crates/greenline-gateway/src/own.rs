@@ -20,7 +20,11 @@ const TEXT_BYTES_MAX: usize = 400;
 
 /// The rules of a business, in the order of its settings.
 #[derive(Clone, Debug, Default)]
-pub struct OwnRules(Vec<(Sent, OwnRule)>);
+pub struct OwnRules {
+    sent: Vec<Sent>,
+    /// In the same order; most businesses have none that is about some sends only, and then a send shares these.
+    rules: Arc<[OwnRule]>,
+}
 
 impl OwnRules {
     /// Reads the settings; what is wrong with them is said, and the rule left out.
@@ -34,13 +38,17 @@ impl OwnRules {
             let read = read(business, place, rule, wrong);
             (wrong.len() == before).then_some(read)
         });
-        Self(rules.collect())
+        let (sent, rules): (_, Vec<_>) = rules.unzip();
+        Self {
+            sent,
+            rules: rules.into(),
+        }
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sent.is_empty()
     }
 
     /// Those that may be about a template from a number by an app; where no app is named, those that are about it
@@ -63,9 +71,17 @@ impl OwnRules {
                         .all(|app| sent.is_meant(template, number, &app.name))
             }
         };
-        let rules = self.0.iter().filter(|(sent, _)| is_meant(sent));
-        let rules: Vec<OwnRule> = rules.map(|(_, rule)| rule.clone()).collect();
-        (!rules.is_empty()).then(|| rules.into())
+        let meant = |(sent, rule): (&Sent, &OwnRule)| is_meant(sent).then(|| rule.clone());
+        let rules = match self.sent.iter().all(is_meant) {
+            true => Arc::clone(&self.rules),
+            false => self
+                .sent
+                .iter()
+                .zip(&*self.rules)
+                .filter_map(meant)
+                .collect(),
+        };
+        (!rules.is_empty()).then_some(rules)
     }
 }
 

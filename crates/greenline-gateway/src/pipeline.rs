@@ -533,14 +533,14 @@ fn ask(
     let digest: [u8; 32] = Sha256::digest(body).into();
     let mut body_hash = [0; 16];
     body_hash.copy_from_slice(&digest[..16]);
+    let settings = app.directory.business(business);
     if let Some(template) = &mut judged.template
-        && !app.directory.business(business).own.is_empty()
+        && !settings.own.is_empty()
     {
-        let business = app.directory.business(business);
-        let apps = &business.config.app;
+        let apps = &settings.config.app;
         let client = apps.iter().find(|client| *client.name == **name);
         let client = client.map(|client| client.name.as_str());
-        template.own = business.own.about(&template.name, &number.id, client, apps);
+        template.own = settings.own.about(&template.name, &number.id, client, apps);
     }
     Ask {
         business,
@@ -551,13 +551,13 @@ fn ask(
         intent: judged.intent,
         template: judged.template,
         body_hash,
-        rules: app.directory.business(business).rules,
+        rules: settings.rules,
         mode: app.directory.mode(business),
         now_ms: app.clock.now_ms(),
         dispatch_by: app.clock.instant() + DISPATCH_WITHIN,
         confirms: None,
         places: SmallVec::new(),
-        caps: app.directory.business(business).caps.clone(),
+        caps: settings.caps.clone(),
         reply: None,
         keep: None,
         release: None,

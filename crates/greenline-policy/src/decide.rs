@@ -428,6 +428,13 @@ pub fn begins(
     }
 }
 
+/// Whether a message is marketing as the platform counts it: a template of that category, or one that it does not name.
+#[must_use]
+pub fn is_marketing(intent: Intent, template: Option<&TemplateFacts>) -> bool {
+    let template = template.unwrap_or(&TemplateFacts::UNKNOWN);
+    intent == Intent::Template && template.category == Category::Marketing
+}
+
 fn scope_of(template: &TemplateFacts) -> Scope {
     template
         .topic

@@ -1,8 +1,7 @@
 //! People to whom the platform lets no more marketing through for now, as its error 131049 told.
 
-use greenline_policy::decide::{Intent, TemplateFacts};
+use greenline_policy::decide;
 use greenline_policy::pace::Limited;
-use greenline_policy::scope::Category;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -16,9 +15,7 @@ pub(crate) const USER_LIMIT: u32 = 131_049;
 
 /// Whether a send was marketing, as the platform counts it.
 pub(crate) fn is_marketing(record: &DecisionRecord) -> bool {
-    let template = record.template_facts.as_ref();
-    let template = template.unwrap_or(&TemplateFacts::UNKNOWN);
-    record.intent == Intent::Template && template.category == Category::Marketing
+    decide::is_marketing(record.intent, record.template_facts.as_ref())
 }
 
 /// How the platform limits somebody, and by which decision's message it last told so.

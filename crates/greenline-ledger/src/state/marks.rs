@@ -4,9 +4,9 @@
 //! out that the message did not reach the person: rejected, certainly not sent, or failed. Marks of people who turn out
 //! to be one are counted together. The store logs them as they come, in one row a commit.
 
-use greenline_policy::decide::{Intent, TemplateFacts, begins};
+use greenline_policy::decide::{self, begins};
 use greenline_policy::pace::{COUNTED_MS, Kind};
-use greenline_policy::scope::{Categories, Category, Scope};
+use greenline_policy::scope::{Categories, Scope};
 use smallvec::SmallVec;
 
 use super::State;
@@ -128,8 +128,7 @@ impl Begun {
 impl Judged<'_> {
     /// Whether it is marketing, as the platform counts it.
     pub(crate) fn is_marketing(&self) -> bool {
-        let template = self.template.unwrap_or(&TemplateFacts::UNKNOWN);
-        self.ask.intent == Intent::Template && template.category == Category::Marketing
+        decide::is_marketing(self.ask.intent, self.template)
     }
 
     /// What it counts as; `None` where it only answers.
@@ -381,6 +380,8 @@ pub(crate) fn load_row(
 
 #[cfg(test)]
 mod tests {
+    use greenline_policy::scope::Category;
+
     use super::*;
 
     #[test]
