@@ -76,10 +76,17 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Writing {
     queue: Arc<Queue>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-    _checkpointer: Checkpointer,
-    /// Held as long as the store is: two writers would each believe their own memory.
-    _lock: File,
+    /// Until the store is closed, though there may still be somebody who reads it.
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What writes to the file.
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<()>,
+    checkpointer: Checkpointer,
+    /// Held as long as these are there: two writers would each believe their own memory.
+    lock: File,
 }
 
 impl Store {
@@ -105,7 +112,7 @@ impl Store {
         let erasure = state.erasure.clone();
         let writer = Writer::new(connection, state, setup.decide, checkpointer.bell());
         let recent = writer.recent();
-        let handle = writer.start(Arc::clone(&queue))?;
+        let writer = writer.start(Arc::clone(&queue))?;
         Ok(Self {
             readers: Readers::open(path)?,
             businesses,
@@ -115,9 +122,11 @@ impl Store {
             recent: Some(recent),
             writing: Some(Writing {
                 queue,
-                writer: Mutex::new(Some(handle)),
-                _checkpointer: checkpointer,
-                _lock: lock,
+                threads: Mutex::new(Some(Threads {
+                    writer,
+                    checkpointer,
+                    lock,
+                })),
             }),
         })
     }
@@ -193,18 +202,21 @@ impl Store {
         }
     }
 
-    /// Writes what is queued and stops the writer.
+    /// Writes what is queued, stops the writer and leaves the file to another.
     pub(crate) fn stop(&self) {
         let Some(writing) = &self.writing else { return };
         writing.queue.close();
-        let handle = writing
-            .writer
+        let threads = writing
+            .threads
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if handle.is_some_and(|handle| handle.join().is_err()) {
+        let Some(threads) = threads else { return };
+        if threads.writer.join().is_err() {
             tracing::error!("the ledger's writer ended in a panic");
         }
+        drop(threads.checkpointer);
+        drop(threads.lock);
     }
 }
 

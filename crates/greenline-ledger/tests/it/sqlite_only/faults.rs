@@ -184,3 +184,16 @@ async fn a_store_locked_by_something_else_is_unavailable_until_it_is_not() {
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     assert_eq!(ledger.export(ACME, None, 10).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_closed_store_is_free_though_somebody_still_reads_it() {
+    let place = File::new();
+    let reads = place.open();
+    let second = Ledger::open_sqlite_with(&place.path, setup(), &place.faults);
+    assert!(matches!(second, Err(LedgerError::Unavailable(_))));
+    reads.append(yes(&[P1], "marketing", NOON)).await.unwrap();
+    reads.close().await;
+    let writes = place.open();
+    writes.append(yes(&[P2], "marketing", NOON)).await.unwrap();
+    assert_eq!(reads.export(ACME, None, 10).await.unwrap().len(), 2);
+}

@@ -152,6 +152,15 @@ impl Receiver {
         }
     }
 
+    /// Waits until each of them was heard of, in whatever order.
+    pub(super) async fn taken_of_each(&mut self, wa_ids: &[&str]) {
+        let mut missing = wa_ids.to_vec();
+        while !missing.is_empty() {
+            let got = self.taken().await;
+            missing.retain(|wa_id| got.data()["person"]["wa_id"] != *wa_id);
+        }
+    }
+
     /// Requests until none comes for a while, counted by the event's name.
     pub(super) async fn all(&mut self) -> BTreeMap<String, Vec<Got>> {
         let mut all: BTreeMap<String, Vec<Got>> = BTreeMap::new();
