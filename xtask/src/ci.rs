@@ -118,9 +118,9 @@ fn tests(steps: &mut Steps, places: &Places) -> Result<()> {
             &["test", "--workspace", "--doc", "--locked", "--quiet"],
         )
     })?;
-    // Most tests wait for a while, for a program to start or for a database: half as many again find work for all cores.
+    // Most tests wait for a while, for a program to start or for a database: twice as many find work for all cores.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let at_once = (cores + cores.div_ceil(2)).to_string();
+    let at_once = (2 * cores).to_string();
     steps.step("tests", || {
         test_run(
             places,
@@ -154,7 +154,8 @@ fn cargo(places: &Places, args: &[&str]) -> Result<()> {
     steps::run(cargo_command(places).args(args))
 }
 
-fn cargo_command(places: &Places) -> Command {
+/// Cargo, at the root, as if nobody had started it yet.
+pub(crate) fn cargo_command(places: &Places) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&places.root);
     // Cargo sets these for xtask itself; passed on, they would look like changes to build scripts that watch them.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | ci | tidy | bench`.
+//! The project's own commands: `cargo xtask setup | ci | tidy | sweep | bench`.
 //!
 //! Everything that CI does is here, so that it runs the same on a laptop. It depends on `anyhow` and the standard library
 //! alone: whoever wants to run the tests should not first wait for a task runner to compile. It refuses to hold any
@@ -13,9 +13,11 @@ use std::process::ExitCode;
 
 mod bench;
 mod ci;
+mod options;
 mod places;
 mod setup;
 mod steps;
+mod sweep;
 mod tidy;
 
 const USAGE: &str = "\
@@ -24,6 +26,8 @@ usage: cargo xtask <command>
   setup          install what the tests need (system packages, Python and Node clients); safe to run again
   ci             everything CI checks, setup included: format, lints, docs, all tests
   tidy           the project's own checks on its files: sizes, arrows between crates, unused dependencies, links
+  sweep          what takes hours: ten million cases against the slow twins, 100,000 people screened and then written to
+                 (--cases N, --people N)
   bench [name]   measurements, printed as ratios; without a name, lists them
 ";
 
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         ("setup", []) => setup::run(),
         ("ci", []) => ci::run(),
         ("tidy", []) => tidy::run(),
+        ("sweep", rest) => sweep::sweep(rest),
         ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}");

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::server::{Server, free_port};
+use crate::options::Options;
 use crate::places::{Places, find_program};
 
 /// First of the numbers.
@@ -57,32 +58,18 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 fn settings(args: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        rows: 1_000_000,
-        rounds: 3,
-        beside: false,
-        verify: false,
-        greenline: None,
+    let options = Options::read(
+        args,
+        &["--rows", "--rounds", "--greenline"],
+        &["--beside", "--verify"],
+    )?;
+    let settings = Settings {
+        rows: options.value("--rows", 1_000_000)?,
+        rounds: options.value("--rounds", 3)?,
+        beside: options.flag("--beside"),
+        verify: options.flag("--verify"),
+        greenline: options.path("--greenline"),
     };
-    let mut args = args.iter();
-    while let Some(name) = args.next() {
-        let mut value = || {
-            args.next()
-                .with_context(|| format!("`{name}` needs a value"))
-        };
-        match name.as_str() {
-            "--rows" => settings.rows = value()?.parse()?,
-            "--rounds" => settings.rounds = value()?.parse()?,
-            "--greenline" => settings.greenline = Some(value()?.into()),
-            "--beside" => settings.beside = true,
-            "--verify" => settings.verify = true,
-            _ => {
-                bail!(
-                    "unknown option `{name}`; there are --rows, --rounds, --beside, --verify and --greenline"
-                )
-            }
-        }
-    }
     if settings.rows == 0 || settings.rounds == 0 {
         bail!("at least one row and one round");
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use greenline_testdb::Server;
 
+use crate::options::Options;
 use crate::places::Places;
 
 /// What the database may use over what it comes with: memory and log as on a small server of its own.
@@ -40,24 +41,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 fn settings(args: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        people: 1_000_000,
-        kills: 5,
-        store: None,
-    };
-    let mut args = args.iter();
-    while let Some(name) = args.next() {
-        let value = args
-            .next()
-            .with_context(|| format!("`{name}` needs a value"))?;
-        match name.as_str() {
-            "--people" => settings.people = value.parse()?,
-            "--kills" => settings.kills = value.parse()?,
-            "--store" => settings.store = Some(value.into()),
-            _ => bail!("unknown option `{name}`; there are --people, --kills and --store"),
-        }
-    }
-    Ok(settings)
+    let options = Options::read(args, &["--people", "--kills", "--store"], &[])?;
+    Ok(Settings {
+        people: options.value("--people", 1_000_000)?,
+        kills: options.value("--kills", 5)?,
+        store: options.path("--store"),
+    })
 }
 
 fn made(program: &Path, folder: &Path, people: u64) -> Result<PathBuf> {

@@ -26,6 +26,8 @@ use crate::places::Places;
 const FIRST_PERSON: u64 = super::import::FIRST_PERSON;
 /// Takes row numbers to each other in another order than people were imported in.
 const STRIDE: u64 = 6_700_417_123;
+/// What the kernel counts a processor's work in, to a second.
+const TICKS: f64 = 100.0;
 /// How often a process is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// DuckDB's time to ours, at least; and our memory to DuckDB's, at most.
@@ -46,6 +48,8 @@ struct Settings {
 
 struct Ran {
     seconds: f64,
+    /// Of all processors together, as far as the last look saw.
+    cpu: f64,
     loading: f64,
     peak_kb: u64,
 }
@@ -266,11 +270,13 @@ impl Bench {
             for round in 1..=rounds {
                 let (ours, theirs) = (self.ours(list)?, self.theirs(list, kind)?);
                 println!(
-                    "{kind} {round}: greenline {:.2} s ({:.2} s loading), {} MB; DuckDB {:.2} s, {} MB",
+                    "{kind} {round}: greenline {:.2} s ({:.2} s loading, {:.2} s of CPU), {} MB; DuckDB {:.2} s ({:.2} s of CPU), {} MB",
                     ours.seconds,
                     ours.loading,
+                    ours.cpu,
                     ours.peak_kb >> 10,
                     theirs.seconds,
+                    theirs.cpu,
                     theirs.peak_kb >> 10
                 );
                 cold.push(theirs.seconds / ours.seconds);
@@ -351,9 +357,10 @@ fn done(command: &mut Command) -> Result<()> {
 fn timed(command: &mut Command) -> Result<(Ran, String)> {
     let begun = Instant::now();
     let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut peak_kb = 0;
+    let (mut peak_kb, mut cpu) = (0, 0.0_f64);
     let status = loop {
         peak_kb = peak_kb.max(peak(&child));
+        cpu = cpu.max(worked(&child));
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -369,6 +376,7 @@ fn timed(command: &mut Command) -> Result<(Ran, String)> {
     }
     let ran = Ran {
         seconds,
+        cpu,
         loading: 0.0,
         peak_kb,
     };
@@ -381,4 +389,16 @@ fn peak(child: &Child) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.trim().split(' ').next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The seconds that processors have worked for a process, for itself and in the kernel; none once it is gone.
+fn worked(child: &Child) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    // Behind its name, which may hold anything.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks = fields.split(' ').skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / TICKS
 }

@@ -12,14 +12,16 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::server::{Server, free_port};
+use crate::options::Options;
 use crate::places::{Places, find_program};
 
 /// At most this many times nginx's CPU per request.
 const CPU_RATIO_MAX: f64 = 2.0;
 /// At least this share of nginx's requests per second.
 const RATE_RATIO_MIN: f64 = 0.5;
-/// People with an opt-in; sends go round among them.
-const PEOPLE: u64 = 20_000;
+/// People with an opt-in; sends go round among them. So many that nobody is sent to twice within six seconds, which the
+/// pair limit would refuse after a while.
+const PEOPLE: u64 = 400_000;
 /// First of their numbers.
 const FIRST_PERSON: u64 = 15_550_000_000;
 /// Connections of the load.
@@ -69,22 +71,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 fn settings(args: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        rounds: 5,
-        seconds: 5,
-    };
-    let mut args = args.iter();
-    while let Some(name) = args.next() {
-        let value = args
-            .next()
-            .with_context(|| format!("`{name}` needs a value"))?;
-        match name.as_str() {
-            "--rounds" => settings.rounds = value.parse()?,
-            "--seconds" => settings.seconds = value.parse()?,
-            _ => bail!("unknown option `{name}`; there are --rounds and --seconds"),
-        }
-    }
-    Ok(settings)
+    let options = Options::read(args, &["--rounds", "--seconds"], &[])?;
+    Ok(Settings {
+        rounds: options.value("--rounds", 5)?,
+        seconds: options.value("--seconds", 5)?,
+    })
 }
 
 fn measure(

@@ -7,6 +7,8 @@
 //!
 //! One by one is the same code with batches of one: a node still has one connection, so its figure is bound by
 //! round trips and flushes rather than by CPU. The ratio of CPU is therefore printed beside that of the rate.
+//!
+//! What a portfolio's limit costs is told by the same sends once more, of a portfolio whose limit is known.
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,6 +27,9 @@ mod report;
 
 /// What the database may use over what it comes with: memory and log as on a small server of its own.
 const DATABASE_SETTINGS: [&str; 2] = ["shared_buffers=512MB", "max_wal_size=4GB"];
+
+/// People whom a portfolio may reach, where that is known: far more than it does, as in the middle of a campaign.
+const PORTFOLIO_LIMIT: u64 = 1_000_000;
 
 struct Settings {
     /// People who are stored.
@@ -184,7 +189,7 @@ impl Bench {
     }
 
     fn node(&self, way: &Way, seed: u64, settings: &Settings) -> Result<Node> {
-        let options = [
+        let mut options = vec![
             ("--people", settings.people),
             ("--events", settings.events),
             ("--active", settings.active),
@@ -192,12 +197,18 @@ impl Bench {
             ("--batch-max", way.batch_max),
             ("--seed", seed),
         ];
+        if way.is_limited {
+            options.push(("--limit", PORTFOLIO_LIMIT));
+        }
         Node::start(&self.program, &self.store_of(way), &options)
     }
 
     /// Writes the people, into each store once.
     fn fill(&self, settings: &Settings) -> Result<()> {
-        let once = |way: &&Way| !way.is_postgres || (way.nodes == 1 && way.batch_max > 1);
+        let once = |way: &&Way| {
+            let is_first = way.nodes == 1 && way.batch_max > 1 && !way.is_limited;
+            !way.is_postgres || is_first
+        };
         for way in Way::ALL.iter().filter(once) {
             let mut node = Node::start(
                 &self.program,

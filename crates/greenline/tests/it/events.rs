@@ -411,7 +411,7 @@ async fn a_replay_says_again_what_was_said_and_what_was_missed(store: Store) {
         .await
         .json();
     assert_eq!(replayed["events"], 2, "{replayed}");
-    let all = receiver.all().await;
+    let all = receiver.all_of(2).await;
     assert_eq!(all.len(), 2, "{all:?}");
     assert!(all.contains_key(&first.id()), "under the name it had");
     let wrong = gateway

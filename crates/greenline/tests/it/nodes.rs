@@ -22,9 +22,9 @@ use crate::race::scene::{Avenue, Race};
 use crate::support::{platform, soon};
 
 /// Races while nothing is wrong.
-const RACES: usize = 1_200;
+const RACES: usize = 800;
 /// Races while nodes die and lose their database.
-const RACES_IN_TROUBLE: usize = 900;
+const RACES_IN_TROUBLE: usize = 600;
 /// Sends that may arrive so late because their node was held up between its last look at the clock and the
 /// write: what law 1 leaves, on a machine that is too busy.
 const HELD_UP_MAX: usize = 2;

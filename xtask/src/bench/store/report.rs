@@ -16,17 +16,22 @@ pub(super) struct Way {
     pub(super) nodes: u64,
     /// Requests in a batch at most; 1 is one by one.
     pub(super) batch_max: u64,
+    /// Within a limit of the portfolio that is known.
+    pub(super) is_limited: bool,
 }
 
 impl Way {
-    /// Those that are compared, each in batches right after one by one.
-    pub(super) const ALL: [Way; 6] = [
+    /// Those that are compared, each right after the one it is compared with: in batches after one by one, and within
+    /// a limit after without.
+    pub(super) const ALL: [Way; 8] = [
         Way::of(false, 1, 1),
         Way::of(false, 1, 1_000),
         Way::of(true, 1, 1),
         Way::of(true, 1, 1_000),
+        Way::of(true, 1, 1_000).limited(),
         Way::of(true, 3, 1),
         Way::of(true, 3, 1_000),
+        Way::of(true, 3, 1_000).limited(),
     ];
 
     const fn of(is_postgres: bool, nodes: u64, batch_max: u64) -> Self {
@@ -34,12 +39,29 @@ impl Way {
             is_postgres,
             nodes,
             batch_max,
+            is_limited: false,
+        }
+    }
+
+    const fn limited(self) -> Self {
+        Self {
+            is_limited: true,
+            ..self
+        }
+    }
+
+    /// What the one right before it does otherwise; `None` where the two are not compared.
+    fn against(&self) -> Option<&'static str> {
+        match (self.is_limited, self.batch_max) {
+            (true, _) => Some("without a limit"),
+            (false, 1) => None,
+            (false, _) => Some("one by one"),
         }
     }
 
     /// Of its first node; each node has one of its own.
     pub(super) fn seed(&self) -> u64 {
-        self.nodes * 10 + u64::from(self.batch_max > 1) * 100
+        self.nodes * 10 + u64::from(self.batch_max > 1) * 100 + u64::from(self.is_limited) * 200
     }
 
     fn store(&self) -> &'static str {
@@ -59,7 +81,17 @@ impl fmt::Display for Way {
         } else {
             "in batches"
         };
-        write!(f, "{}, {} {nodes}, {batches}", self.store(), self.nodes)
+        let within = if self.is_limited {
+            ", within a limit"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "{}, {} {nodes}, {batches}{within}",
+            self.store(),
+            self.nodes
+        )
     }
 }
 
@@ -188,7 +220,7 @@ pub(super) fn report(rounds: &[Vec<Figures>], as_json: bool) -> bool {
     let pairs: Vec<(&Way, Spread, Spread)> = Way::ALL
         .iter()
         .enumerate()
-        .filter(|(_, way)| way.batch_max > 1)
+        .filter(|(_, way)| way.against().is_some())
         .map(|(at, way)| {
             let ratios = |figure: fn(&Figures) -> f64| {
                 let ratio = move |round: &Vec<Figures>| figure(&round[at]) / figure(&round[at - 1]);
@@ -200,7 +232,7 @@ pub(super) fn report(rounds: &[Vec<Figures>], as_json: bool) -> bool {
     // One node against one node; with three the one by one of each overlaps that of the others.
     let kept = pairs
         .iter()
-        .filter(|(way, ..)| way.is_postgres && way.nodes == 1)
+        .filter(|(way, ..)| way.is_postgres && way.nodes == 1 && !way.is_limited)
         .all(|(_, rate, _)| rate.median >= BATCHED_RATIO_MIN);
     if as_json {
         print_json(&ways, &pairs, kept);
@@ -221,8 +253,14 @@ fn print_lines(ways: &[Vec<Spread>], pairs: &[(&Way, Spread, Spread)], kept: boo
     }
     for (way, rate, cpu) in pairs {
         println!(
-            "{way}, against one by one: {rate} times the decisions a second, {:.2} ({:.2} to {:.2}) of the CPU of each",
-            cpu.median, cpu.lowest, cpu.highest
+            "{way}, against {}: {:.2} ({:.2} to {:.2}) times the decisions a second, {:.2} ({:.2} to {:.2}) of the CPU of each",
+            way.against().unwrap_or_default(),
+            rate.median,
+            rate.lowest,
+            rate.highest,
+            cpu.median,
+            cpu.lowest,
+            cpu.highest
         );
     }
     let verdict = if kept { "kept" } else { "MISSED" };
@@ -234,10 +272,11 @@ fn print_lines(ways: &[Vec<Spread>], pairs: &[(&Way, Spread, Spread)], kept: boo
 fn print_json(ways: &[Vec<Spread>], pairs: &[(&Way, Spread, Spread)], kept: bool) {
     let of_way = |way: &Way| {
         format!(
-            r#""store":"{}","nodes":{},"batch_max":{}"#,
+            r#""store":"{}","nodes":{},"batch_max":{},"limited":{}"#,
             way.store(),
             way.nodes,
-            way.batch_max
+            way.batch_max,
+            way.is_limited
         )
     };
     let figures = Way::ALL.iter().zip(ways).map(|(way, spreads)| {
@@ -248,17 +287,24 @@ fn print_json(ways: &[Vec<Spread>], pairs: &[(&Way, Spread, Spread)], kept: bool
             .collect();
         format!("{{{},{}}}", of_way(way), figures.join(","))
     });
-    let ratios = pairs.iter().map(|(way, rate, cpu)| {
-        format!(
-            r#"{{{},"rate_ratio":{},"cpu_ratio":{}}}"#,
-            of_way(way),
-            rate.json(),
-            cpu.json()
-        )
-    });
+    let ratios = |is_limited: bool| {
+        let pairs = pairs
+            .iter()
+            .filter(|(way, ..)| way.is_limited == is_limited);
+        let pairs = pairs.map(|(way, rate, cpu)| {
+            format!(
+                r#"{{{},"rate_ratio":{},"cpu_ratio":{}}}"#,
+                of_way(way),
+                rate.json(),
+                cpu.json()
+            )
+        });
+        pairs.collect::<Vec<_>>().join(",")
+    };
     println!(
-        r#"{{"ways":[{}],"batched_to_one_by_one":[{}],"budget":{BATCHED_RATIO_MIN},"kept":{kept}}}"#,
+        r#"{{"ways":[{}],"batched_to_one_by_one":[{}],"limited_to_unlimited":[{}],"budget":{BATCHED_RATIO_MIN},"kept":{kept}}}"#,
         figures.collect::<Vec<_>>().join(","),
-        ratios.collect::<Vec<_>>().join(",")
+        ratios(false),
+        ratios(true)
     );
 }

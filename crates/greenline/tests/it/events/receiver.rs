@@ -173,6 +173,19 @@ impl Receiver {
         all
     }
 
+    /// Requests until so many events were heard of, and then what else comes.
+    pub(super) async fn all_of(&mut self, events: usize) -> BTreeMap<String, Vec<Got>> {
+        let mut all: BTreeMap<String, Vec<Got>> = BTreeMap::new();
+        while all.len() < events {
+            let got = self.next().await;
+            all.entry(got.id()).or_default().push(got);
+        }
+        for (id, more) in self.all().await {
+            all.entry(id).or_default().extend(more);
+        }
+        all
+    }
+
     /// Nothing comes for a while.
     pub(super) async fn hears_nothing(&mut self) {
         let all = self.all().await;

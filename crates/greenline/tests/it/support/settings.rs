@@ -29,6 +29,9 @@ pub(crate) const SECRETS: [&str; 6] = [
     ADMIN_KEY,
 ];
 
+/// Longer than any test.
+const CLIENT_TIMEOUT_MS: u64 = 3_600_000;
+
 /// The same keys for every node.
 const KEYS: &str = r#"
 [[key]]
@@ -72,8 +75,13 @@ impl Settings {
             url = "sqlite:{store}"
             [imports]
             folder = "{imports}"
+            [screenings]
+            folder = "{screenings}"
             [upstream]
             url = "{upstream}"
+            [limits]
+            # A line that a test keeps is not closed, however long the test takes to use it.
+            client_timeout_ms = {CLIENT_TIMEOUT_MS}
             [[admin.token]]
             name = "ada"
             key = "{ADMIN_KEY}"
@@ -85,6 +93,8 @@ impl Settings {
             app_secret = "{APP_SECRET}"
             verify_token = "{VERIFY_TOKEN}"
             access_token = "{ACCESS_TOKEN}"
+            # A slow machine would make of messages that a test sends at once a burst that is to be waited for.
+            pair_limit = false
             [[business.number]]
             phone_number_id = "{NUMBER}"
             waba_id = "{ACCOUNT}"
@@ -98,6 +108,7 @@ impl Settings {
             "#,
             store = store.display(),
             imports = folder.join("imports").display(),
+            screenings = folder.join("screenings").display(),
         );
         Self {
             table: text.parse().expect("the sample configuration"),
