@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("status", render(&samples::status(false))?),
         ("observe", render(&samples::status(true))?),
         ("empty", render(&samples::empty_status())?),
+        ("capabilities", render(&samples::capabilities())?),
         ("decision", render(&samples::decision_page())?),
         ("people", render(&samples::people())?),
         ("person", render(&samples::person())?),

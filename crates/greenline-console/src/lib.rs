@@ -7,7 +7,9 @@
 //! This crate never touches SQL or upstream, and never decides: it shows what it is given. It masks
 //! nothing by itself either; whoever fills a view chooses what may be seen.
 
+mod agreement;
 mod avenues;
+mod capabilities;
 mod chart;
 pub mod docs;
 pub mod guide;
@@ -19,7 +21,9 @@ mod screening;
 mod subscriptions;
 pub mod words;
 
+pub use agreement::{AgreementDifference, AgreementSection};
 pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
+pub use capabilities::{CapabilitiesPage, CapabilityRow, CauseView};
 pub use page::{
     Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow,
     Marker, MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay,

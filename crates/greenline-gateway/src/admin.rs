@@ -7,6 +7,7 @@ mod access;
 mod alarms;
 mod auth;
 mod avenues;
+mod capabilities;
 pub mod consents;
 pub mod decisions;
 pub(crate) mod erase;
@@ -25,8 +26,10 @@ mod portfolio;
 pub mod problem;
 mod proof;
 mod records;
+mod screenings;
 pub(crate) mod shape;
 pub mod subscriptions;
+mod transfer;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -74,9 +77,21 @@ pub fn routes() -> Router<Shared> {
             get(decisions::list).post(decisions::preview),
         )
         .route("/v1/decisions/{id}", get(decisions::show))
+        .route(
+            "/v1/screenings",
+            get(screenings::list).post(screenings::begin),
+        )
+        .route(
+            "/v1/screenings/{id}",
+            get(screenings::show).delete(screenings::delete),
+        )
+        .route("/v1/screenings/{id}/report", get(screenings::report))
+        .route("/v1/screenings/{id}/agreement", get(screenings::agreed))
+        .route("/v1/screenings/{id}/{part}", get(screenings::download))
         .route("/v1/held", get(later::list))
         .route("/v1/held/{id}", get(later::show).delete(later::cancel))
         .route("/v1/numbers", get(records::numbers))
+        .route("/v1/numbers/{id}/capabilities", get(capabilities::show))
         .route("/v1/portfolio", get(portfolio::show))
         .route("/v1/templates", get(records::templates))
         .route("/v1/timeline", get(records::timeline))
@@ -113,6 +128,7 @@ pub fn routes() -> Router<Shared> {
         )
         .route("/people", get(pages::people).post(pages::search))
         .route("/people/export", post(access::download))
+        .route("/numbers/{id}", get(capabilities::page))
         .route("/avenues", get(avenues::page))
         .route("/subscriptions", get(subscriptions::pages::list))
         .route("/subscriptions/{id}", get(subscriptions::pages::show))

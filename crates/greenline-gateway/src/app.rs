@@ -10,6 +10,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::events::Events;
+use crate::health::Looks;
+use crate::health::header::Abilities;
 use crate::imports::Imports;
 use crate::keyring::Keys;
 use crate::later::Later;
@@ -17,6 +19,7 @@ use crate::media::MediaHosts;
 use crate::metrics::Metrics;
 use crate::preferences::Preferences;
 use crate::retention::Progress;
+use crate::screen::job::Screenings;
 use crate::sealer::Unread;
 use crate::spill::Spill;
 use crate::templates::Templates;
@@ -33,6 +36,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Imports on this machine.
     pub imports: Imports,
+    /// Screenings on this machine.
+    pub screenings: Screenings,
     /// Where decisions about replies are kept while the store is down.
     pub spill: Spill,
     /// Greenline's own keys.
@@ -57,6 +62,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Time.
     pub clock: Clock,
+    /// What numbers can do, as deliveries tell.
+    pub abilities: Abilities,
+    /// Numbers that are to be read at once.
+    pub looks: Looks,
     /// What is known here of held messages.
     pub later: Later,
     /// Batches of questions that may be answered at once.

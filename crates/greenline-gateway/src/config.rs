@@ -76,6 +76,8 @@ pub struct Config {
     pub events: Events,
     /// Imports.
     pub imports: Imports,
+    /// `[screenings]`.
+    pub screenings: Screenings,
     /// How long things are kept.
     pub retention: Retention,
     /// Who may use the admin API.
@@ -271,6 +273,20 @@ pub struct Imports {
     pub rows_max: u64,
 }
 
+/// `[screenings]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Screenings {
+    /// Folder of lists that were sent to be screened, and of what came of them; empty for one beside the store.
+    pub folder: String,
+    /// Size of one list.
+    pub bytes_max: u64,
+    /// Rows of one list.
+    pub rows_max: u64,
+    /// Lists that are screened or wait for it, of one node.
+    pub waiting_max: usize,
+}
+
 /// `[retention]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,6 +301,8 @@ pub struct Retention {
     pub timeline_days: u32,
     /// Days that what is kept of an import lives once that is over; 0: for good.
     pub imports_days: u32,
+    /// Days that what came of a screening lives once that is over; 0: for good.
+    pub screenings_days: u32,
 }
 
 /// `[admin]`.
@@ -435,6 +453,9 @@ pub struct Business {
     /// How much one person gets at most.
     #[serde(default)]
     pub frequency_cap: Vec<FrequencyCap>,
+    /// Whether the platform's limit on how fast one number writes to one person is kept to here.
+    #[serde(default = "yes")]
+    pub pair_limit: bool,
     /// How people sign up.
     #[serde(default)]
     pub opt_in: OptIn,

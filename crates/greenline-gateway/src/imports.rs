@@ -187,7 +187,7 @@ impl Imports {
     /// Keeps nothing and makes nothing until there is an import.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let folder = folder(config);
+        let folder = folder_of(config, &config.imports.folder, "imports");
         let shared = match folder.parent().filter(|_| is_temporary(config)) {
             Some(parent) => vec![parent.to_owned(), folder.clone()],
             None => Vec::new(),
@@ -217,7 +217,7 @@ impl Imports {
     pub fn is_ours(&self) -> io::Result<()> {
         self.shared
             .iter()
-            .try_for_each(|folder| files::only_ours(folder))
+            .try_for_each(|folder| files::only_ours(folder, "imports.folder"))
     }
 
     /// Makes the folder of an import.
@@ -279,18 +279,23 @@ impl Imports {
 /// Whether imports are kept among temporary files, because nothing else was said.
 #[must_use]
 pub fn is_temporary(config: &Config) -> bool {
-    let url = config.store.url.reveal();
-    config.imports.folder.is_empty() && greenline_ledger::address::sqlite_path(url).is_none()
+    lies_open(config, &config.imports.folder)
 }
 
-/// Beside a SQLite store; with Postgres among temporary files, each database apart.
-fn folder(config: &Config) -> PathBuf {
-    if !config.imports.folder.is_empty() {
-        return PathBuf::from(&config.imports.folder);
+/// Whether what has no folder of its own, or this one, is kept among temporary files.
+pub(crate) fn lies_open(config: &Config, named: &str) -> bool {
+    let url = config.store.url.reveal();
+    named.is_empty() && greenline_ledger::address::sqlite_path(url).is_none()
+}
+
+/// The folder that was named; else beside a SQLite store, and with Postgres among temporary files, each database apart.
+pub(crate) fn folder_of(config: &Config, named: &str, what: &str) -> PathBuf {
+    if !named.is_empty() {
+        return PathBuf::from(named);
     }
     let url = config.store.url.reveal();
     if let Some(path) = greenline_ledger::address::sqlite_path(url) {
-        return PathBuf::from(format!("{path}-imports"));
+        return PathBuf::from(format!("{path}-{what}"));
     }
     let hash = Sha256::digest(url.as_bytes());
     let name: String = hash
@@ -298,7 +303,9 @@ fn folder(config: &Config) -> PathBuf {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    std::env::temp_dir().join("greenline-imports").join(name)
+    std::env::temp_dir()
+        .join(format!("greenline-{what}"))
+        .join(name)
 }
 
 /// A new name: the moment, and something that no other import has.
@@ -306,11 +313,16 @@ fn folder(config: &Config) -> PathBuf {
 /// # Errors
 /// There is no chance to be had.
 pub fn new_id(now_ms: i64) -> Result<String, crate::keyring::KeysError> {
+    named(ID, now_ms)
+}
+
+/// As [`new_id`], of something else whose names begin so.
+pub(crate) fn named(id: &str, now_ms: i64) -> Result<String, crate::keyring::KeysError> {
     let mut chance = [0; 6];
     crate::keyring::fill(&mut chance)?;
     let tail: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!(
-        "{ID}{:012x}{tail}",
+        "{id}{:012x}{tail}",
         u64::try_from(now_ms).unwrap_or(0)
     ))
 }

@@ -5,26 +5,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenline_ledger::types::{BusinessIx, Effect, TimelineEntry};
+use greenline_ledger::types::{BusinessIx, Effect, HealthNews, TimelineEntry};
 use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::Category;
-use greenline_wire::answer::{self, NumberFields, Templates};
+use greenline_wire::answer::{self, AccountFields, NumberFields, Templates};
 use greenline_wire::ascii;
 use greenline_wire::webhook::Limit;
 use http::{HeaderMap, HeaderValue, Request, header};
 use tokio::sync::watch;
 
 use crate::app::{App, Shared};
+use crate::health;
 use crate::upstream::Outgoing;
 
 /// The Graph version of our own calls.
 pub const API_VERSION: &str = "v23.0";
 /// Fields read of a number (QL-07).
 const NUMBER_FIELDS: &str = "id,display_phone_number,verified_name,status,quality_rating,throughput,name_status,whatsapp_business_manager_messaging_limit";
+/// Read with them where the token may (QL-40).
+const HEALTH_FIELD: &str = ",health_status";
 /// Fields read of a template.
 const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components,quality_score";
 /// Where a limit was read that no webhook told.
 const FROM_GRAPH: &str = "graph";
+/// How often numbers are read at once that somebody wants read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much is kept of a word that is not known.
 const WORD_CHARS_MAX: usize = 64;
 /// Entries among which such a word is looked for before it is noted again.
@@ -177,17 +182,19 @@ pub fn category(text: &str) -> Category {
 }
 
 async fn number(app: &App, business: BusinessIx, number: &str) -> Result<(), String> {
-    let body = get(
-        app,
-        business,
-        &format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}"),
-    )
-    .await?;
+    // What happens while the platform answers is newer than the answer.
+    let asked_ms = app.clock.now_ms();
+    let target = format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}");
+    let body = match get(app, business, &format!("{target}{HEALTH_FIELD}")).await {
+        Ok(body) => body,
+        // A field that a token may not read fails the whole call.
+        Err(_) => get(app, business, &target).await?,
+    };
     let fields = answer::read_number(&body).ok_or("the answer is not a number's fields")?;
-    keep_number(app, business, number, &fields).await
+    keep_number(app, business, number, &fields, asked_ms).await
 }
 
-/// Writes what was read of a number to the ledger.
+/// Writes what was read of a number to the ledger, as of the moment it was asked for.
 ///
 /// # Errors
 /// The ledger's.
@@ -196,19 +203,64 @@ pub async fn keep_number(
     business: BusinessIx,
     number: &str,
     fields: &NumberFields<'_>,
+    at_ms: i64,
 ) -> Result<(), String> {
     keep_limit(app, business, fields.messaging_limit.as_deref()).await?;
-    if fields.status.is_none() && fields.quality_rating.is_none() {
+    let mut effects = Vec::new();
+    if fields.status.is_some() || fields.quality_rating.is_some() {
+        effects.push(Effect::Number {
+            number: number.into(),
+            status: fields.status.as_deref().map(Into::into),
+            rating: fields.quality_rating.as_deref().map(Into::into),
+            at_ms,
+        });
+    }
+    effects.extend(
+        fields
+            .health
+            .as_ref()
+            .and_then(health::read)
+            .map(|read| Effect::Health {
+                number: number.into(),
+                news: HealthNews::Read(read),
+                at_ms,
+            }),
+    );
+    learn(app, business, effects).await
+}
+
+/// Writes what was read of an account to the ledger: its portfolio's limit, and its health for each of its numbers.
+///
+/// # Errors
+/// The ledger's.
+pub async fn keep_account(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    fields: &AccountFields<'_>,
+) -> Result<(), String> {
+    keep_limit(app, business, fields.messaging_limit.as_deref()).await?;
+    let Some(read) = fields.health.as_ref().and_then(health::read) else {
+        return Ok(());
+    };
+    let at_ms = app.clock.now_ms();
+    let numbers = app.directory.numbers();
+    let of_account =
+        numbers.filter(|number| number.business == business && *number.waba_id == *waba_id);
+    let effects = of_account.map(|number| Effect::Health {
+        number: (&*number.id).into(),
+        news: HealthNews::Read(read.clone()),
+        at_ms,
+    });
+    learn(app, business, effects.collect()).await
+}
+
+async fn learn(app: &App, business: BusinessIx, effects: Vec<Effect>) -> Result<(), String> {
+    if effects.is_empty() {
         return Ok(());
     }
-    let effect = Effect::Number {
-        number: number.into(),
-        status: fields.status.as_deref().map(Into::into),
-        rating: fields.quality_rating.as_deref().map(Into::into),
-        at_ms: app.clock.now_ms(),
-    };
     app.ledger
-        .learn(business, vec![effect])
+        .learn(business, effects)
         .await
         .map_err(|error| error.to_string())
 }
@@ -299,11 +351,33 @@ pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
             () = work => {}
             _ = stop.changed() => return,
         }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => return,
+        let next = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => break,
+                () = app.looks.wanted() => {}
+                _ = stop.changed() => return,
+            }
+            tokio::select! {
+                () = look(&app) => {}
+                _ = stop.changed() => return,
+            }
         }
     }
+}
+
+/// Reads the numbers that somebody wants read at once.
+async fn look(app: &App) {
+    for id in app.looks.take() {
+        let Some(known) = app.directory.number(&id) else {
+            continue;
+        };
+        if let Err(why) = number(app, known.business, &known.id).await {
+            tracing::warn!(number.id = %known.id, %why, "a number could not be read");
+        }
+    }
+    // Whatever is wanted meanwhile is read once.
+    tokio::time::sleep(LOOK_EVERY).await;
 }
 
 async fn read_everything(app: &App) {

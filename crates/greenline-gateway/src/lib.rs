@@ -14,6 +14,7 @@ pub mod directory;
 pub mod events;
 mod express;
 pub mod graph;
+pub mod health;
 pub mod ids;
 pub mod imports;
 pub mod inbound;

@@ -94,4 +94,6 @@ counters! {
     event_failures: "greenline_event_failures_total", "Attempts that a subscriber did not take.";
     replies_spilled: "greenline_replies_spilled_total", "Replies let go while the store was down.";
     replies_sent: "greenline_replies_sent_total", "Own confirmations and questions sent.";
+    screenings_done: "greenline_screenings_done_total", "Lists that were screened.";
+    screenings_failed: "greenline_screenings_failed_total", "Lists that could not be screened.";
 }

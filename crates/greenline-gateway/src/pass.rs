@@ -346,6 +346,7 @@ async fn read(app: &Shared, body: Answer) -> Result<Bytes, Refusal> {
 
 /// Templates, numbers and media are learned as they pass.
 async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8]) {
+    let now_ms = app.clock.now_ms();
     let learned = match edge {
         Edge::NodeEdge { id, edge } if edge == "message_templates" => {
             match answer::read_templates(body) {
@@ -375,23 +376,22 @@ async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8])
                     .as_deref()
                     .filter(|id| app.directory.owner(id) == Some(business))
                 {
-                    result = result.and(learn::keep_number(app, business, id, &fields).await);
+                    result =
+                        result.and(learn::keep_number(app, business, id, &fields, now_ms).await);
                 }
             }
             result
         }
         Edge::Node { id } if app.directory.number(id).is_some() => {
             match answer::read_number(body) {
-                Some(fields) => learn::keep_number(app, business, id, &fields).await,
+                Some(fields) => learn::keep_number(app, business, id, &fields, now_ms).await,
                 None => Ok(()),
             }
         }
         // An account, or the portfolio itself: both tell the portfolio's limit (QL-11).
         Edge::Node { id } if app.directory.owner(id) == Some(business) => {
             match answer::read_account(body) {
-                Some(fields) => {
-                    learn::keep_limit(app, business, fields.messaging_limit.as_deref()).await
-                }
+                Some(fields) => learn::keep_account(app, business, id, &fields).await,
                 None => Ok(()),
             }
         }

@@ -22,6 +22,7 @@ use greenline_policy::decide::{Decision, Intent, Rules, Verdict};
 use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, UserId};
 use greenline_policy::lasting::YesLasts;
+use greenline_policy::rule::Rule;
 use greenline_policy::scope::{Category, Scope};
 use greenline_wire::calls::Call as CallRequest;
 use greenline_wire::send::{Addressee, Send, SendKind};
@@ -33,6 +34,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::app::Shared;
 use crate::directory::{App, Number};
 use crate::graph::{Answered, Call};
+use crate::health;
 use crate::outlive::Outlive;
 use crate::refusal::{HEADER_DECISION, HEADER_REASONS, NOT_IN_HAND, Refusal, names};
 use crate::upstream::lines::Lines;
@@ -47,6 +49,8 @@ pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
 const DECISIONS_MAX: u32 = 3;
 /// The platform's word that a person stopped marketing (OPT-41).
 pub(crate) const NATIVE_STOP: u32 = 131_050;
+/// The platform's word that it limits what a number sends, because people blocked or reported too much of it (QL-09).
+pub(crate) const SPAM_LIMIT: u32 = 131_048;
 
 /// What a gated call asks for.
 pub(crate) enum Outbound<'a> {
@@ -375,6 +379,12 @@ async fn answer(
     if outcome == (Outcome::Rejected { code: NATIVE_STOP }) {
         record_native_stop(app, parcel, &id).await;
     }
+    if let Some(limits) = spam_limit(&parcel.ask, &outcome, reasons) {
+        record_spam_limit(app, &parcel.ask, limits).await;
+    }
+    if let Outcome::Rejected { code } = outcome {
+        health::heed(app, parcel.ask.business, &parcel.ask.number, code).await;
+    }
     app.settle(decision, outcome.clone());
     let mut headers = answered.headers.without_connection();
     for (name, value) in [(HEADER_DECISION, id.as_str()), (HEADER_REASONS, reasons)] {
@@ -397,6 +407,30 @@ fn outcome(status: StatusCode, body: &[u8]) -> Outcome {
     let code = greenline_wire::error::read(body).and_then(|error| u32::try_from(error.code).ok());
     Outcome::Rejected {
         code: code.unwrap_or(u32::from(status.as_u16())),
+    }
+}
+
+/// What an answer says of the number's limit for spam: that it is there, or, where a start was tried because nobody knew
+/// any more, that it is not.
+fn spam_limit(ask: &Ask, outcome: &Outcome, reasons: &str) -> Option<bool> {
+    match outcome {
+        Outcome::Rejected { code: SPAM_LIMIT } => Some(true),
+        Outcome::Accepted { .. } if ask.intent == Intent::Template => reasons
+            .split(',')
+            .any(|rule| rule.trim() == Rule::LimitSpamUnknown.id())
+            .then_some(false),
+        _ => None,
+    }
+}
+
+async fn record_spam_limit(app: &Shared, ask: &Ask, limits: bool) {
+    let effect = Effect::Spam {
+        number: (&*ask.number).into(),
+        limits,
+        at_ms: app.clock.now_ms(),
+    };
+    if let Err(error) = app.ledger.learn(ask.business, vec![effect]).await {
+        tracing::error!(number.id = %ask.number, %error, "the platform's word on spam could not be recorded");
     }
 }
 
@@ -558,6 +592,7 @@ fn ask(
         confirms: None,
         places: SmallVec::new(),
         caps: settings.caps.clone(),
+        paced: settings.config.pair_limit,
         reply: None,
         keep: None,
         release: None,
@@ -657,6 +692,8 @@ pub enum OwnSendResult {
     Taken,
     /// It certainly did not go out, since it could not be decided or handed over; whether it is tried again is the caller's to say.
     Unavailable,
+    /// It was refused for being too fast after others to the same person, and for nothing else, until then.
+    Early(i64),
 }
 
 /// Sends a message of our own through the same decision and the same path as any other; also names the
@@ -679,6 +716,11 @@ pub async fn send_own(app: &Shared, own: SendOwn) -> (OwnSendResult, Option<Deci
         }
         Err(refusal) if refusal.http == NOT_IN_HAND => (OwnSendResult::Taken, None),
         Err(refusal) if refusal.http == 503 => (OwnSendResult::Unavailable, refusal.decision),
+        Err(Refusal {
+            early_until_ms: Some(until_ms),
+            decision,
+            ..
+        }) => (OwnSendResult::Early(until_ms), decision),
         Err(refusal) => (OwnSendResult::Refused, refusal.decision),
     };
     (result, decision.as_deref().and_then(ids::parse_decision))

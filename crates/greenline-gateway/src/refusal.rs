@@ -33,13 +33,18 @@ pub fn code(rule: Rule) -> (u32, u16) {
         | Rule::ConsentExpired
         | Rule::AskOnlyWayOut => (131_050, 400),
         Rule::CallPermission => (138_006, 400),
-        Rule::NumberBanned | Rule::AccountLocked => (131_031, 403),
-        Rule::NumberRestricted => (368, 403),
-        Rule::LimitPortfolio | Rule::LimitReached | Rule::GuardQuality => (131_048, 400),
+        Rule::NumberBanned | Rule::AccountLocked | Rule::AccountUnclear => (131_031, 403),
+        Rule::NumberOffline => (133_010, 400),
+        Rule::AccountPayment => (131_042, 400),
+        Rule::NumberRestricted | Rule::NumberUnread => (368, 403),
+        Rule::LimitPortfolio | Rule::LimitReached | Rule::LimitSpam | Rule::GuardQuality => {
+            (131_048, 400)
+        }
         Rule::CountryUsMarketing | Rule::CountryClosed => (130_497, 403),
         Rule::FrequencyCap | Rule::LimitPerUser | Rule::QuietHours | Rule::BusinessRule => {
             (131_049, 400)
         }
+        Rule::PacePair => (131_056, 400),
         Rule::TemplatePaused => (132_015, 400),
         Rule::TemplateDisabled => (132_016, 400),
         Rule::WindowClosed => (131_047, 400),
@@ -49,6 +54,7 @@ pub fn code(rule: Rule) -> (u32, u16) {
         | Rule::CoveredByVouching
         | Rule::WindowOpen
         | Rule::GuardQualityBlind
+        | Rule::LimitSpamUnknown
         | Rule::TemplateLowQuality
         | Rule::TemplatePacing
         | Rule::TemplateUnknown => (131_000, 400),
@@ -97,6 +103,8 @@ pub struct Refusal {
     pub reasons: String,
     /// Seconds to wait, only where trying again is right.
     pub retry_after_s: Option<u32>,
+    /// Where nothing is in the way but that it comes too fast after others to the same person: until when.
+    pub early_until_ms: Option<i64>,
 }
 
 impl Refusal {
@@ -109,6 +117,7 @@ impl Refusal {
             decision: None,
             reasons: String::new(),
             retry_after_s: None,
+            early_until_ms: None,
         }
     }
 
@@ -131,6 +140,7 @@ impl Refusal {
             decision: Some(id),
             reasons: names(decision),
             retry_after_s: None,
+            early_until_ms: early_until(decision),
         }
     }
 
@@ -246,6 +256,21 @@ pub fn names(decision: &Decision) -> String {
         names.push_str(reason.rule.id());
     }
     names
+}
+
+/// Until when a message waits that is only too fast after others.
+fn early_until(decision: &Decision) -> Option<i64> {
+    let mut blockers = decision
+        .reasons
+        .iter()
+        .filter(|reason| reason.rule.card().severity != Severity::Note);
+    let first = blockers
+        .next()
+        .filter(|first| first.rule == Rule::PacePair)?;
+    blockers
+        .all(|reason| reason.rule == Rule::PacePair)
+        .then_some(first.until_ms)
+        .flatten()
 }
 
 /// Every refusing reason in words, with its sources and what to do.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::types::{DueReply, OwnReply, ReplyEnd};
+use greenline_policy::pair::PAID_WITHIN_MS;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -29,6 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const TRIES_MAX: u32 = 5;
 /// The first pause between them; each later one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// How long a reply waits at most that comes too fast after other messages to the same person: as long as the longest
+/// burst takes, and a little more.
+const EARLY_MAX_MS: i64 = PAID_WITHIN_MS + 30_000;
 /// For replies under way once told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -87,14 +91,14 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
             };
             let mut sent = send_own(&app, own()).await;
             for tried in 1..TRIES_MAX {
-                if sent.0 != OwnSendResult::Unavailable {
+                let Some(pause) = pause(&app, &sent.0, tried) else {
                     break;
-                }
+                };
                 if sent.1.is_some() && !still_owed(&app, &reply).await {
                     return;
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(PAUSE_FIRST * 2_u32.pow(tried - 1)) => {}
+                    () = rest(&app, pause) => {}
                     // It did not go out, and that is noted: whoever starts next sends it.
                     _ = stop.changed() => return,
                 }
@@ -105,7 +109,7 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
     };
     match sent {
         OwnSendResult::Sent => app.metrics.replies_sent.add(),
-        OwnSendResult::Refused => {
+        OwnSendResult::Refused | OwnSendResult::Early(_) => {
             tracing::info!(number.id = %reply.number, "a reply of our own was not sent");
         }
         OwnSendResult::Taken => {
@@ -119,6 +123,40 @@ async fn send(app: Shared, reply: DueReply, mut stop: watch::Receiver<bool>) {
     let over = ReplyEnd::Over(decision);
     if let Err(error) = app.ledger.reply_done(reply.claim, over).await {
         tracing::warn!(%error, "a reply's end could not be noted");
+    }
+}
+
+/// Before a reply is tried again.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// So long.
+    For(Duration),
+    /// Until then, by the app's clock.
+    Until(i64),
+}
+
+/// How long to wait before a reply is tried again; `None` where it is not.
+fn pause(app: &Shared, sent: &OwnSendResult, tried: u32) -> Option<Pause> {
+    match sent {
+        OwnSendResult::Unavailable => Some(Pause::For(PAUSE_FIRST * 2_u32.pow(tried - 1))),
+        OwnSendResult::Early(until_ms) => {
+            let left_ms = until_ms.saturating_sub(app.clock.now_ms());
+            (left_ms <= EARLY_MAX_MS).then_some(Pause::Until(*until_ms))
+        }
+        OwnSendResult::Sent | OwnSendResult::Refused | OwnSendResult::Taken => None,
+    }
+}
+
+async fn rest(app: &Shared, pause: Pause) {
+    match pause {
+        Pause::For(pause) => tokio::time::sleep(pause).await,
+        Pause::Until(until_ms) => loop {
+            let left_ms = until_ms.saturating_sub(app.clock.now_ms());
+            let Ok(left_ms @ 1..) = u64::try_from(left_ms) else {
+                return;
+            };
+            tokio::time::sleep(Duration::from_millis(left_ms).min(LOOK_EVERY)).await;
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 //! Consent events, their proof and every no are kept for good; there is no setting that would change it. Everything
 //! else goes when its days are over, a batch at a time: between two batches it rests for longer than the batch
 //! took, so that sends never wait for it. Of many nodes the one that seals a business's log does it; what a node
-//! keeps of imports in its folder, each node itself. What is done and what is left is in the metrics and in the log.
+//! keeps of imports and screenings in its folders, each node itself. What is done and what is left is in the metrics and in the log.
 //!
 //! A kept no is found by a key, so a node must have every key as soon as any node erases with it: the file is
 //! read again in short intervals, not only when this node is asked to erase.
@@ -23,6 +23,7 @@ use crate::admin::erase;
 use crate::app::{App, Shared};
 use crate::config::Retention;
 use crate::imports;
+use crate::screen::job as screenings;
 
 /// How long a new key may stay unknown to a node.
 const EVERY: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub enum Kind {
     Rows(PruneKind),
     /// What is kept of imports in this node's folder.
     Imports,
+    /// What is kept of screenings in this node's folder.
+    Screenings,
 }
 
 impl From<PruneKind> for Kind {
@@ -54,7 +57,7 @@ impl From<PruneKind> for Kind {
 impl Kind {
     fn all() -> impl Iterator<Item = Self> {
         let rows = PruneKind::ALL.into_iter().map(Self::Rows);
-        rows.chain([Self::Imports])
+        rows.chain([Self::Imports, Self::Screenings])
     }
 
     /// Its name in the log, in metrics and in answers.
@@ -63,6 +66,7 @@ impl Kind {
         match self {
             Self::Rows(kind) => kind.as_str(),
             Self::Imports => "imports",
+            Self::Screenings => "screenings",
         }
     }
 }
@@ -156,7 +160,7 @@ impl Progress {
         };
         family(
             "greenline_retention_pruned_rows_total",
-            "Rows deleted since their days were over; of imports, whole ones.",
+            "Rows deleted since their days were over; of imports and screenings, whole ones.",
             "counter",
             |counted| i64::try_from(counted.rows).unwrap_or(i64::MAX),
         );
@@ -183,6 +187,7 @@ fn days(settings: &Retention, kind: Kind) -> u32 {
         Kind::Rows(PruneKind::Replies) => settings.replies_days,
         Kind::Rows(PruneKind::Timeline) => settings.timeline_days,
         Kind::Imports => settings.imports_days,
+        Kind::Screenings => settings.screenings_days,
     }
 }
 
@@ -207,6 +212,10 @@ pub(crate) fn kept(settings: &Retention) -> Vec<(&'static str, Option<u32>)> {
             some(settings.decisions_days),
         ),
         ("own replies, once over", some(settings.replies_days)),
+        (
+            "lists that were screened here, with what came of them, once over",
+            some(settings.screenings_days),
+        ),
         (
             "timeline entries, also of who asked for this file",
             some(settings.timeline_days),
@@ -268,11 +277,13 @@ async fn prune(app: &Shared, mut stop: watch::Receiver<bool>) {
                 }
             }
         }
-        if let Err(error) = prune_imports(app, &stop).await {
-            tracing::warn!(%error, kind = Kind::Imports.as_str(), "that old imports went could not be put on the timeline; it is tried again");
+        for kind in [Kind::Imports, Kind::Screenings] {
+            if let Err(error) = prune_folder(app, kind, &stop).await {
+                tracing::warn!(%error, kind = kind.as_str(), "that old ones went could not be put on the timeline; it is tried again");
+            }
+            app.retention
+                .change(kind, |counted| counted.running = false);
         }
-        app.retention
-            .change(Kind::Imports, |counted| counted.running = false);
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = stop.changed() => return,
@@ -319,43 +330,87 @@ pub async fn prune_kind(
 /// The ledger's, when it could not be put on the timeline. One that cannot be thrown away is left, and the log
 /// says so.
 pub async fn prune_imports(app: &Shared, stop: &watch::Receiver<bool>) -> Result<u64, LedgerError> {
+    prune_folder(app, Kind::Imports, stop).await
+}
+
+/// As [`prune_imports`], of this node's screenings.
+///
+/// # Errors
+/// As [`prune_imports`].
+pub async fn prune_screenings(
+    app: &Shared,
+    stop: &watch::Receiver<bool>,
+) -> Result<u64, LedgerError> {
+    prune_folder(app, Kind::Screenings, stop).await
+}
+
+/// Something that lies in a folder of its own.
+enum Place {
+    Import(imports::files::Place),
+    Screening(screenings::kept::Place),
+}
+
+impl Place {
+    /// Those of a kind that began before a moment.
+    async fn among(app: &Shared, kind: Kind, before_ms: i64) -> Vec<Self> {
+        if kind == Kind::Screenings {
+            let places = screenings::old::among(app, before_ms).await;
+            return places.into_iter().map(Self::Screening).collect();
+        }
+        let places = imports::old::among(app, before_ms).await;
+        places.into_iter().map(Self::Import).collect()
+    }
+
+    async fn throw_away(self, before_ms: i64) -> std::io::Result<Option<String>> {
+        match self {
+            Self::Import(place) => imports::old::throw_away(place, before_ms).await,
+            Self::Screening(place) => screenings::old::throw_away(place, before_ms).await,
+        }
+    }
+}
+
+async fn prune_folder(
+    app: &Shared,
+    kind: Kind,
+    stop: &watch::Receiver<bool>,
+) -> Result<u64, LedgerError> {
     let now_ms = app.clock.now_ms();
-    let Some(before_ms) = before_ms(&app.config.retention, Kind::Imports, now_ms) else {
+    let Some(before_ms) = before_ms(&app.config.retention, kind, now_ms) else {
         return Ok(0);
     };
     let mut went: BTreeMap<String, u64> = BTreeMap::new();
     let mut is_whole = true;
-    for place in imports::old::among(app, before_ms).await {
+    for place in Place::among(app, kind, before_ms).await {
         if *stop.borrow() {
             is_whole = false;
             break;
         }
         let began = app.clock.instant();
-        match imports::old::throw_away(place, before_ms).await {
+        match place.throw_away(before_ms).await {
             Ok(None) => continue,
             Ok(Some(whose)) => {
                 // Those of a business that is configured no longer are counted too, but have no timeline.
                 match app.directory.business_by_id(&whose) {
-                    Some(business) => app.retention.went(business.ix, Kind::Imports, 1),
-                    None => app.retention.add(Kind::Imports, 1),
+                    Some(business) => app.retention.went(business.ix, kind, 1),
+                    None => app.retention.add(kind, 1),
                 }
                 *went.entry(whose).or_default() += 1;
             }
             Err(error) => {
                 is_whole = false;
-                tracing::warn!(%error, kind = Kind::Imports.as_str(), "an old import could not be thrown away; it is tried again");
+                tracing::warn!(%error, kind = kind.as_str(), "what is old could not be thrown away; it is tried again");
             }
         }
         rest(app.clock.instant().duration_since(began)).await;
     }
     if is_whole {
-        app.retention.note_done(app, Kind::Imports);
+        app.retention.note_done(app, kind);
     }
     for (whose, rows) in &went {
-        let_go(whose, Kind::Imports, *rows);
+        let_go(whose, kind, *rows);
     }
     for business in app.directory.businesses() {
-        tell_daily(app, business.ix, Kind::Imports, (before_ms, now_ms)).await?;
+        tell_daily(app, business.ix, kind, (before_ms, now_ms)).await?;
     }
     Ok(went.values().sum())
 }

@@ -45,6 +45,7 @@ pub fn is_own(path: &str) -> bool {
             | "decisions"
             | "people"
             | "avenues"
+            | "numbers"
             | "guide"
             | "subscriptions"
             | "assets"

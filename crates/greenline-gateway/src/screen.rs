@@ -1,32 +1,39 @@
 //! Screening: what would be decided about each row of a list, before anything is sent.
 //!
-//! One thread reads the list (`list`), one decides (`judge`) and writes (`deciding`). Nothing is recorded, and a
-//! server that runs beside it is not asked and not held up. Each row goes to exactly one file, so that the counts add
+//! One thread reads the list (`list`), one decides (`deciding`, `judge`), one makes lines of what was decided
+//! (`writing`), and one puts them on disk (`disk`). Nothing is recorded, and a server that runs beside it is not asked
+//! and not held up. Each row goes to exactly one file, so that the counts add
 //! up to the list; the first row of a person counts, later ones are named as duplicates of it.
 //!
 //! A screening that is broken off leaves a folder whose name ends in `.partial`. The next one throws it away and begins
 //! anew: what is known has changed meanwhile, and half of a list decided on other facts than the rest is worth nothing.
 
+pub mod agreement;
 mod deciding;
+mod disk;
 mod fate;
+pub mod job;
 mod judge;
 mod list;
 mod parquet;
+pub mod plan;
 mod regions;
 mod report;
 mod results;
 mod rows;
+mod writing;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::types::{Ask, PortfolioView, TemplateView};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::app::Shared;
 use crate::directory::Business;
@@ -38,13 +45,16 @@ use deciding::Deciding;
 use fate::Tally;
 use judge::Judge;
 use list::Form;
-use results::{Results, Unplaced};
+use results::{Planning, Results, Unplaced};
 use rows::Batch;
 
 pub use report::Report;
 
-/// Batches that are read ahead.
+/// Batches that are read ahead, and that are decided ahead of being written.
 const AHEAD: usize = 4;
+/// How far a screening on a server stands back behind what serves.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 /// What to screen, as it was said.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +81,81 @@ pub struct Order {
     pub country: Option<String>,
     /// Decides about each person alone, also where all that counts is equal: for whoever compares.
     pub no_sharing: bool,
+    /// Rows at most, where there is a lower limit than what can be screened at all.
+    pub rows_max: Option<u64>,
+    /// A server keeps it.
+    pub kept: Option<Kept>,
+    /// A signed plan is to lie beside what comes of it.
+    pub plan: Option<Planned>,
+}
+
+/// How a screening is called that a server keeps.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its name.
+    pub id: String,
+    /// The list's name.
+    pub name: String,
+}
+
+/// What a plan is to say that the order does not.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// The moment from which sends are no longer those of the plan, Unix milliseconds; seven days after it begins if
+    /// left out.
+    pub until_ms: Option<i64>,
+    /// SHA-256 of the list, where it is known.
+    pub sha256: Option<String>,
+}
+
+impl Order {
+    /// What the list is called.
+    fn name(&self) -> String {
+        match &self.kept {
+            Some(kept) => kept.name.clone(),
+            None => {
+                let name = self.list.file_name().unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            }
+        }
+    }
+}
+
+/// How far a screening is, for whoever looks on; and whether it is still wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Bytes of the list that were read.
+    pub read: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// It is not wanted any more.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// What may stand between values.
+pub const DELIMITERS: &str =
+    "One ASCII character that is no letter, digit, quote or line end; `tab` for a tab.";
+
+/// Reads what stands between values, as people write it.
+#[must_use]
+pub fn delimiter(text: &str) -> Option<char> {
+    let mut characters = text.chars();
+    let mark = match (text, characters.next(), characters.next()) {
+        ("tab" | "\\t", ..) => Some('\t'),
+        (_, Some(mark), None) => Some(mark),
+        _ => None,
+    };
+    mark.filter(|mark| {
+        mark.is_ascii() && !mark.is_ascii_alphanumeric() && !matches!(mark, '"' | '\n' | '\r')
+    })
 }
 
 /// Why a list was not screened.
@@ -80,6 +165,8 @@ pub enum Unscreened {
     Input(String),
     /// Something that is needed does not answer.
     Unavailable(String),
+    /// It was not wanted any more.
+    Stopped,
 }
 
 impl From<LedgerError> for Unscreened {
@@ -126,6 +213,10 @@ pub(crate) struct Prepared {
     portfolio: PortfolioView,
     form: Form,
     order: Order,
+    /// Names it, where it is kept or planned.
+    id: Option<String>,
+    /// When it was asked what is known, Unix milliseconds.
+    made_ms: i64,
 }
 
 /// What is to be said of a screening beside its rows.
@@ -138,22 +229,38 @@ pub(crate) struct Outline {
     loading: Duration,
 }
 
-/// Screens a list. `progress` counts the bytes of it that were read.
+/// Screens a list, on a thread of its own; on a server one that lets others go first.
 ///
 /// # Errors
 /// It could not be screened; nothing is left in the folder then.
-pub async fn run(
-    app: &Shared,
-    order: Order,
-    progress: Arc<AtomicU64>,
-) -> Result<Report, Unscreened> {
+pub async fn run(app: &Shared, order: Order, watch: &Watch) -> Result<Report, Unscreened> {
     let prepared = prepare(app, order).await?;
-    let (app, handle) = (Arc::clone(app), Handle::current());
-    let screened = tokio::task::spawn_blocking(move || screen(&app, &prepared, handle, progress));
+    let (app, handle, watch) = (Arc::clone(app), Handle::current(), watch.clone());
+    let (to, screened) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("greenline-screen".to_owned())
+        .spawn(move || {
+            if prepared.order.kept.is_some() {
+                let_others_go_first();
+            }
+            // Whoever asked may have gone.
+            let _ = to.send(screen(&app, &prepared, handle, &watch));
+        })
+        .map_err(|error| Unscreened::Unavailable(format!("there is no thread for it: {error}")))?;
     screened.await.map_err(|_| {
         Unscreened::Input("reading the list ended in a panic; is the file damaged?".to_owned())
     })?
 }
+
+/// This thread, and those it starts, get what sends leave of the processor.
+#[cfg(target_os = "linux")]
+fn let_others_go_first() {
+    // Where that is not allowed it goes like the others.
+    let _ = rustix::process::nice(NICE);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_others_go_first() {}
 
 fn input(why: impl Into<String>) -> Unscreened {
     Unscreened::Input(why.into())
@@ -186,7 +293,15 @@ async fn prepare(app: &Shared, order: Order) -> Result<Prepared, Unscreened> {
             )));
         }
     };
-    let at_ms = order.at_ms.unwrap_or_else(|| app.clock.now_ms());
+    let made_ms = app.clock.now_ms();
+    let at_ms = order.at_ms.unwrap_or(made_ms);
+    let id = match (&order.kept, &order.plan) {
+        (Some(kept), _) => Some(kept.id.clone()),
+        (None, Some(_)) => {
+            Some(job::new_id(made_ms).map_err(|error| Unscreened::Unavailable(error.to_string()))?)
+        }
+        (None, None) => None,
+    };
     let named = (order.template.as_str(), language.as_str());
     let ask = pipeline::template_question(app, business.ix, &number, named, at_ms)
         .await
@@ -202,6 +317,8 @@ async fn prepare(app: &Shared, order: Order) -> Result<Prepared, Unscreened> {
         portfolio,
         form,
         order,
+        id,
+        made_ms,
     })
 }
 
@@ -289,7 +406,7 @@ fn screen(
     app: &Shared,
     prepared: &Prepared,
     handle: Handle,
-    progress: Arc<AtomicU64>,
+    watch: &Watch,
 ) -> Result<Report, Unscreened> {
     let begun = app.clock.instant();
     if !prepared.order.list.is_file() {
@@ -299,7 +416,7 @@ fn screen(
         )));
     }
     let mut results = Results::begin(&prepared.order.out)?;
-    let done = decided(app, prepared, handle, progress, &mut results);
+    let done = decided(app, prepared, handle, watch, &mut results);
     let (tally, outline) = match done {
         Ok(done) => done,
         Err(unscreened) => {
@@ -312,40 +429,52 @@ fn screen(
     let html = report
         .html()
         .map_err(|error| Unscreened::Unavailable(format!("the report cannot be drawn: {error}")))?;
+    let plan = |folder: &Path| plan::written(app, prepared, &report, folder);
+    let planning: Planning<'_> = prepared.order.plan.as_ref().map(|_| &plan as _);
     results
-        .finish(&report.json(), &html)
+        .finish(&report.json(), &html, planning)
         .map_err(Unplaced::Disk)?;
     Ok(report)
 }
 
-/// Reads on one thread, decides and writes on this one.
+/// Reads on one thread, writes on another, decides on this one.
 fn decided(
     app: &Shared,
     prepared: &Prepared,
     handle: Handle,
-    progress: Arc<AtomicU64>,
+    watch: &Watch,
     results: &mut Results,
 ) -> Result<(Tally, Outline), Unscreened> {
     let (to, from) = sync_channel(AHEAD);
+    let (on, decided) = sync_channel(AHEAD);
+    let (back, spent) = channel();
     let begun = app.clock.instant();
     std::thread::scope(|threads| {
-        let reading = threads.spawn(|| read(prepared, progress, to));
+        let reading = threads.spawn(|| read(prepared, watch, spent, to));
+        let writing = threads.spawn(move || writing::all(&decided, &back, results));
         let sharing = !prepared.order.no_sharing;
         let judging = Judge::new(app, prepared.ask.clone(), handle, sharing);
-        let decided = judging.map_err(Unscreened::from).and_then(|judge| {
+        let told = judging.map_err(Unscreened::from).and_then(|judge| {
             let loading = app.clock.instant().saturating_duration_since(begun);
             let is_one_view = judge.is_one_view();
-            let mut deciding = Deciding::new(judge, results);
-            deciding.all(&from)?;
+            let mut deciding = Deciding::new(judge);
+            deciding.all(&from, &on)?;
             Ok((deciding.tally, is_one_view, loading))
         });
-        drop(from);
+        drop((from, on));
         let read = reading
             .join()
             .map_err(|_| input("reading the list ended in a panic; is the file damaged?"))?;
+        let written = writing
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("writing ended in a panic")));
+        if watch.is_over() {
+            return Err(Unscreened::Stopped);
+        }
         // A list that cannot be read is told before what came of it.
         let column = read?;
-        let (tally, is_one_view, loading) = decided?;
+        let (tally, is_one_view, loading) = told?;
+        written.map_err(Unplaced::Disk)?;
         let outline = Outline {
             column,
             is_one_view,
@@ -357,10 +486,26 @@ fn decided(
 
 fn read(
     prepared: &Prepared,
-    progress: Arc<AtomicU64>,
+    watch: &Watch,
+    spent: Receiver<Batch>,
     to: SyncSender<Batch>,
 ) -> Result<Option<String>, Unfit> {
+    let order = &prepared.order;
+    let rows_max = order.rows_max.unwrap_or(list::ROWS_MAX);
     // Whoever decides has given up when nobody takes a batch.
-    let mut take = move |batch| Ok(to.send(batch).is_ok());
-    list::read(&prepared.order.list, &prepared.form, progress, &mut take)
+    let mut take = move |batch: Batch| {
+        if batch.first + batch.rows.len() as u64 > rows_max + 1 {
+            return Err(Unfit::File(format!(
+                "a list may hold {rows_max} rows (screenings.rows_max); split it"
+            )));
+        }
+        Ok(!watch.is_over() && to.send(batch).is_ok())
+    };
+    list::read(
+        &order.list,
+        &prepared.form,
+        Arc::clone(&watch.read),
+        spent,
+        &mut take,
+    )
 }

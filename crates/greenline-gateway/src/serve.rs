@@ -26,6 +26,8 @@ use crate::avenues::{self, Avenues};
 use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::directory::Directory;
+use crate::health::Looks;
+use crate::health::header::Abilities;
 use crate::inbound::Inbound;
 use crate::keyring::{Keys, KeysError};
 use crate::metrics::Metrics;
@@ -139,6 +141,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         keys: Keys::new(&config),
         avenues: Avenues::new(&config),
         imports: crate::imports::Imports::new(&config),
+        screenings: crate::screen::job::Screenings::new(&config),
         retention: retention::Progress::default(),
         unread: sealer::Unread::default(),
         events: Default::default(),
@@ -156,6 +159,8 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         media: crate::media::MediaHosts::default(),
         metrics: Metrics::default(),
         clock,
+        abilities: Abilities::default(),
+        looks: Looks::default(),
         relay_due: Notify::new(),
         replies_due: Notify::new(),
     };
@@ -191,6 +196,8 @@ impl Running {
     /// Stops accepting, lets requests under way end, and flushes the ledger.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
+        // It begins anew at the next start.
+        let _ = tokio::time::timeout(DRAIN, self.app.screenings.pause()).await;
         for task in self.tasks {
             let _ = tokio::time::timeout(DRAIN, task).await;
         }
@@ -228,6 +235,7 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         tracing::warn!(%error, "spilled decisions of the last run wait for the store");
     }
     crate::imports::resume(&app);
+    crate::screen::job::resume(&app);
     let (stop, stopped) = watch::channel(false);
     let workers = Workers::start().map_err(StartError::Threads)?;
     let here = Handle::current();

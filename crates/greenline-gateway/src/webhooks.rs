@@ -29,7 +29,7 @@ use tokio::sync::SemaphorePermit;
 use crate::app::{App, Shared};
 use crate::config::Secret;
 use crate::directory::Business;
-use crate::{avenues, opt_in};
+use crate::{avenues, health, opt_in};
 use body::BodyError;
 use effects::{Learned, Reading};
 
@@ -211,6 +211,7 @@ async fn take(
         effects: std::mem::take(&mut learned.effects),
     };
     let owed = !delivery.relay_to.is_empty();
+    let refused = health::refused_numbers(&delivery.effects);
     let ingested = match piecemeal::ingest(app, business, delivery).await {
         Ok(ingested) => ingested,
         Err(error) => return unavailable(app, &business.config.id, &error),
@@ -222,6 +223,9 @@ async fn take(
     }
     if ingested.replies_due {
         app.replies_due.notify_one();
+    }
+    if !ingested.duplicate {
+        app.looks.want(refused);
     }
     for flight in &ingested.flights {
         flight.settled().await;

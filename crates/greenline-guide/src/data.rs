@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::capability::Causes;
 use crate::{Article, Fact, Guide, Source};
 
 /// Slug and text of each article, in the order in which they are listed.
@@ -50,6 +51,7 @@ pub(crate) const ARTICLES: &[(&str, &str)] = articles![
     "bot-silent",
 ];
 const FACTS: &str = include_str!("../data/facts.toml");
+const CAPABILITIES: &str = include_str!("../data/capabilities.toml");
 const SOURCES: &str = include_str!("../data/sources.toml");
 
 /// A piece of the guide's data that does not read.
@@ -91,9 +93,11 @@ pub(crate) fn read() -> Result<Guide, DataError> {
         });
     }
     let facts: Facts = parse("facts.toml", FACTS)?;
+    let causes: Causes = parse("capabilities.toml", CAPABILITIES)?;
     let sources: Sources = parse("sources.toml", SOURCES)?;
     Ok(Guide {
         articles,
+        causes: by(causes.cause, |cause| cause.id.clone()),
         facts: by(facts.fact, |fact| fact.id.clone()),
         sources: by(sources.source, |source| source.key.clone()),
         index: OnceLock::new(),

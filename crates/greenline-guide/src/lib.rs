@@ -22,6 +22,7 @@
 //!
 //! This crate never reads a file or a clock, never opens a socket, and decides nothing.
 
+mod capability;
 mod data;
 mod search;
 mod words;
@@ -33,6 +34,7 @@ use greenline_policy::rule::Rule;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+pub use capability::{CauseCard, Said};
 pub use greenline_policy::law::Confidence;
 pub use search::FindError;
 
@@ -264,6 +266,7 @@ pub fn rule_path(rule: Rule) -> String {
 #[derive(Debug)]
 pub struct Guide {
     articles: Vec<Article>,
+    causes: BTreeMap<String, CauseCard>,
     facts: BTreeMap<String, Fact>,
     sources: BTreeMap<String, Source>,
     index: OnceLock<search::Index>,

@@ -1,9 +1,10 @@
 //! A node under load: decides about sends as fast as its store takes them, and settles each as the gateway
 //! does. `cargo xtask bench store` runs it, several beside each other for several nodes.
 //!
-//! `admit_rate URL [--people N] [--events N] [--active N] [--waiters N] [--batch-max N] [--seed N]`, then
-//! commands on its input, each answered by one line: `fill` writes the people, `warm` looks everyone up who
-//! is sent to, `run SECONDS` measures.
+//! `admit_rate URL [--people N] [--events N] [--active N] [--waiters N] [--batch-max N] [--seed N] [--limit N]`,
+//! then commands on its input, each answered by one line: `fill` writes the people, `warm` looks everyone up who
+//! is sent to, `run SECONDS` measures. With a limit, the sends are of a portfolio of their own that may reach so
+//! many people.
 
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ use greenline_ledger::{BusinessSetup, Ledger, LedgerError, Setup};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::decide::{Intent, Rules, Verdict, decide};
 use greenline_policy::identity::{Identifier, Phone};
+use greenline_policy::pair::PAID_WITHIN_MS;
+use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::{Category, Scope};
 
 const ACME: BusinessIx = BusinessIx(0);
@@ -42,6 +45,8 @@ struct Load {
     batch_max: usize,
     /// Tells this node's messages from those of others, and where it begins among the people.
     seed: u64,
+    /// People whom the portfolio may reach, where the platform told.
+    limit: Option<u32>,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -75,6 +80,7 @@ fn load() -> Result<Load, Failure> {
         waiters: 64,
         batch_max: 1_000,
         seed: 0,
+        limit: None,
     };
     while let Some(name) = arguments.next() {
         let value: u64 = arguments
@@ -88,6 +94,7 @@ fn load() -> Result<Load, Failure> {
             "--waiters" => load.waiters = value.max(1),
             "--batch-max" => load.batch_max = usize::try_from(value)?,
             "--seed" => load.seed = value,
+            "--limit" => load.limit = Some(u32::try_from(value)?),
             _ => return Err(format!("there is no option `{name}`").into()),
         }
     }
@@ -99,13 +106,21 @@ async fn serve(load: Load) -> Result<(), Failure> {
     let setup = Setup {
         businesses: vec![BusinessSetup {
             id: "acme".to_owned(),
-            portfolio: String::new(),
+            portfolio: load.limit.map(|_| "limited".to_owned()).unwrap_or_default(),
         }],
         decide,
         queue_max: 10_000,
         batch_max: load.batch_max,
     };
     let ledger = Ledger::open(&load.url, setup).await?;
+    if let Some(people) = load.limit {
+        let limit = Effect::Limit {
+            limit: MessagingLimit::People(people),
+            origin: "graph".into(),
+            at_ms: NOW_MS,
+        };
+        ledger.learn(ACME, vec![limit]).await?;
+    }
     println!("ready");
     let sent = Arc::new(AtomicU64::new(load.seed * load.active / 3));
     for line in std::io::stdin().lock().lines() {
@@ -171,7 +186,7 @@ async fn warm(ledger: &Ledger, load: &Load) -> Result<(), Failure> {
                     if n >= active {
                         return Ok(());
                     }
-                    ledger.preview(Sends::new().ask(n, 0)).await?;
+                    ledger.preview(Sends::new().ask(n, 0, 0)).await?;
                 }
             })
         })
@@ -231,7 +246,9 @@ async fn waiter(
     while now() < until {
         let n = sent.fetch_add(1, Ordering::Relaxed);
         let began = now();
-        let admitted = ledger.admit(sends.ask(n * STRIDE % active, n)).await?;
+        let admitted = ledger
+            .admit(sends.ask(n * STRIDE % active, n, n / active))
+            .await?;
         took.push(began.elapsed());
         if admitted.decision.verdict != Verdict::Allow {
             return Err(LedgerError::Bug("a send was refused that is covered"));
@@ -274,7 +291,8 @@ impl Sends {
         }
     }
 
-    fn ask(&self, to: u64, body: u64) -> Ask {
+    /// Each time round so much later that whatever went before is paid for, also by other nodes.
+    fn ask(&self, to: u64, body: u64, round: u64) -> Ask {
         Ask {
             business: ACME,
             number: Arc::clone(&self.number),
@@ -286,11 +304,12 @@ impl Sends {
             body_hash: u128::from(body).to_be_bytes(),
             rules: Rules::default(),
             mode: Mode::Enforce,
-            now_ms: NOW_MS,
+            now_ms: NOW_MS + i64::try_from(round).unwrap_or(0) * PAID_WITHIN_MS,
             dispatch_by: now() + DISPATCH_WITHIN,
             confirms: None,
             places: Default::default(),
             caps: Default::default(),
+            paced: true,
             reply: None,
             keep: None,
             release: None,

@@ -108,6 +108,7 @@ fn send(person: u64, at_ms: i64) -> Done<Ask> {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

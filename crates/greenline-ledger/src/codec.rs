@@ -9,6 +9,7 @@ use greenline_policy::country::{Country, Place};
 use greenline_policy::decide::{
     Decision, Intent, NumberFacts, Reason, Rules, TemplateFacts, TemplateStatus, Verdict,
 };
+use greenline_policy::health::Cause;
 use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
@@ -26,8 +27,10 @@ use crate::erasure::is_pseudonym;
 use crate::error::LedgerError;
 use crate::seal::Cuts;
 use crate::state::facts::Judged;
+use crate::state::pairs::counts;
 use crate::types::{DecisionId, DecisionRecord, Evidence, OwnReply, PersonId, RecordedPerson};
 
+pub(crate) mod health;
 pub(crate) mod rows;
 pub(crate) mod sealed;
 mod write;
@@ -177,6 +180,8 @@ struct PersonCode<'a> {
     capped_until_ms: Option<i64>,
     #[serde(default)]
     limited_until_ms: Option<i64>,
+    #[serde(default)]
+    paired_until_ms: Option<i64>,
 }
 
 impl PersonCode<'_> {
@@ -290,6 +295,12 @@ struct NumberCode<'a> {
     restrictions: Vec<(Cow<'a, str>, Option<i64>)>,
     #[serde(default, borrow)]
     rating: Option<(Cow<'a, str>, i64)>,
+    #[serde(default)]
+    spam_limited_ms: Option<i64>,
+    #[serde(default)]
+    watched: bool,
+    #[serde(default, borrow)]
+    health: Vec<Cow<'a, str>>,
 }
 
 /// Reads the name that [`Score::as_str`] gives.
@@ -306,6 +317,12 @@ pub(crate) fn restriction_name(kind: RestrictionKind) -> &'static str {
         RestrictionKind::CustomerInitiated => "customer_initiated",
         RestrictionKind::UtilityTemplates => "utility_templates",
         RestrictionKind::Calling => "calling",
+        RestrictionKind::ReceivingCalls => "receiving_calls",
+        RestrictionKind::AllCalls => "all_calls",
+        RestrictionKind::CallButton => "call_button",
+        RestrictionKind::AddingNumbers => "adding_numbers",
+        RestrictionKind::UtilityRate => "utility_rate",
+        RestrictionKind::DirectUtility => "direct_utility",
         RestrictionKind::Other => "other",
         RestrictionKind::Unknown => "unknown",
     }
@@ -313,19 +330,39 @@ pub(crate) fn restriction_name(kind: RestrictionKind) -> &'static str {
 
 /// Reads [`restriction_name`].
 pub(crate) fn restriction_kind(name: &str) -> Option<RestrictionKind> {
-    use RestrictionKind::{
-        BusinessInitiated, Calling, CustomerInitiated, Other, Unknown, UtilityTemplates,
+    RestrictionKind::ALL
+        .into_iter()
+        .find(|kind| restriction_name(*kind) == name)
+}
+
+/// What a restriction's row names its kind by: the words that every release of this store's age can read. What they
+/// lump together the platform's own word tells apart.
+pub(crate) fn restriction_column(kind: RestrictionKind) -> &'static str {
+    let known = match kind {
+        RestrictionKind::AllCalls => RestrictionKind::Calling,
+        RestrictionKind::ReceivingCalls
+        | RestrictionKind::CallButton
+        | RestrictionKind::AddingNumbers
+        | RestrictionKind::UtilityRate
+        | RestrictionKind::DirectUtility => RestrictionKind::Other,
+        known => known,
     };
-    [
-        BusinessInitiated,
-        CustomerInitiated,
-        UtilityTemplates,
-        Calling,
-        Other,
-        Unknown,
-    ]
-    .into_iter()
-    .find(|kind| restriction_name(*kind) == name)
+    restriction_name(known)
+}
+
+/// Reads [`restriction_column`], with the platform's word beside it.
+pub(crate) fn restriction_row(column: &str, named: &str) -> Option<RestrictionKind> {
+    let kind = restriction_kind(column)?;
+    Some(match kind {
+        RestrictionKind::Calling | RestrictionKind::Other => {
+            match RestrictionKind::parse(named) {
+                // Written down as what it was by a release that knew it.
+                RestrictionKind::Unknown => kind,
+                read => read,
+            }
+        }
+        kind => kind,
+    })
 }
 
 /// Reads the name of a ban state.
@@ -370,6 +407,13 @@ impl NumberCode<'_> {
                     read_ms: *read_ms,
                 }),
             },
+            spam_limited_ms: self.spam_limited_ms,
+            watched: self.watched,
+            health: self
+                .health
+                .iter()
+                .map(|name| Cause::parse(name).ok_or("a cause of no known name"))
+                .collect::<Result<_, Unread>>()?,
         })
     }
 }
@@ -496,6 +540,65 @@ pub(crate) fn names_erased(people: &str) -> Result<bool, LedgerError> {
         .map_err(LedgerError::unreadable)
 }
 
+/// What a record tells of how fast people were written to.
+pub(crate) struct Paced {
+    /// The sending number.
+    pub(crate) number: Box<str>,
+    /// Whether it was a message.
+    pub(crate) counts: bool,
+    /// The addressees.
+    pub(crate) people: Vec<PacedPerson>,
+}
+
+/// An addressee in [`Paced`].
+pub(crate) struct PacedPerson {
+    /// The person, if they were known.
+    pub(crate) person: Option<PersonId>,
+    /// The identifier as sent.
+    pub(crate) identifier: Identifier,
+    /// It went to them although it was too fast.
+    pub(crate) too_fast: bool,
+}
+
+/// Reads of a decision record only what a pace looks at.
+pub(crate) fn decode_paced(text: &str) -> Result<Paced, LedgerError> {
+    #[derive(Deserialize)]
+    struct PacedCode<'a> {
+        #[serde(borrow)]
+        number: Cow<'a, str>,
+        #[serde(borrow)]
+        intent: Cow<'a, str>,
+        #[serde(borrow)]
+        people: Vec<PacedPersonCode<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct PacedPersonCode<'a> {
+        #[serde(default)]
+        person: Option<u64>,
+        #[serde(borrow)]
+        identifier: IdentifierCode<'a>,
+        #[serde(default)]
+        paired_until_ms: Option<i64>,
+    }
+    let code: PacedCode<'_> =
+        serde_json::from_str(text).map_err(|_| LedgerError::unreadable("a decision record"))?;
+    let person = |code: &PacedPersonCode<'_>| {
+        Ok(PacedPerson {
+            person: code.person.map(PersonId),
+            identifier: code.identifier.read()?,
+            too_fast: code.paired_until_ms.is_some(),
+        })
+    };
+    let people = code.people.iter().map(person);
+    Ok(Paced {
+        number: (&*code.number).into(),
+        counts: intent_of(&code.intent).is_ok_and(counts),
+        people: people
+            .collect::<Result<_, Unread>>()
+            .map_err(LedgerError::unreadable)?,
+    })
+}
+
 /// Reads a decision record. Outcome and status are kept elsewhere and left empty.
 pub(crate) fn decode_record(
     id: DecisionId,
@@ -537,6 +640,7 @@ fn record(
             pace: Pace {
                 capped_until_ms: code.capped_until_ms,
                 limited_until_ms: code.limited_until_ms,
+                paired_until_ms: code.paired_until_ms,
             },
         })
     };

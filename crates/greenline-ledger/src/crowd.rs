@@ -18,6 +18,8 @@ const CLASS_BITS: u32 = 14;
 const ALONE: u16 = (1 << CLASS_BITS) - 1;
 /// Slots of an empty table.
 const SLOTS_LEAST: usize = 1 << 10;
+/// Slots that are asked for together.
+const AT_ONCE: usize = 16;
 /// The slot of a number that has none.
 pub const NOWHERE: u32 = u32::MAX;
 /// Odd, so that it mixes all bits upwards (the golden ratio's).
@@ -108,7 +110,11 @@ impl Table {
 
     /// What the slot says that a search ended at.
     fn told(&self, at: usize) -> (u32, Found) {
-        let slot = self.slots[at];
+        Self::says(at, self.slots[at])
+    }
+
+    /// What a slot at that place says.
+    fn says(at: usize, slot: u64) -> (u32, Found) {
         // Invariant: far fewer slots than 2^32.
         let place = at as u32;
         let class = (slot & u64::from(ALONE)) as u16;
@@ -164,18 +170,20 @@ impl Crowd {
     pub fn find_all(&self, numbers: &[u64], found: &mut Vec<(u32, Found)>) {
         let table = &self.tables[0];
         found.clear();
-        for some in numbers.chunks(16) {
-            let mut first = [0_u64; 16];
-            for (slot, number) in first.iter_mut().zip(some) {
-                *slot = table.slots[table.home(*number)];
+        for some in numbers.chunks(AT_ONCE) {
+            let mut first = [(0, 0); AT_ONCE];
+            for (first, number) in first.iter_mut().zip(some) {
+                let home = table.home(*number);
+                *first = (home, table.slots[home]);
             }
-            for (slot, number) in first.iter().zip(some) {
-                let at = if slot >> CLASS_BITS == *number || *slot == 0 {
-                    table.home(*number)
+            for ((home, slot), number) in first.iter().zip(some) {
+                let (at, slot) = if *slot >> CLASS_BITS == *number || *slot == 0 {
+                    (*home, *slot)
                 } else {
-                    table.seek(*number)
+                    let at = table.seek(*number);
+                    (at, table.slots[at])
                 };
-                let (place, told) = table.told(at);
+                let (place, told) = Table::says(at, slot);
                 found.push((place, self.or_erased(told)));
             }
         }

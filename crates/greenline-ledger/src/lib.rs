@@ -71,9 +71,9 @@ use request::{Answer, Request};
 use seal::{Form, NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
-    Effect, Ingested, Lane, NewEvent, NumberView, Outcome, PersonId, PersonView, PortfolioView,
-    Relay, RelayDone, ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView, TimelineEntry,
-    Unrecorded, Verification,
+    Effect, Ingested, Lane, NewEvent, NumberKnown, NumberView, Outcome, PersonId, PersonView,
+    PortfolioView, Relay, RelayDone, ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView,
+    TimelineEntry, Unrecorded, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -484,6 +484,19 @@ impl Ledger {
     /// `Unavailable` or `Corrupt` when the store does not read.
     pub async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
         on!(self, store => store.numbers(business).await)
+    }
+
+    /// What the platform said of a number and its account.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn number_known(
+        &self,
+        business: BusinessIx,
+        number: &str,
+        waba_id: &str,
+    ) -> Result<NumberKnown> {
+        on!(self, store => store.number_known(business, number, waba_id).await)
     }
 
     /// What is known of the templates, of one account or all.

@@ -44,12 +44,13 @@ use crate::preference::LinkHolder;
 use crate::prune::PruneKind;
 use crate::request::{Answer, Request};
 use crate::seal::{Form, LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
+use crate::state::platform::number_known;
 use crate::state::reach::portfolio_key;
 use crate::subscription::Subscription;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberView, Outcome, PersonId,
-    PersonView, PortfolioView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry,
-    Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberKnown, NumberView, Outcome,
+    PersonId, PersonView, PortfolioView, Relay, RelayDone, StoredEvent, TemplateView,
+    TimelineEntry, Verification,
 };
 use crate::{DecideFn, Setup};
 use later::Later;
@@ -414,6 +415,19 @@ impl Store {
 
     pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
         Ok(self.of(business)?.numbers(business))
+    }
+
+    pub(crate) async fn number_known(
+        &self,
+        business: BusinessIx,
+        number: &str,
+        waba_id: &str,
+    ) -> Result<NumberKnown> {
+        let all = self.of(business)?;
+        Ok(number_known(
+            all.number(business, number),
+            all.account(business, waba_id),
+        ))
     }
 
     pub(crate) async fn templates(

@@ -27,6 +27,7 @@ mod migrate;
 pub(crate) mod moving;
 mod node;
 mod notice;
+mod pairs;
 mod people;
 mod pipeline;
 #[cfg(test)]

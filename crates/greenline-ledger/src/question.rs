@@ -55,6 +55,11 @@ pub enum Untold {
     NumberStatus,
     /// The number's rating was read since; what it was before is not kept. Taken as unknown.
     NumberRating,
+    /// The platform said since that it limits the number for spam; what it had said before is not kept. Taken as nothing.
+    SpamLimit,
+    /// `health_status` was read since, or a send refused as by a lock; what was known before is not kept. Taken as nothing, so
+    /// that a restriction that had ended by then counts as not read.
+    NumberHealth,
     /// The platform spoke of a ban or a restriction since; what came later does not count, and what it replaced is
     /// not kept.
     Restrictions,
@@ -77,6 +82,8 @@ impl Untold {
             Self::Template => "template",
             Self::NumberStatus => "number.status",
             Self::NumberRating => "number.rating",
+            Self::SpamLimit => "number.spam_limited_at",
+            Self::NumberHealth => "number.health",
             Self::Restrictions => "number.restrictions",
             Self::Portfolio => "portfolio.limit",
             Self::Settings => "settings",
@@ -110,6 +117,12 @@ impl Untold {
             }
             Self::NumberRating => {
                 "The number's rating has been read since then. What it was before is not kept, so it is taken as unknown."
+            }
+            Self::SpamLimit => {
+                "The platform has said since then that it limits the number for spam. What it had said before is not kept, so it is taken as not limited."
+            }
+            Self::NumberHealth => {
+                "Whether the number can send has been read, or refused, since then. What was known before is not kept: a restriction whose end had passed counts as not read."
             }
             Self::Restrictions => {
                 "The platform has spoken of a ban or a restriction since then. It does not count here, and what it replaced is not kept."

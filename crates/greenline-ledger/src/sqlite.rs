@@ -20,6 +20,7 @@ mod marks;
 pub(crate) mod messages;
 pub(crate) mod moving;
 mod notice;
+mod pairs;
 pub(crate) mod pending;
 pub(crate) mod people;
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod limited;
 pub(crate) mod links;
 pub(crate) mod marks;
 pub(crate) mod messages;
+pub(crate) mod pairs;
 pub(crate) mod people;
 pub(crate) mod platform;
 pub(crate) mod reach;
@@ -28,6 +29,7 @@ use limited::AllLimited;
 use links::Links;
 use marks::Marks;
 use messages::Messages;
+use pairs::Pairs;
 use people::{Group, Known};
 use platform::Platform;
 use reach::Portfolio;
@@ -69,6 +71,8 @@ pub(crate) struct State {
     pub(crate) marks: Marks,
     /// Whom the platform lets no more marketing through to.
     pub(crate) limited: AllLimited,
+    /// What went from each number to each person in the last moments.
+    pub(crate) pairs: Pairs,
     /// The newest decision.
     pub(crate) last_seq: u64,
     /// The newest consent event.

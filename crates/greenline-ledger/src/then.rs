@@ -167,6 +167,18 @@ pub(crate) fn platform_then(
         (row.rating, row.rating_at_ms) = Default::default();
         untold.push(Untold::NumberRating);
     }
+    // Only the last time is kept: what was said before it is not known any more.
+    if let Some(row) = &mut number
+        && row.spam_ms > Some(at_ms)
+    {
+        row.spam_ms = None;
+        untold.push(Untold::SpamLimit);
+    }
+    if let Some(row) = &mut number
+        && row.health.cut(at_ms)
+    {
+        untold.push(Untold::NumberHealth);
+    }
     let account = account.map(|row| {
         let mut then = row.clone();
         let before = then.restrictions.len();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use greenline_policy::consent::{EventId, EventKind, Head, Strength};
 use greenline_policy::country::Place;
 use greenline_policy::decide::{Decision, Facts, Intent, PersonFacts, Rules};
+use greenline_policy::health::state::Health;
 use greenline_policy::identity::Identifier;
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::own::OwnRule;
@@ -107,6 +108,8 @@ pub struct Ask {
     pub places: SmallVec<[Place; 1]>,
     /// How much the business lets one person get.
     pub caps: Caps,
+    /// Whether it keeps to the platform's pace from one number to one person, and counts towards it.
+    pub paced: bool,
     /// The own reply that this is: decided about only while it is in this hand, and by the same commit no longer
     /// to be handed out.
     pub reply: Option<ReplyClaim>,
@@ -376,6 +379,24 @@ pub enum Effect {
         /// When.
         at_ms: i64,
     },
+    /// The platform's word on whether it limits what a number sends, because people blocked or reported too much of it.
+    Spam {
+        /// The phone_number_id.
+        number: Box<str>,
+        /// Whether it does (131048); otherwise something was started, and it took it.
+        limits: bool,
+        /// When. What was taken says nothing within the day after the platform said that it limits.
+        at_ms: i64,
+    },
+    /// What was learned of whether a number can send.
+    Health {
+        /// The phone_number_id.
+        number: Box<str>,
+        /// What.
+        news: HealthNews,
+        /// When.
+        at_ms: i64,
+    },
     /// What the platform says that the business's portfolio may reach.
     Limit {
         /// The limit.
@@ -413,6 +434,17 @@ pub enum Effect {
         /// When that was.
         at_ms: i64,
     },
+}
+
+/// What was learned of whether a number can send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HealthNews {
+    /// `health_status` was read.
+    Read(Health),
+    /// A send was refused as if the account were locked (131031).
+    Locked,
+    /// A send was refused for policy (368).
+    Policy,
 }
 
 /// What Greenline says of its own accord.
@@ -719,6 +751,35 @@ pub struct NumberView {
     pub at_ms: Option<i64>,
     /// When anybody last wrote to it.
     pub last_inbound_ms: Option<i64>,
+}
+
+/// What the platform said of a number and its account, as decisions look at it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NumberKnown {
+    /// `status`, as read.
+    pub status: Option<Box<str>>,
+    /// `quality_rating`, as read.
+    pub rating: Option<Box<str>>,
+    /// When the rating was read.
+    pub rating_at_ms: Option<i64>,
+    /// When anything of the number was read.
+    pub at_ms: Option<i64>,
+    /// When the platform last said that it limits the number for spam, and took nothing since that tells otherwise.
+    pub spam_ms: Option<i64>,
+    /// `health_status`, as last read, and when.
+    pub health: Option<(Health, i64)>,
+    /// When `health_status` last called the account AVAILABLE.
+    pub available_ms: Option<i64>,
+    /// When a send was last refused as if the account were locked (131031).
+    pub locked_ms: Option<i64>,
+    /// When a send was last refused for policy (368).
+    pub policy_ms: Option<i64>,
+    /// The account's ban state.
+    pub ban: Ban,
+    /// When that was said.
+    pub ban_at_ms: Option<i64>,
+    /// The account's restrictions: the platform's word, the end, when it was said.
+    pub restrictions: Vec<(Box<str>, Option<i64>, i64)>,
 }
 
 /// How a portfolio stands towards its limit.

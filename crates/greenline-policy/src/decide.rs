@@ -10,9 +10,10 @@ use std::sync::Arc;
 use crate::avenue::OnlyNotifications;
 use crate::consent::{EventId, Head, Standing, Strength};
 use crate::country::{Country, Place};
+use crate::health::{self, Asked, Cause, What};
 use crate::hold::Hold;
 use crate::lasting::YesLasts;
-use crate::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use crate::number::{Ban, NumberStatus, Restriction, SPAM_LIMIT_MS};
 use crate::own::{Looked, OwnReason, OwnRule};
 use crate::pace::Pace;
 use crate::quality::{Guarded, QualityGuard, Rated, Score};
@@ -124,10 +125,18 @@ pub struct NumberFacts {
     pub ban: Ban,
     /// The account is locked.
     pub locked: bool,
-    /// Restrictions, ended ones included.
+    /// Restrictions; those that ended are among them until something read since says that they are over.
     pub restrictions: Vec<Restriction>,
+    /// Whether a restriction's end opens only what was read since, and each kind closes what it closes; records of
+    /// earlier releases opened by themselves.
+    pub watched: bool,
+    /// What reads of `health_status` and refusals amount to, as [`health::evidence`] tells.
+    pub health: Vec<Cause>,
     /// How people take what it sends, as last read.
     pub rating: Option<Rated>,
+    /// When the platform last said that it limits what the number sends (131048), where nothing since says that this is
+    /// over.
+    pub spam_limited_ms: Option<i64>,
 }
 
 /// Everything a decision looks at.
@@ -273,6 +282,7 @@ pub fn decide(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> 
             None if intent == Intent::Call => judge_call(person, rules, now_ms, &mut reasons),
             None => judge_free_form(person, intent, window_open, rules, now_ms, &mut reasons),
         }
+        judge_pair(intent, person, now_ms, &mut reasons);
         if let Some(until_ms) = person
             .unsettled_until_ms
             .filter(|until_ms| *until_ms > now_ms)
@@ -546,6 +556,14 @@ fn judge_platform_bound(
     }
 }
 
+/// The platform's limit on how fast one number writes to one person, whatever it writes. A call is no message.
+fn judge_pair(intent: Intent, person: &PersonFacts<'_>, now_ms: i64, reasons: &mut Reasons) {
+    let until_ms = person.pace.paired_until_ms;
+    if intent != Intent::Call && until_ms.is_some_and(|until_ms| until_ms > now_ms) {
+        reasons.add_until(Rule::PacePair, until_ms);
+    }
+}
+
 /// An ask may not be the only way out of what it asks about.
 fn judge_way_out(template: &TemplateFacts, rules: &Rules, reasons: &mut Reasons) {
     let category = template
@@ -696,38 +714,54 @@ fn judge_number(
     now_ms: i64,
     reasons: &mut Reasons,
 ) {
-    if number.ban == Ban::Disabled || number.status == NumberStatus::Banned {
-        reasons.add(Rule::NumberBanned);
-    }
-    if number.locked {
-        reasons.add(Rule::AccountLocked);
-    }
-    if starts
-        && matches!(
-            number.status,
-            NumberStatus::Restricted | NumberStatus::RateLimited
-        )
-        && intent != Intent::Call
-    {
-        reasons.add(Rule::LimitReached);
-    }
-    let live = number.restrictions.iter().filter(|restriction| {
-        restriction
-            .until_ms
-            .is_none_or(|until_ms| until_ms > now_ms)
-    });
-    for restriction in live {
-        let stops = match restriction.kind {
-            RestrictionKind::BusinessInitiated => template.is_some(),
-            RestrictionKind::CustomerInitiated => {
-                matches!(intent, Intent::FreeForm | Intent::Confirmation)
-            }
-            RestrictionKind::Calling => intent == Intent::Call,
-            RestrictionKind::Unknown => starts,
-            RestrictionKind::UtilityTemplates | RestrictionKind::Other => false,
+    let asked = match (intent, template) {
+        (Intent::Call, _) => Asked::Call,
+        (Intent::Template, Some(template)) if starts => Asked::Start(begun(template)),
+        (Intent::Template, _) => Asked::ReplyByTemplate,
+        (Intent::FreeForm | Intent::Confirmation, _) => Asked::Reply,
+    };
+    health::in_the_way(number, now_ms, |holds| {
+        // Earlier releases took each of these for less, and their records have to come out as they did.
+        let was_less = match holds.cause {
+            Cause::UtilityTemplates => true,
+            Cause::RepliesRestricted => asked == Asked::ReplyByTemplate,
+            _ => false,
         };
-        if stops {
-            reasons.add_until(Rule::NumberRestricted, restriction.until_ms);
+        if was_less && !number.watched {
+            return;
         }
+        let said = asked.of(holds);
+        if let Some(rule) = said.and_then(|can| holds.cause.refuses(asked, can)) {
+            let is_unread = rule == Rule::NumberUnread;
+            reasons.add_until(rule, holds.until_ms.filter(|_| !is_unread));
+        }
+    });
+    if starts && intent != Intent::Call {
+        judge_spam_limit(number, now_ms, reasons);
+    }
+}
+
+/// What a template begins a conversation as.
+fn begun(template: &TemplateFacts) -> What {
+    match template.category {
+        Category::Utility => What::StartUtility,
+        Category::Authentication => What::StartAuthentication,
+        Category::Marketing | Category::Calls => What::StartMarketing,
+    }
+}
+
+/// For a day after the platform limited the number nothing is started; then one has to be, since what the platform
+/// takes is what says that it is over.
+fn judge_spam_limit(number: &NumberFacts, now_ms: i64, reasons: &mut Reasons) {
+    let Some(until_ms) = number
+        .spam_limited_ms
+        .map(|said_ms| said_ms.saturating_add(SPAM_LIMIT_MS))
+    else {
+        return;
+    };
+    if now_ms < until_ms {
+        reasons.add_until(Rule::LimitSpam, Some(until_ms));
+    } else {
+        reasons.add(Rule::LimitSpamUnknown);
     }
 }

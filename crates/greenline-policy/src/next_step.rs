@@ -55,7 +55,9 @@ fn turn(rule: Rule) -> Option<Turn> {
         | Rule::CountryClosed
         | Rule::BusinessRule => Turn::LeaveAlone,
         Rule::ThreadStopped => Turn::LetThemWrite,
-        Rule::NumberBanned | Rule::AccountLocked => Turn::GetNumberBack,
+        Rule::NumberBanned | Rule::AccountLocked | Rule::NumberOffline | Rule::AccountPayment => {
+            Turn::GetNumberBack
+        }
         Rule::AskOnlyWayOut => Turn::OpenWayOut,
         Rule::ConsentMissing
         | Rule::ConsentClaimed
@@ -65,13 +67,17 @@ fn turn(rule: Rule) -> Option<Turn> {
         Rule::CallPermission => Turn::GetCallPermission,
         Rule::TemplateDisabled => Turn::MakeTemplate,
         Rule::NumberRestricted
+        | Rule::NumberUnread
+        | Rule::AccountUnclear
         | Rule::LimitReached
+        | Rule::LimitSpam
         | Rule::LimitPortfolio
         | Rule::TemplatePaused
         | Rule::GuardQuality
         | Rule::FrequencyCap
         | Rule::LimitPerUser
         | Rule::QuietHours
+        | Rule::PacePair
         | Rule::SendUnsettled => Turn::Wait,
         Rule::WindowClosed => Turn::FitWindow,
         _ => return None,

@@ -13,7 +13,17 @@ pub enum NumberStatus {
     RateLimited,
     /// Banned from sending and receiving.
     Banned,
-    /// Any value that the platform itself answers for: pending, offline, migrated, deleted, …
+    /// Added, not yet registered or approved.
+    Pending,
+    /// Its code was never confirmed.
+    Unverified,
+    /// Not reachable by the platform's servers, mostly because it was deregistered.
+    Disconnected,
+    /// It lives in another account now.
+    Migrated,
+    /// Removed.
+    Deleted,
+    /// Any value of which nothing is known, or that the platform itself answers for.
     Other,
     /// Nothing read yet.
     #[default]
@@ -30,6 +40,11 @@ impl NumberStatus {
             "RESTRICTED" => Self::Restricted,
             "RATE_LIMITED" => Self::RateLimited,
             "BANNED" => Self::Banned,
+            "PENDING" => Self::Pending,
+            "UNVERIFIED" => Self::Unverified,
+            "DISCONNECTED" => Self::Disconnected,
+            "MIGRATED" => Self::Migrated,
+            "DELETED" => Self::Deleted,
             "" | "UNKNOWN" => Self::Unknown,
             _ => Self::Other,
         }
@@ -44,11 +59,20 @@ impl NumberStatus {
             Self::Restricted => "RESTRICTED",
             Self::RateLimited => "RATE_LIMITED",
             Self::Banned => "BANNED",
+            Self::Pending => "PENDING",
+            Self::Unverified => "UNVERIFIED",
+            Self::Disconnected => "DISCONNECTED",
+            Self::Migrated => "MIGRATED",
+            Self::Deleted => "DELETED",
             Self::Other => "OTHER",
             Self::Unknown => "UNKNOWN",
         }
     }
 }
+
+/// How long a number starts nothing after the platform said that it limits what the number sends, because people
+/// blocked or reported too much of it (131048; N7 of the rules on health).
+pub const SPAM_LIMIT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What a restriction stops (ENF-10, ENF-12 and the table of restriction types).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -61,13 +85,41 @@ pub enum RestrictionKind {
     UtilityTemplates,
     /// Calls placed by the business.
     Calling,
-    /// Nothing that is sent: adding numbers, incoming calls, rate limits.
+    /// Calls placed by people.
+    ReceivingCalls,
+    /// Calls either way.
+    AllCalls,
+    /// The button that people call with is hidden.
+    CallButton,
+    /// Adding numbers.
+    AddingNumbers,
+    /// Utility templates are limited within 24 hours.
+    UtilityRate,
+    /// Utility templates by direct send.
+    DirectUtility,
+    /// Nothing that is sent, as earlier releases wrote several types down.
     Other,
     /// A type we do not know: closes starts, keeps replies.
     Unknown,
 }
 
 impl RestrictionKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::BusinessInitiated,
+        Self::CustomerInitiated,
+        Self::UtilityTemplates,
+        Self::Calling,
+        Self::ReceivingCalls,
+        Self::AllCalls,
+        Self::CallButton,
+        Self::AddingNumbers,
+        Self::UtilityRate,
+        Self::DirectUtility,
+        Self::Other,
+        Self::Unknown,
+    ];
+
     /// Reads the platform's `restriction_type`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -75,15 +127,15 @@ impl RestrictionKind {
             "RESTRICTED_BIZ_INITIATED_MESSAGING" => Self::BusinessInitiated,
             "RESTRICTED_CUSTOMER_INITIATED_MESSAGING" => Self::CustomerInitiated,
             "RESTRICTED_UTILITY_TEMPLATES" => Self::UtilityTemplates,
-            "RESTRICTED_BUSINESS_INITIATED_CALLING"
-            | "RESTRICTED_BIZ_INITIATED_AND_USER_INITIATED_CALLING" => Self::Calling,
+            "RESTRICTED_BUSINESS_INITIATED_CALLING" => Self::Calling,
+            "RESTRICTED_USER_INITIATED_CALLING" => Self::ReceivingCalls,
+            "RESTRICTED_BIZ_INITIATED_AND_USER_INITIATED_CALLING" => Self::AllCalls,
+            "RESTRICTED_USER_INITIATED_CALLING_CALL_BUTTON_HIDDEN" => Self::CallButton,
             "RESTRICTED_ADD_PHONE_NUMBER_ACTION"
             | "RESTRICTION_ON_ADD_PHONE_NUMBER_ACTION"
-            | "RESTRICTION_ADD_PHONE_NUMBER_ACTION"
-            | "RATE_LIMITED_UTILITY_TEMPLATE_MESSAGING"
-            | "RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES"
-            | "RESTRICTED_USER_INITIATED_CALLING"
-            | "RESTRICTED_USER_INITIATED_CALLING_CALL_BUTTON_HIDDEN" => Self::Other,
+            | "RESTRICTION_ADD_PHONE_NUMBER_ACTION" => Self::AddingNumbers,
+            "RATE_LIMITED_UTILITY_TEMPLATE_MESSAGING" => Self::UtilityRate,
+            "RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES" => Self::DirectUtility,
             _ => Self::Unknown,
         }
     }

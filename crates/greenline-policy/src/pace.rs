@@ -33,6 +33,8 @@ pub struct Pace {
     pub capped_until_ms: Option<i64>,
     /// By the platform's bound on marketing, as it last told of it.
     pub limited_until_ms: Option<i64>,
+    /// By the platform's limit on how fast one number writes to one person ([`crate::pair`]).
+    pub paired_until_ms: Option<i64>,
 }
 
 /// What a message counts as.

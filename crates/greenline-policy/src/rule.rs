@@ -193,6 +193,11 @@ rules! {
         "The account is locked: no message can be sent until an appeal succeeds.",
         ["ENF-05"],
         "Request a review in Business Support Home." }
+    /// The number is not there to send.
+    NumberOffline { "number.offline", Permanent,
+        "The number is not connected: it is not registered yet, went offline, was removed, or lives in another account. It can neither send nor receive.",
+        ["QL-33", "QL-37", "QL-38", "QL-39", "QL-44"],
+        "See that the number is registered in this account and that its status reads CONNECTED." }
     /// Template disabled.
     TemplateDisabled { "template.disabled", Permanent,
         "The platform has disabled this template for low quality.",
@@ -203,11 +208,32 @@ rules! {
         "The platform has restricted this account until the time given.",
         ["ENF-10", "ENF-12"],
         "Wait for the end; use the time to find out what people complained about." }
+    /// It looks like a lock, and nobody has looked yet.
+    AccountUnclear { "account.unclear", Passing,
+        "The platform refused a message as if the account were locked (131031), or says that the number cannot send and gives no reason that is known. Nothing is sent until the number has been read again.",
+        ["ENF-14", "QL-41", "health-rules N6", "health-rules N8"],
+        "Wait for the next read of the number, which Greenline does by itself; if it stays so, look into Business Support Home." }
+    /// A payment problem.
+    AccountPayment { "account.payment", Passing,
+        "The platform has a problem with the account's payment and takes no templates until that is put right.",
+        ["ENF-31", "QL-43", "health-rules N8"],
+        "Put the payment method right in the platform's billing settings." }
+    /// Nobody knows whether it may start again.
+    NumberUnread { "number.unread", Passing,
+        "Whether the platform lets this number start conversations is not known: a restriction's end has passed or a refusal was seen, and the number has not been read since. Nothing is started until it is; answers are tried.",
+        ["ENF-15", "ENF-33", "health-rules N1", "health-rules N3", "health-rules N4", "health-rules N6"],
+        "Wait for the next read of the number, which Greenline does by itself; `greenline number capabilities` says what it waits for." }
     /// Messaging limit reached.
     LimitReached { "limit.reached", Passing,
         "The number has reached its messaging limit: no new conversations for now; replies still go.",
         ["QL-10"],
         "Wait until the rolling 24 hours free up.",
+        hold(Limit) }
+    /// The platform limits the number for spam.
+    LimitSpam { "limit.spam", Passing,
+        "The platform limits what this number sends, because people blocked or reported too much of it (error 131048). For 24 hours after it last said so no conversation is started from this number; replies still go.",
+        ["QL-09", "health-rules N7"],
+        "Wait until the time given and find out meanwhile what people disliked; answer those who write.",
         hold(Limit) }
     /// The portfolio has reached as many people as it may.
     LimitPortfolio { "limit.portfolio", Passing,
@@ -248,6 +274,12 @@ rules! {
         "More than 24 hours have passed since the person last wrote to this number, so only templates may go.",
         ["SND-02", "SND-03"],
         "Send an approved template that the person's opt-in covers, or wait until they write." }
+    /// Too fast from this number to this person.
+    PacePair { "pace.pair", Passing,
+        "From one number to one person the platform takes one message every six seconds. Up to 45 within six seconds may borrow from the time after them, and until that is paid back the next one waits. Where the platform itself answers that it is too fast, the next one waits longer each time.",
+        ["SND-45"],
+        "Wait until the time given, and put what there is to say into fewer messages.",
+        hold(Pacing) }
     /// An earlier attempt with unknown outcome.
     SendUnsettled { "send.unsettled", Passing,
         "The same message to the same person was sent a moment ago and its outcome is not known yet.",
@@ -272,6 +304,11 @@ rules! {
         "The business's settings stop marketing from numbers that are rated low. This number has no rating, or none that was read of late, so nothing is stopped by it.",
         ["QL-01", "QL-06", "QL-07"],
         "See that Greenline can read the number from the platform; a new number has no rating for a while." }
+    /// Note: whether the platform still limits the number for spam is not known.
+    LimitSpamUnknown { "limit.spam_unknown", Note,
+        "More than 24 hours ago the platform limited what this number sends, because people blocked or reported too much of it (error 131048). Nothing read or sent since says whether it still does.",
+        ["QL-09", "health-rules N7"],
+        "Begin with few messages, to people who are sure to want them: the first that the platform takes settles it, and so does a look at the number." }
     /// Note: people take the template badly.
     TemplateLowQuality { "template.low_quality", Note,
         "People take this template badly: the platform rates it low or medium.",

@@ -97,7 +97,8 @@ impl PublicKey {
         unhex(text).map(Self)
     }
 
-    fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+    /// Whether the key signed these bytes.
+    pub(crate) fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
         let key = UnparsedPublicKey::new(&ED25519, self.0);
         key.verify(bytes, signature).is_ok()
     }
@@ -145,14 +146,18 @@ impl SigningKey {
     /// Signs a head.
     #[must_use]
     pub fn sign(&self, head: Head) -> SignedHead {
-        let signed = self.0.sign(&head.signed_bytes());
-        // Invariant: an Ed25519 signature has 64 bytes.
-        let signature = signed.as_ref().try_into().unwrap_or([0; 64]);
+        let signature = self.sign_bytes(&head.signed_bytes());
         SignedHead {
             key: self.public().id(),
             head,
             signature,
         }
+    }
+
+    /// Signs bytes that begin with a mark of what they are.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        // Invariant: an Ed25519 signature has 64 bytes.
+        self.0.sign(bytes).as_ref().try_into().unwrap_or([0; 64])
     }
 }
 

@@ -12,6 +12,7 @@ mod bundle;
 mod hash;
 mod head;
 mod leaf;
+mod plan;
 mod tree;
 
 pub use bundle::verify::{Problem, Proved, Report, Trust, verify_bundle};
@@ -23,6 +24,7 @@ pub use head::{BadKey, Head, KeyId, PublicKey, SignedHead, SigningKey};
 pub use leaf::{
     BadLeaf, Field, Opening, Salt, Salts, Seed, commit, leaf_bytes, leaf_hash, sealed_hash,
 };
+pub use plan::{BadPlan, PLAN_FORMAT, Plan, PlanCounts, PlanFile, PlanReason, SignedPlan};
 pub use tree::{
     Frontier, Known, MissingNode, NodeAt, Nodes, Wanted, consistency_proof, inclusion_proof,
     is_consistent, is_included, kept_level, root_of,

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use crate::accounts;
 use crate::changes::{AccountChange, NumberChange, TemplateChange};
+use crate::config::Health;
 use crate::faults::Fault;
+use crate::health::{Feedback, Script};
 use crate::ids;
 use crate::inbound::{ActError, Inbound, Written};
 use crate::log::EventKind;
@@ -24,6 +26,7 @@ pub(crate) async fn route(sim: &Arc<Platform>, method: &str, path: &[&str], call
         ("POST", ["inbound"]) => written(sim.inbound(&read::<Inbound>(call)?)),
         ("GET", ["people", person]) => view(sim, person, call),
         ("POST", ["people", person]) => change_person(sim, person, call),
+        ("GET", ["people", person, "nature"]) => Ok(Reply::json(&sim.nature(person))),
         ("POST", ["people", person, act]) => act_of(sim, person, act, call),
         // What the platform does.
         ("POST", ["numbers", id]) => done(sim.change_number(id, &read::<NumberChange>(call)?)),
@@ -36,10 +39,22 @@ pub(crate) async fn route(sim: &Arc<Platform>, method: &str, path: &[&str], call
         ("POST", ["subscribe"]) => subscribe(sim, call).await,
         ("GET", ["state"]) => state(sim),
         ("POST", ["clock"]) => {
-            let advance = read::<Advance>(call)?;
-            sim.clock.advance(advance.advance_ms);
+            move_clock(sim, read::<ClockChange>(call)?)?;
             state(sim)
         }
+        // The world of health.
+        ("GET", ["health"]) => Ok(Reply::json(&sim.truth())),
+        ("POST", ["health"]) => done(sim.health_on(&read::<Health>(call)?)),
+        ("GET", ["health", "timeline"]) => {
+            let transitions = sim.health.book().timeline(since(call));
+            Ok(Reply::json(&json!({"transitions": transitions})))
+        }
+        ("GET", ["health", "feelings"]) => {
+            let feelings = sim.health.book().feelings(since(call));
+            Ok(Reply::json(&json!({"feelings": feelings})))
+        }
+        ("POST", ["script"]) => script(sim, call),
+        ("GET", ["unclear"]) => Ok(Reply::json(&json!({"unclear": sim.world.unclear.points()}))),
         // What goes wrong.
         ("POST", ["faults"]) => {
             let id = sim.faults.add(read::<Fault>(call)?);
@@ -103,10 +118,54 @@ fn refused(error: &ActError) -> Refusal {
     Refusal::parameter(&error.to_string())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advance {
+/// How the clock moves: to a moment, then ahead; and whether it stands still from then on.
+#[derive(Clone, Copy, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct ClockChange {
+    /// Unix milliseconds.
+    set_ms: Option<i64>,
     advance_ms: i64,
+    advance_days: i64,
+    stands_still: Option<bool>,
+}
+
+fn move_clock(sim: &Arc<Platform>, change: ClockChange) -> Result<(), Refusal> {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    const DAYS_MAX: i64 = 3_660;
+    let now_ms = sim.clock.now_ms();
+    let days_ms = change.advance_days.saturating_mul(DAY_MS);
+    let by_ms = change
+        .set_ms
+        .map_or(0, |set_ms| set_ms.saturating_sub(now_ms))
+        .saturating_add(change.advance_ms)
+        .saturating_add(days_ms);
+    if by_ms > DAYS_MAX * DAY_MS {
+        return Err(Refusal::parameter(&format!(
+            "the clock moves by at most {DAYS_MAX} days at a time"
+        )));
+    }
+    if let Some(stands_still) = change.stands_still {
+        sim.hold_clock(stands_still);
+    }
+    sim.move_clock(by_ms).map_err(|error| refused(&error))
+}
+
+/// One script, or several below `scripts`.
+fn script(sim: &Arc<Platform>, call: &Call) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Several {
+        scripts: Vec<Script>,
+    }
+    let scripts = if call.fields.contains_key("scripts") {
+        read::<Several>(call)?.scripts
+    } else {
+        vec![read::<Script>(call)?]
+    };
+    for script in &scripts {
+        sim.script(script).map_err(|error| refused(&error))?;
+    }
+    Ok(Reply::success())
 }
 
 fn view(sim: &Platform, person: &str, call: &Call) -> Answer {
@@ -143,10 +202,15 @@ struct PersonChange {
     unreachable: Option<bool>,
     /// Numbers that this person blocks.
     blocks: Option<Vec<String>>,
+    /// Truly agreed to marketing, in a world of health.
+    agreed: Option<bool>,
 }
 
 fn change_person(sim: &Platform, person: &str, call: &Call) -> Answer {
     let change: PersonChange = read(call)?;
+    if let Some(agreed) = change.agreed {
+        sim.set_agreed(&ids::wa_id(person), agreed);
+    }
     sim.world.people.with(&ids::wa_id(person), |person| {
         if let Some(name) = change.name {
             person.name = name;
@@ -167,12 +231,26 @@ struct Act {
     number: String,
     #[serde(default)]
     to: Option<String>,
+    /// The template that somebody blocks, reports, mutes or archives for.
+    #[serde(default)]
+    template: Option<u64>,
 }
 
 fn act_of(sim: &Arc<Platform>, person: &str, act: &str, call: &Call) -> Answer {
     let details: Act = read(call)?;
     let number = &details.number;
+    let feedback = match act {
+        "block" => Some(Feedback::Block),
+        "report" => Some(Feedback::Report),
+        "mute" => Some(Feedback::Mute),
+        "archive" => Some(Feedback::Archive),
+        _ => None,
+    };
+    if let Some(feedback) = feedback {
+        return done(sim.feel(number, person, details.template, feedback));
+    }
     written(match act {
+        "call" => sim.person_calls(number, person),
         "stop" => sim.native(number, person, true),
         "resume" => sim.native(number, person, false),
         "move" => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use greenline_wire::build::status::{Pricing, Status, StatusKind, message_status};
 use greenline_wire::build::webhook::WebhookError;
 
+use crate::health::life;
 use crate::inbound::{Inbound, Line};
 use crate::log::EventKind;
 use crate::people::Card;
@@ -16,6 +17,7 @@ use crate::reply::codes;
 use crate::rng::Rng;
 
 /// A message that was taken.
+#[derive(Clone)]
 pub(crate) struct Sent {
     pub(crate) wamid: String,
     pub(crate) line: Line,
@@ -33,18 +35,29 @@ pub(crate) struct Sent {
     /// Sent by the marketing endpoint.
     pub(crate) marketing_edge: bool,
     pub(crate) callback_data: Option<String>,
+    /// The template.
+    pub(crate) template: Option<u64>,
+    pub(crate) template_name: Option<String>,
+    /// Kept back until feedback on earlier ones is known.
+    pub(crate) held: bool,
+    /// Took a place under the limit at this moment.
+    pub(crate) took_place_ms: Option<i64>,
 }
 
 /// What will happen, drawn at once.
-struct Plan {
+pub(crate) struct Plan {
     delivered: bool,
-    read: bool,
-    reply: Option<String>,
-    native_stop: bool,
+    pub(crate) read: bool,
+    pub(crate) reply: Option<String>,
+    pub(crate) native_stop: bool,
 }
 
 /// Lets happen what follows.
 pub(crate) fn play(sim: &Arc<Platform>, sent: Sent) {
+    if sim.health.lives() {
+        life::play(sim, sent);
+        return;
+    }
     let plan = plan(sim, &sent);
     let listens = sim
         .target(&sent.line.account, Some(&sent.line.number), "messages")
@@ -60,7 +73,12 @@ pub(crate) fn play(sim: &Arc<Platform>, sent: Sent) {
     });
 }
 
-fn plan(sim: &Platform, sent: &Sent) -> Plan {
+/// Whether a message gets to the person.
+pub(crate) fn arrives(sim: &Platform, sent: &Sent) -> bool {
+    plan(sim, sent).delivered
+}
+
+pub(crate) fn plan(sim: &Platform, sent: &Sent) -> Plan {
     let behaviour = &sim.config.behaviour;
     let mut rng = Rng::about(
         sim.config.seed,
@@ -114,7 +132,13 @@ async fn run(sim: Arc<Platform>, sent: Sent, plan: Plan) {
     }
 }
 
-fn tell(sim: &Arc<Platform>, sent: &Sent, kind: StatusKind) {
+/// Tells a status.
+pub(crate) fn tell(sim: &Arc<Platform>, sent: &Sent, kind: StatusKind) {
+    let (account, number) = (&sent.line.account, &sent.line.number);
+    if sim.target(account, Some(number), "messages").is_none() {
+        // Nobody listens: nothing to put into words.
+        return;
+    }
     let error = sent.failure.map(|code| WebhookError {
         code,
         title: codes::known(code).title,
@@ -173,6 +197,12 @@ fn details(code: u32) -> &'static str {
         131_026 => "The message could not be delivered.",
         130_403 => "The business has blocked this person.",
         131_053 => "The media could not be loaded.",
+        131_031 => "The account is locked or disabled for a violation of policy.",
+        131_048 => "The number may send only a limited amount for now.",
+        131_049 => "Not delivered, to keep people's engagement healthy.",
+        131_056 => "Too many messages from this number to this person in a short time.",
+        131_064 => "The account may send only a limited amount of utility templates for now.",
+        132_015 => "The template was paused before this message went.",
         _ => "The message failed.",
     }
 }

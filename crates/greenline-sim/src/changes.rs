@@ -57,6 +57,8 @@ pub struct AccountChange {
     pub violation: Option<String>,
     /// `SCHEDULE_FOR_DISABLE`, `DISABLE` or `REINSTATE`.
     pub ban: Option<String>,
+    /// The date that goes with it, in Unix seconds; today if missing.
+    pub ban_date_s: Option<i64>,
     /// Whether the account is locked.
     pub locked: Option<bool>,
     /// `APPROVED`, `REJECTED` …
@@ -215,7 +217,8 @@ impl Platform {
                     "REINSTATE" => false,
                     _ => account.banned,
                 };
-                news.push(account::ban(ban, &date_in_words(self.clock.now_s())));
+                let date_s = change.ban_date_s.unwrap_or_else(|| self.clock.now_s());
+                news.push(account::ban(ban, &date_in_words(date_s)));
             }
             account.locked = change.locked.unwrap_or(account.locked);
             if set(&mut account.review_status, change.review_status.as_ref()) {
@@ -285,7 +288,7 @@ fn status_news(template: &TemplateState, unpaused: bool, reinstated: bool, now_s
 }
 
 /// The number of people a day that a limit allows; -1 for no limit.
-fn conversations(limit: &str) -> i64 {
+pub(crate) fn conversations(limit: &str) -> i64 {
     match limit {
         "TIER_50" => 50,
         "TIER_250" => 250,

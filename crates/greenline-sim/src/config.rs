@@ -12,8 +12,10 @@ use serde_json::Value;
 
 use crate::unclear::Unclear;
 
+mod health;
 mod sample;
 
+pub use health::{ClockConfig, Crowd, Health};
 pub use sample::{SAMPLE_ACCOUNT, SAMPLE_NUMBER, SAMPLE_PORTFOLIO};
 
 /// The whole simulated platform.
@@ -43,6 +45,10 @@ pub struct SimConfig {
     pub review_after_ms: u64,
     /// How the platform behaves where nobody knows; drawn from the seed if not given.
     pub unclear: Option<Unclear>,
+    /// The clock.
+    pub clock: ClockConfig,
+    /// People who react, and a platform that rates, limits and punishes; without it, only a script does.
+    pub health: Option<Health>,
 }
 
 impl Default for SimConfig {
@@ -59,6 +65,8 @@ impl Default for SimConfig {
             limits: Limits::default(),
             review_after_ms: 2_000,
             unclear: None,
+            clock: ClockConfig::default(),
+            health: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::config::StopReach;
+use crate::health::{KEPT_INBOUND_MAX, gate};
 use crate::ids;
 use crate::log::EventKind;
 use crate::people::Card;
@@ -34,6 +35,27 @@ pub enum ActError {
     /// No such template.
     #[error("no such template")]
     Template,
+    /// No such portfolio.
+    #[error("no such portfolio")]
+    Portfolio,
+    /// The state belongs to something that is not named.
+    #[error("name the `number`, `account`, `portfolio` or `template` that the state is of")]
+    Target,
+    /// Not a limit.
+    #[error(
+        "give a limit as `value`: TIER_50, TIER_250, TIER_1K, TIER_2K, TIER_10K, TIER_100K or TIER_UNLIMITED"
+    )]
+    Limit,
+    /// Not a reason why a limit is not raised.
+    #[error(
+        "give the alert as `value`: INCREASED_CAPABILITIES_ELIGIBILITY_DEFERRED, _FAILED or _NEED_MORE_INFO"
+    )]
+    Deferral,
+    /// The clock cannot go back.
+    #[error(
+        "somebody was written to, so the clock of this world of health only goes forward; start another simulator"
+    )]
+    Backwards,
     /// The message holds nothing.
     #[error(
         "name one of text, button, button_reply, list_reply, flow_reply, reaction, media, revoke, edit, unsupported, call_permission, other"
@@ -79,10 +101,14 @@ impl Platform {
             .ok_or(ActError::Account)?;
         let receives = !account.banned
             && (!account.locked || self.world.unclear.locked_account_receives)
-            && matches!(
-                number.status.as_str(),
-                "CONNECTED" | "FLAGGED" | "RESTRICTED" | "RATE_LIMITED"
-            );
+            && if self.health.is_on() {
+                gate::status_receives(&number.status, &self.world.unclear)
+            } else {
+                matches!(
+                    number.status.as_str(),
+                    "CONNECTED" | "FLAGGED" | "RESTRICTED" | "RATE_LIMITED"
+                )
+            };
         Ok(Line {
             number: number.id.clone(),
             account: account.id.clone(),
@@ -144,7 +170,30 @@ impl Platform {
                 EventKind::Inbound,
                 vec![id.clone()],
             );
+        if !line.receives && self.health.is_on() && self.world.unclear.locked_inbound_comes_later {
+            self.keep_inbound(&line, inbound, &id, timestamp_s);
+        }
         Ok(Written { id, told })
+    }
+
+    /// What is written to a locked account arrives after the lock, on such a platform (ENF-09).
+    fn keep_inbound(&self, line: &Line, inbound: &Inbound, id: &str, timestamp_s: i64) {
+        let locked = {
+            let state = self.world.read();
+            state
+                .accounts
+                .get(&line.account)
+                .is_some_and(|account| account.locked && !account.banned)
+        };
+        let mut book = self.health.book();
+        let kept = &mut book.account(&line.account).kept_inbound;
+        if locked && kept.len() < KEPT_INBOUND_MAX {
+            kept.push(Inbound {
+                id: Some(id.to_owned()),
+                timestamp_s: Some(timestamp_s),
+                ..inbound.clone()
+            });
+        }
     }
 
     fn inbound_change(

@@ -33,6 +33,7 @@ mod clock;
 pub mod config;
 mod deliver;
 mod faults;
+mod health;
 mod ids;
 mod inbound;
 mod log;
@@ -56,10 +57,14 @@ pub use changes::{AccountChange, NumberChange, Restriction, TemplateChange};
 pub use config::{SAMPLE_ACCOUNT, SAMPLE_NUMBER, SAMPLE_PORTFOLIO, SimConfig};
 pub use deliver::HookError;
 pub use faults::{Effect, Fault, Match};
+pub use health::{
+    AccountTruth, Cause, Feedback, Feeling, HealthState, Hidden, Mood, Nature, NumberTruth,
+    PortfolioTruth, Script, Step, TemplateTruth, Transition, Truth,
+};
 pub use inbound::{
     ActError, Button, CallPermission, Edit, Inbound, Media, Other, Reaction, Row, Written,
 };
 pub use log::{Attempt, Delivery, DeliveryState, EventKind, Received};
 pub use people::PersonView;
-pub use sim::Sim;
-pub use unclear::Unclear;
+pub use sim::{Answered, Sim};
+pub use unclear::{Point, QuietNumber, RestrictionCode, Unclear};

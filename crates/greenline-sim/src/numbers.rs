@@ -6,6 +6,7 @@ use greenline_wire::build::answer;
 use greenline_wire::build::status::call_status;
 use serde_json::{Map, Value, json};
 
+use crate::health::gate;
 use crate::ids;
 use crate::log::EventKind;
 use crate::platform::Platform;
@@ -243,6 +244,9 @@ pub(crate) fn call(sim: &Arc<Platform>, id: &str, call: &Call) -> Answer {
     let line = sim
         .line(id)
         .map_err(|_| Refusal::unknown_object("POST", id))?;
+    if sim.health.is_on() {
+        gate::may_call(sim, &line)?;
+    }
     let now_s = sim.clock.now_s();
     let (allowed, card) = sim.world.people.with(&wa_id, |person| {
         let allowed = person

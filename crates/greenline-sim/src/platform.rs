@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::deliver::{Event, Hooks, Target};
 use crate::faults::Faults;
+use crate::health::HealthWorld;
 use crate::ids::Ids;
 use crate::log::{EventKind, Log, Received};
 use crate::media::Shelf;
@@ -29,6 +30,7 @@ pub(crate) struct Platform {
     pub(crate) faults: Faults,
     pub(crate) lines: Lines,
     pub(crate) pending: Pending,
+    pub(crate) health: HealthWorld,
     runtime: Handle,
     stop: watch::Sender<bool>,
 }
@@ -41,10 +43,12 @@ impl Platform {
         } else {
             config.log.requests_max
         };
+        let world = World::new(&config);
         Arc::new(Self {
-            clock: Arc::new(Clock::start(config.speed)),
+            clock: Arc::new(Clock::start(config.speed, &config.clock)),
             ids: Ids::new(config.seed),
-            world: World::new(&config),
+            health: HealthWorld::new(config.seed, &world.unclear),
+            world,
             media: Shelf::new(config.limits.media_bytes_max),
             log: Log::new(log_max),
             hooks: Hooks::new(config.log.deliveries_max),

@@ -29,10 +29,26 @@ impl Rng {
 
     /// True in this share of draws.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
+        self.unit() < share
+    }
+
+    /// A number from 0 up to, but not including, 1.
+    pub(crate) fn unit(&mut self) -> f64 {
         // 53 bits fit an f64 exactly.
         #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
         let unit = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
-        unit < share
+        unit
+    }
+
+    /// A number between these two.
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// A whole number from the first to the second, both included.
+    pub(crate) fn within(&mut self, low: i64, high: i64) -> i64 {
+        let span = u64::try_from(high - low).unwrap_or(0).saturating_add(1);
+        low + i64::try_from(self.below(span)).unwrap_or(0)
     }
 }
 

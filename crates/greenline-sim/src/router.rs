@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::health::gate;
 use crate::platform::Platform;
 use crate::reply::{Answer, Refusal};
 use crate::request::Call;
@@ -40,6 +41,9 @@ pub(crate) async fn route(sim: &Arc<Platform>, call: &Call, seq: u64, times: Tim
         (_, [id, edge @ ..]) => {
             let object =
                 find(sim, business, id).ok_or_else(|| Refusal::unknown_object(method, id))?;
+            if method == "GET" && sim.health.is_on() {
+                readable(sim, &object, id)?;
+            }
             match object {
                 Object::Number => number(sim, business, id, method, edge, call).await,
                 Object::Account => account(sim, business, id, method, edge, call).await,
@@ -70,6 +74,20 @@ pub(crate) async fn route(sim: &Arc<Platform>, call: &Call, seq: u64, times: Tim
         }
         _ => Err(Refusal::unknown_path(&call.bare_path())),
     }
+}
+
+/// Whether what belongs to an account may be read (ENF-13).
+fn readable(sim: &Platform, object: &Object, id: &str) -> Result<(), Refusal> {
+    let account = {
+        let state = sim.world.read();
+        match object {
+            Object::Number => state.numbers.get(id).map(|number| number.account.clone()),
+            Object::Account => Some(id.to_owned()),
+            Object::Template(id) => state.template(*id).map(|(account, _)| account.id.clone()),
+            Object::Media | Object::Portfolio | Object::App => None,
+        }
+    };
+    account.map_or(Ok(()), |account| gate::may_read(sim, &account))
 }
 
 async fn number(

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::behaviour::{self, Sent};
+use crate::health::gate::{self, Ruling};
 use crate::ids;
 use crate::inbound::Line;
 use crate::platform::Platform;
@@ -89,7 +90,9 @@ pub(crate) fn messages(
             .get(&number.account)
             .ok_or_else(|| Refusal::unknown_object("POST", number_id))?;
         let body = read_body(call, account, edge)?;
-        may_send(&state, number, account, &body, sim.clock.now_s())?;
+        if !sim.health.is_on() {
+            may_send(&state, number, account, &body, sim.clock.now_s())?;
+        }
         body
     };
     if recipient.by_user_id && body.is("AUTHENTICATION") {
@@ -98,7 +101,14 @@ pub(crate) fn messages(
             "Authentication templates need the phone number.",
         ));
     }
-    Ok(accept(sim, &line, call, &recipient, &body, edge))
+    let ruling = if sim.health.is_on() {
+        let template = body.template.as_ref();
+        let template = template.map(|template| (template.id, template.category.as_str()));
+        gate::rule(sim, &line, &recipient.wa_id, template)?
+    } else {
+        Ruling::default()
+    };
+    Ok(accept(sim, &line, call, &recipient, &body, edge, ruling))
 }
 
 impl Body {
@@ -294,6 +304,7 @@ fn accept(
     recipient: &Recipient,
     body: &Body,
     edge: Edge,
+    ruling: Ruling,
 ) -> Reply {
     let wamid = sim.ids.wamid(&recipient.wa_id, false);
     let now_ms = sim.clock.now_ms();
@@ -307,7 +318,9 @@ fn accept(
     };
     let sent = sim.world.people.with(&recipient.wa_id, |person| {
         let window = person.window_is_open(&line.number, now_ms);
-        let failure = if person.unreachable {
+        let failure = if ruling.fails.is_some() {
+            ruling.fails
+        } else if person.unreachable {
             Some(131_026)
         } else if blocked_by_us {
             Some(130_403)
@@ -337,14 +350,23 @@ fn accept(
             category: body.template.as_ref().map(|t| t.category.clone()),
             marketing_edge: edge == Edge::MarketingMessages,
             callback_data: call.text("biz_opaque_callback_data"),
+            template: body.template.as_ref().map(|t| t.id),
+            template_name: body.template.as_ref().map(|t| t.name.clone()),
+            held: ruling.held && failure.is_none(),
+            took_place_ms: ruling.took_place_ms,
         }
     });
+    let status = if sent.held {
+        MessageStatus::HeldForQualityAssessment
+    } else {
+        MessageStatus::Accepted
+    };
     let answer = Accepted {
         input: &recipient.input,
         wa_id: (!recipient.by_user_id).then_some(recipient.wa_id.as_str()),
         user_id: recipient.by_user_id.then_some(sent.card.user_id.as_str()),
         message_id: &wamid,
-        status: body.template.as_ref().map(|_| MessageStatus::Accepted),
+        status: body.template.as_ref().map(|_| status),
     }
     .to_json();
     behaviour::play(sim, sent);

@@ -5,22 +5,39 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::changes::{AccountChange, NumberChange, TemplateChange};
-use crate::config::SimConfig;
+use crate::config::{Health, SimConfig};
 use crate::deliver::HookError;
 use crate::faults::Fault;
+use crate::health::{Feedback, Feeling, Nature, Script, Transition, Truth};
 use crate::ids;
 use crate::inbound::{ActError, Inbound, Written};
 use crate::log::{Delivery, Received};
 use crate::people::PersonView;
 use crate::platform::Platform;
-use crate::server;
+use crate::request::Call;
+use crate::server::{self, Outcome, Times};
 use crate::unclear::Unclear;
+
+/// The answer to a call that was made without a socket.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// The error code, if it was refused.
+    pub code: Option<u32>,
+    /// The id of the message or call that was taken.
+    pub id: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
 
 /// A running simulator. It stops when this is dropped; [`Sim::stop`] also waits for it.
 pub struct Sim {
@@ -34,7 +51,13 @@ impl Sim {
     pub async fn start(config: SimConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let addr = listener.local_addr()?;
+        let health = config.health.clone().filter(|_| !config.quiet);
         let platform = Platform::new(config);
+        if let Some(health) = health {
+            platform
+                .health_on(&health)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        }
         let server = tokio::spawn(server::run(Arc::clone(&platform), listener));
         Ok(Self {
             addr,
@@ -93,10 +116,120 @@ impl Sim {
         self.platform.clock.started()
     }
 
-    /// Puts the simulator's clock ahead.
+    /// Puts the simulator's clock ahead. In a world of health, what is due on the way happens in order.
     pub fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.platform.clock.advance(ms);
+        // It only refuses to go back.
+        let _ = self.platform.move_clock(ms);
+    }
+
+    /// Puts the simulator's clock to a moment, in Unix milliseconds. In a world of health it does not go
+    /// back once somebody was written to.
+    pub fn set_clock(&self, unix_ms: i64) -> Result<(), ActError> {
+        let by_ms = unix_ms.saturating_sub(self.now_ms());
+        self.platform.move_clock(by_ms)
+    }
+
+    /// Stops the clock where it is, until it is moved; or lets it run on.
+    pub fn hold_clock(&self, stands_still: bool) {
+        self.platform.hold_clock(stands_still);
+    }
+
+    /// Turns the world of health on, or makes it another one.
+    pub fn health_on(&self, health: &Health) -> Result<(), ActError> {
+        self.platform.health_on(health)
+    }
+
+    /// Puts something into a state, now or later; the world of health is on from then on at the latest.
+    pub fn script(&self, script: &Script) -> Result<(), ActError> {
+        self.platform.script(script)
+    }
+
+    /// The hidden state of the world of health.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        self.platform.truth()
+    }
+
+    /// Every change of state with a greater number, oldest first; 0 for all that are remembered.
+    #[must_use]
+    pub fn timeline(&self, since: u64) -> Vec<Transition> {
+        self.platform.health.book().timeline(since)
+    }
+
+    /// What people thought of messages, and why, with a greater number, oldest first.
+    #[must_use]
+    pub fn feelings(&self, since: u64) -> Vec<Feeling> {
+        self.platform.health.book().feelings(since)
+    }
+
+    /// What a person is like.
+    #[must_use]
+    pub fn nature(&self, person: &str) -> Nature {
+        self.platform.nature(person)
+    }
+
+    /// Whether a person truly agreed to marketing, from now on.
+    pub fn set_agreed(&self, person: &str, agreed: bool) {
+        self.platform.set_agreed(&ids::wa_id(person), agreed);
+    }
+
+    /// A person blocks, reports, mutes or archives a number, or stops it.
+    pub fn feel(&self, number: &str, person: &str, feedback: Feedback) -> Result<(), ActError> {
+        self.platform.feel(number, person, None, feedback)
+    }
+
+    /// The same, because of a message of this template.
+    pub fn feel_about(
+        &self,
+        number: &str,
+        person: &str,
+        template: u64,
+        feedback: Feedback,
+    ) -> Result<(), ActError> {
+        self.platform.feel(number, person, Some(template), feedback)
+    }
+
+    /// A person calls a number.
+    pub fn person_calls(&self, number: &str, person: &str) -> Result<Written, ActError> {
+        self.platform.person_calls(number, person)
+    }
+
+    /// A Graph call without a socket, for runs with many of them: answered as over HTTP, faults and log
+    /// included. Nothing where a fault cuts the connection.
+    pub async fn call(
+        &self,
+        method: Method,
+        target: &str,
+        token: &str,
+        body: impl Into<Bytes>,
+    ) -> Option<Answered> {
+        let body = body.into();
+        let uri: Uri = target.parse().ok()?;
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let bearer = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+        headers.insert(header::AUTHORIZATION, bearer);
+        let call = Call::read(method, &uri, &headers, &body);
+        let now_ns = self.platform.clock.ns();
+        let times = Times {
+            head_ns: now_ns,
+            body_ns: now_ns,
+            not_before_ns: 0,
+            unix_ms: self.now_ms(),
+        };
+        match server::carry_out(&self.platform, &call, body, times).await {
+            Outcome::Whole(reply) | Outcome::Half(reply) => Some(Answered {
+                status: reply.status,
+                code: reply.code,
+                id: reply.wamid,
+                body: reply.body,
+            }),
+            Outcome::Nothing => None,
+        }
     }
 
     /// How this platform behaves where nobody knows.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::changes::TemplateChange;
+use crate::health::gate;
 use crate::platform::Platform;
 use crate::reply::{Answer, Refusal, Reply, select};
 use crate::request::Call;
@@ -193,6 +194,12 @@ pub(crate) fn create(sim: &Arc<Platform>, account_id: &str, call: &Call) -> Answ
             .accounts
             .get(account_id)
             .ok_or_else(|| Refusal::unknown_object("POST", account_id))?;
+        let no_utility = gate::restricted(account, gate::NO_UTILITY, sim.clock.now_s());
+        if no_utility && category == "UTILITY" && sim.health.is_on() {
+            return Err(Refusal::parameter(
+                "Utility templates cannot be created while the account is restricted.",
+            ));
+        }
         if exists(account, &name, &language) {
             return Err(Refusal {
                 subcode: Some(2_388_024),
@@ -287,6 +294,7 @@ pub(crate) fn unpause(sim: &Arc<Platform>, id: u64) -> Answer {
             &json!({"success": false, "reason": "The template is not paused."}),
         ));
     }
+    sim.template_begins_anew(id);
     let approved = TemplateChange {
         status: Some("APPROVED".to_owned()),
         ..TemplateChange::default()

@@ -57,6 +57,11 @@ pub(crate) struct AccountState {
     pub(crate) banned: bool,
     pub(crate) review_status: String,
     pub(crate) health: Option<Value>,
+    pub(crate) payment_problem: bool,
+    /// `health_status` says BLOCKED while no message may be sent.
+    pub(crate) restricted_is_blocked: bool,
+    /// The status says RESTRICTED while something is restricted.
+    pub(crate) restricted_says_so: bool,
 }
 
 pub(crate) struct NumberState {
@@ -71,6 +76,8 @@ pub(crate) struct NumberState {
     pub(crate) quality_rating: String,
     pub(crate) name_status: String,
     pub(crate) throughput: String,
+    /// A limit of its own, until October 2025 in a world of health.
+    pub(crate) own_limit: Option<String>,
     pub(crate) health: Option<Value>,
     pub(crate) callback_url: Option<String>,
     pub(crate) profile: Map<String, Value>,
@@ -163,6 +170,9 @@ impl State {
                 banned: false,
                 review_status: "APPROVED".to_owned(),
                 health: None,
+                payment_problem: false,
+                restricted_is_blocked: false,
+                restricted_says_so: false,
             },
         );
         for number in &account.numbers {
@@ -229,6 +239,7 @@ impl NumberState {
             quality_rating: number.quality_rating.clone(),
             name_status: "APPROVED".to_owned(),
             throughput: "STANDARD".to_owned(),
+            own_limit: None,
             health: None,
             callback_url: None,
             profile: Map::from_iter([("vertical".to_owned(), Value::from("UNDEFINED"))]),

@@ -142,7 +142,7 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Demo(_) | Self::Sim(_) => false,
             Self::Check(command) => command.json.json,
-            Self::Screen(command) => command.json.json,
+            Self::Screen(command) => command.json(),
             Self::Explain(command) => command.json.json,
             Self::Consent(command) => command.json(),
             Self::Avenues(command) => command.json.json,

@@ -5,14 +5,13 @@
 //! asks as one more node.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use greenline_gateway::clock::Clock;
 use greenline_gateway::config::{Config, RepliesWhenDown};
-use greenline_gateway::screen::{self, Order, Unscreened};
+use greenline_gateway::screen::{self, Order, Planned, Unscreened, Watch, agreement};
 use greenline_gateway::serve::{self, StartError};
 use greenline_ledger::{Ledger, LedgerError, address};
 use jiff::Timestamp;
@@ -30,16 +29,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Writes allowed.csv, held.csv (with the time), refused.csv, duplicates.csv, unreadable.csv, report.html and report.json
 /// into a folder. Exit code 1 when no row may be sent now.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Screen {
+    #[command(subcommand)]
+    about: Option<About>,
     /// The list: CSV with any delimiter or JSON lines, also packed with gzip or Zstandard, or Parquet.
-    #[arg(value_name = "LIST")]
-    list: PathBuf,
+    #[arg(value_name = "LIST", required = true)]
+    list: Option<PathBuf>,
     /// The business [default: the only one].
     #[arg(long, value_name = "ID")]
     business: Option<String>,
     /// The template of this name.
-    #[arg(long, value_name = "NAME")]
-    template: String,
+    #[arg(long, value_name = "NAME", required = true)]
+    template: Option<String>,
     /// Language of the template [default: the only one it has].
     #[arg(long, value_name = "CODE")]
     language: Option<String>,
@@ -61,29 +63,66 @@ pub(crate) struct Screen {
     /// Country, such as DE, of numbers that are written without one.
     #[arg(long, value_name = "COUNTRY")]
     country: Option<String>,
+    /// Also writes plan.jsonl, signed with Greenline's key, with the hash of the list and of each file beside it: for
+    /// whoever sends by them, and for `greenline screen agreed`.
+    #[arg(long)]
+    plan: bool,
+    /// Sends from this moment on are no longer those of the plan, RFC 3339 [default: seven days after it begins].
+    #[arg(long, value_name = "TIME", requires = "plan")]
+    until: Option<String>,
     /// Decides about each person alone; slower, and the same.
     #[arg(long, hide = true)]
     no_sharing: bool,
     #[command(flatten)]
-    pub(crate) json: Json,
+    json: Json,
+}
+
+/// What became of a list that was screened.
+#[derive(Subcommand)]
+enum About {
+    /// How live decisions agreed with a plan: as planned, otherwise and why, or not sent yet.
+    ///
+    /// Reads the decisions of the plan's time and compares them row by row. Exit code 1 when some differed.
+    Agreed(Agreed),
+}
+
+/// A plan, and how it is to be told what came of it.
+#[derive(Args)]
+struct Agreed {
+    /// The folder that `greenline screen --plan` made.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Also writes the report on the list with this as its last part.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
 }
 
 impl Screen {
+    /// Whether the answer is wanted as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match &self.about {
+            Some(About::Agreed(agreed)) => agreed.json.json,
+            None => self.json.json,
+        }
+    }
+
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
+        if let Some(About::Agreed(agreed)) = &self.about {
+            return agreed.run(settings).await;
+        }
         let order = self.order()?;
         let bytes = std::fs::metadata(&order.list).map_err(|error| {
             Failure::input(format!("`{}` cannot be read", order.list.display())).because(error)
         })?;
         let app = open(settings.load_checked()?).await?;
-        let (read, mut bar) = (
-            Arc::new(AtomicU64::new(0)),
-            Bar::new("screened", bytes.len()),
-        );
-        let mut screening = Box::pin(screen::run(&app, order, Arc::clone(&read)));
+        let (watch, mut bar) = (Watch::default(), Bar::new("screened", bytes.len()));
+        let mut screening = Box::pin(screen::run(&app, order, &watch));
         let done = loop {
             tokio::select! {
                 done = &mut screening => break done,
-                () = tokio::time::sleep(LOOK_EVERY) => bar.show(read.load(Ordering::Relaxed)),
+                () = tokio::time::sleep(LOOK_EVERY) => bar.show(watch.read.load(Ordering::Relaxed)),
             }
         };
         drop(bar);
@@ -104,32 +143,71 @@ impl Screen {
     }
 
     fn order(&self) -> Result<Order, Failure> {
-        let at_ms = match &self.at {
-            None => None,
-            Some(text) => Some(
-                text.parse::<Timestamp>()
-                    .map_err(|error| {
-                        Failure::input(format!("`--at {text}` is not a time"))
-                            .because(error)
-                            .help("Give it after RFC 3339 with its offset, such as 2026-12-01T09:00:00+01:00.")
-                    })?
-                    .as_millisecond(),
-            ),
+        let list = self.list.clone().unwrap_or_default();
+        let planned = Planned {
+            until_ms: moment("until", self.until.as_deref())?,
+            sha256: None,
         };
         Ok(Order {
             business: self.business.clone(),
             number: self.number.clone(),
-            template: self.template.clone(),
+            template: self.template.clone().unwrap_or_default(),
             language: self.language.clone(),
-            at_ms,
-            list: self.list.clone(),
-            out: self.out.clone().unwrap_or_else(|| beside(&self.list)),
+            at_ms: moment("at", self.at.as_deref())?,
+            out: self.out.clone().unwrap_or_else(|| beside(&list)),
+            list,
             column: self.column.clone(),
             delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
             country: self.country.clone(),
             no_sharing: self.no_sharing,
+            rows_max: None,
+            kept: None,
+            plan: self.plan.then_some(planned),
         })
     }
+}
+
+impl Agreed {
+    async fn run(&self, settings: &Settings) -> Result<Exit, Failure> {
+        let app = open(settings.load_checked()?).await?;
+        let compared = agreement::compare(&app, &self.folder).await;
+        app.ledger.clone().close().await;
+        let agreement = compared.map_err(failure)?;
+        if let Some(path) = &self.report {
+            let report = self.folder.join("report.html");
+            let unread = |error| {
+                Failure::input(format!("`{}` cannot be read", report.display())).because(error)
+            };
+            let html = std::fs::read_to_string(&report).map_err(unread)?;
+            let html = agreement.within(&html).map_err(failure)?;
+            std::fs::write(path, html).map_err(|error| {
+                Failure::input(format!("`{}` cannot be written", path.display())).because(error)
+            })?;
+        }
+        if self.json.json {
+            output::print_json(agreement.value())?;
+        } else {
+            output::print(&agreement.text())?;
+        }
+        Ok(if agreement.is_whole() {
+            Exit::Yes
+        } else {
+            Exit::No
+        })
+    }
+}
+
+/// A moment, as an option names it.
+fn moment(option: &str, text: Option<&str>) -> Result<Option<i64>, Failure> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let at = text.parse::<Timestamp>().map_err(|error| {
+        Failure::input(format!("`--{option} {text}` is not a time"))
+            .because(error)
+            .help("Give it after RFC 3339 with its offset, such as 2026-12-01T09:00:00+01:00.")
+    })?;
+    Ok(Some(at.as_millisecond()))
 }
 
 /// The folder beside a list: its name without its endings, and `-screened`.
@@ -140,19 +218,9 @@ fn beside(list: &Path) -> PathBuf {
 }
 
 fn delimiter(text: &str) -> Result<char, Failure> {
-    let mut characters = text.chars();
-    let mark = match (text, characters.next(), characters.next()) {
-        ("tab" | "\\t", ..) => Some('\t'),
-        (_, Some(mark), None) => Some(mark),
-        _ => None,
-    };
-    mark.filter(|mark| {
-        mark.is_ascii() && !mark.is_ascii_alphanumeric() && !matches!(mark, '"' | '\n' | '\r')
-    })
-    .ok_or_else(|| {
-        Failure::input(format!("`--delimiter {text}` cannot stand between values")).help(
-            "One ASCII character that is no letter, digit, quote or line end; `tab` for a tab.",
-        )
+    screen::delimiter(text).ok_or_else(|| {
+        Failure::input(format!("`--delimiter {text}` cannot stand between values"))
+            .help(screen::DELIMITERS)
     })
 }
 
@@ -189,8 +257,9 @@ fn failure(unscreened: Unscreened) -> Failure {
     match unscreened {
         Unscreened::Input(why) => Failure::input(why),
         Unscreened::Unavailable(why) => {
-            Failure::unavailable(why).help("Nothing was left behind; screen the list again.")
+            Failure::unavailable(why).help("Nothing was left behind; do it again.")
         }
+        Unscreened::Stopped => Failure::unavailable("it was not wanted any more"),
     }
 }
 

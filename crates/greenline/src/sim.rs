@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use greenline_sim::config::Business;
 use greenline_sim::{Inbound, SAMPLE_NUMBER, Sim as Platform, SimConfig};
 use serde_json::json;
 
@@ -73,19 +74,20 @@ impl Sim {
             }
             config.speed = speed;
         }
-        let Some(business) = config.businesses.first_mut() else {
-            return Err(Failure::input("the world has no business")
-                .help("Give it at least one `[[businesses]]`."));
-        };
-        business.callback_url = self.callback.or(business.callback_url.take());
-        if let Some(secret) = self.app_secret {
-            business.app_secret = secret;
+        if config.businesses.is_empty() {
+            config.businesses.push(Business::sample());
         }
-        if let Some(token) = self.verify_token {
-            business.verify_token = token;
-        }
-        if let Some(token) = self.access_token {
-            business.access_tokens = vec![token];
+        if let Some(business) = config.businesses.first_mut() {
+            business.callback_url = self.callback.or(business.callback_url.take());
+            if let Some(secret) = self.app_secret {
+                business.app_secret = secret;
+            }
+            if let Some(token) = self.verify_token {
+                business.verify_token = token;
+            }
+            if let Some(token) = self.access_token {
+                business.access_tokens = vec![token];
+            }
         }
         Ok(config)
     }

@@ -1,9 +1,12 @@
 //! `greenline verify`: every event folded again and compared with what decisions rest on, every record held
-//! against its leaf in the log; or, with `--bundle`, a proof checked offline, without store or server.
+//! against its leaf in the log; or, with `--bundle` a proof and with `--plan` a plan checked offline, without store or
+//! server.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use greenline_gateway::screen::Unscreened;
+use greenline_gateway::screen::plan::check as check_plan;
 use greenline_proof::{PublicKey, PublishedHead, Report, Trust, read_heads, verify_bundle};
 use serde_json::{Value, json};
 
@@ -15,17 +18,23 @@ use crate::settings::Settings;
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Reads the whole store again, or checks one proof.
+/// Reads the whole store again, or checks one proof or plan.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// Checks this proof bundle, offline, instead of the store.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "offline")]
     bundle: Option<PathBuf>,
+    /// Checks this signed plan of a screening and the files beside it, offline.
+    #[arg(long, value_name = "FILE", group = "offline")]
+    plan: Option<PathBuf>,
+    /// The list that a plan was made of, to be checked too.
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    list: Option<PathBuf>,
     /// A public key that you trust, in hexadecimal, or a head whose key you trust; may be given again.
-    #[arg(long, value_name = "FILE", requires = "bundle")]
+    #[arg(long, value_name = "FILE", requires = "offline")]
     key: Vec<PathBuf>,
     /// A head that was kept outside, or a file of published ones; may be given again.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     head: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -33,10 +42,81 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        match &self.bundle {
-            Some(bundle) => self.offline(bundle),
-            None => self.store(settings).await,
+        match (&self.bundle, &self.plan) {
+            (Some(bundle), _) => self.offline(bundle),
+            (None, Some(plan)) => self.plan(plan),
+            (None, None) => self.store(settings).await,
         }
+    }
+
+    fn plan(&self, plan: &Path) -> Result<Exit, Failure> {
+        let checked = check_plan(plan, self.list.as_deref()).map_err(|unscreened| {
+            let why = match unscreened {
+                Unscreened::Input(why) | Unscreened::Unavailable(why) => why,
+                Unscreened::Stopped => "it was not checked".to_owned(),
+            };
+            Failure::input(why)
+        })?;
+        let mut trusted = Vec::new();
+        for path in &self.key {
+            trusted.extend(keys(path)?);
+        }
+        let key = checked.signed.key;
+        let mut problems = checked.problems;
+        if !trusted.is_empty() && !trusted.contains(&key) {
+            problems
+                .push("the key that signed the plan is none of those that you trust".to_owned());
+        }
+        let mut not_shown = Vec::new();
+        if trusted.is_empty() {
+            not_shown.push("whose key it is: name one that you trust with --key");
+        }
+        if self.list.is_none() {
+            not_shown.push("that it is about your list: name it with --list");
+        }
+        let (plan, holds) = (checked.signed.plan, problems.is_empty());
+        if self.json.json {
+            output::print_json(&json!({
+                "holds": holds, "plan": plan, "key_id": key.id().to_string(),
+                "problems": problems, "not_shown": not_shown,
+            }))?;
+        } else {
+            let counts = plan.counts;
+            let mut page = one_line(&format!(
+                "The plan {} of `{}`: {} ({}) from {}, as of {}, made {} by the rules {}, signed by the key {}.",
+                plan.id,
+                plan.business,
+                plan.template,
+                plan.language,
+                plan.number,
+                plan.at,
+                plan.made,
+                plan.pack,
+                key.id()
+            ));
+            page.push_str(&format!(
+                "\n{} rows: {} may be sent, {} later, {} not; {} name somebody twice, {} cannot be read.\n",
+                counts.rows,
+                counts.allowed,
+                counts.held,
+                counts.refused,
+                counts.duplicates,
+                counts.unreadable
+            ));
+            for line in not_shown {
+                page.push_str(&format!("It does not show {line}.\n"));
+            }
+            for problem in &problems {
+                page.push_str(&format!("  {}\n", one_line(problem)));
+            }
+            page.push_str(if holds {
+                "The plan and every file beside it hold.\n"
+            } else {
+                "The plan does not hold.\n"
+            });
+            output::print(&page)?;
+        }
+        Ok(if holds { Exit::Yes } else { Exit::No })
     }
 
     async fn store(&self, settings: &Settings) -> Result<Exit, Failure> {

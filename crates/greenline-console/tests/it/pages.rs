@@ -9,6 +9,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("status", render(&samples::status(false)).unwrap()),
         ("observe", render(&samples::status(true)).unwrap()),
         ("empty", render(&samples::empty_status()).unwrap()),
+        ("capabilities", render(&samples::capabilities()).unwrap()),
         ("decision", render(&samples::decision_page()).unwrap()),
         ("people", render(&samples::people()).unwrap()),
         ("person", render(&samples::person()).unwrap()),

@@ -20,7 +20,7 @@ use crate::pipeline::LookUps;
 use crate::refusal::Refusal;
 
 use super::auth::Who;
-use super::extract::{Params, Raw, Segments, limit, typed_json};
+use super::extract::{Params, Raw, Segments, limit, moment, typed_json};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::{DecisionShape, ReasonShape, reasons};
 use ask::{AnswerShape, Known, Put, QuestionBody, Usual};
@@ -108,7 +108,7 @@ pub(crate) async fn preview(
         business,
         number: body.number,
         app: body.app,
-        at_ms: ask::moment(body.at.as_deref())?,
+        at_ms: moment(body.at.as_deref())?,
         known: body.known.unwrap_or_default(),
         assume: body.assume,
         now_ms: app.clock.now_ms(),

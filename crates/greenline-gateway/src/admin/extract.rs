@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use greenline_policy::identity::Identifier;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -136,6 +137,18 @@ pub(crate) fn json_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Res
         return Ok(T::default());
     }
     typed_json(body)
+}
+
+/// Reads a moment out of `at`.
+pub(crate) fn moment(text: Option<&str>) -> Result<Option<i64>, Problem> {
+    match text.map(str::parse::<Timestamp>) {
+        None => Ok(None),
+        Some(Ok(at)) => Ok(Some(at.as_millisecond())),
+        Some(Err(_)) => Err(Problem::invalid(
+            "at",
+            "not a time after RFC 3339 with its offset",
+        )),
+    }
 }
 
 /// Reads whom a caller names.

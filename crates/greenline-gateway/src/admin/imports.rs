@@ -2,19 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Shared};
@@ -23,17 +19,15 @@ use crate::imports::files::{self, Meta, Place, Undo};
 use crate::imports::options::{Dates, Format, Options};
 use crate::imports::results::{self, ResultFormat};
 use crate::imports::{self, Counts, Seen};
-use crate::patience;
 
 use super::auth::Who;
 use super::extract::{Params, Segments};
 use super::problem::{Kind, Problem, ProblemBody};
 use super::shape::time;
+use super::transfer::{self, Room};
 
-/// Parts of a file or of results that wait to be written.
-const PARTS_AHEAD: usize = 16;
-/// Bytes of results that go out at once.
-const PART_BYTES: usize = 64 << 10;
+/// The setting that says where files lie.
+const FOLDER: &str = "imports.folder";
 /// Imports in a list.
 const LIST_MAX: usize = 100;
 /// How often an import is looked at that somebody else still has in hand, and how long lies between.
@@ -245,11 +239,7 @@ fn options(params: &ImportsParams) -> Result<Options, Problem> {
 }
 
 fn broken(error: &io::Error) -> Problem {
-    tracing::warn!(%error, "an import cannot be kept");
-    Problem::new(
-        Kind::Unavailable,
-        "the folder of imports cannot be written; see imports.folder and the space on its disk",
-    )
+    transfer::broken(FOLDER, error)
 }
 
 /// Import consents from a file of any size.
@@ -292,7 +282,12 @@ pub(crate) async fn begin(
     let Some(lock) = place.lock().map_err(|error| broken(&error))? else {
         return Err(broken(&io::ErrorKind::WouldBlock.into()));
     };
-    let received = receive(&app, &place, request.into_body()).await;
+    let room = Room {
+        most: app.config.imports.bytes_max,
+        limit: "imports.bytes_max",
+        folder: FOLDER,
+    };
+    let received = transfer::receive(request.into_body(), place.upload(), room).await;
     let (sha256, bytes) = received.inspect_err(|_| place.remove())?;
     let meta = Meta {
         id,
@@ -320,53 +315,6 @@ fn shape(app: &App, id: &str) -> Result<ImportShape, Problem> {
         .find(id)
         .map(Into::into)
         .ok_or_else(|| Problem::not_found("there is no such import on this node"))
-}
-
-/// Writes the file down; its SHA-256 and its length.
-async fn receive(app: &App, place: &Place, mut body: Body) -> Result<(String, u64), Problem> {
-    let most = app.config.imports.bytes_max;
-    let (to, mut from) = mpsc::channel::<Bytes>(PARTS_AHEAD);
-    let path = place.upload();
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut file = files::private(&path)?;
-        let mut hash = Sha256::new();
-        while let Some(part) = from.blocking_recv() {
-            hash.update(&part);
-            file.write_all(&part)?;
-        }
-        file.sync_all()?;
-        Ok::<_, io::Error>(hash.finalize())
-    });
-    let mut bytes = 0_u64;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            if patience::is_too_slow(&error) {
-                Problem::new(Kind::TooSlow, "the file did not come in time")
-            } else {
-                Problem::new(Kind::Malformed, "the file broke off")
-            }
-        })?;
-        let Ok(part) = frame.into_data() else {
-            continue;
-        };
-        bytes += part.len() as u64;
-        if bytes > most {
-            return Err(Problem::new(
-                Kind::TooLarge,
-                format!("a file may hold {most} bytes (imports.bytes_max)"),
-            ));
-        }
-        if to.send(part).await.is_err() {
-            break;
-        }
-    }
-    drop(to);
-    let hash = writing
-        .await
-        .map_err(|_| Problem::new(Kind::Bug, "writing the file ended in a panic"))?
-        .map_err(|error| broken(&error))?;
-    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((hash, bytes))
 }
 
 /// Which imports.
@@ -489,53 +437,9 @@ pub(crate) async fn results(
     let Some(place) = app.imports.place(&seen.meta.id) else {
         return Err(Problem::new(Kind::Bug, "a name that is none"));
     };
-    let (to, from) = mpsc::channel::<io::Result<Bytes>>(PARTS_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let mut parts = Parts {
-            to,
-            part: Vec::with_capacity(PART_BYTES),
-        };
-        let written = results::write(&place, &seen.meta, format, only_rejected, &mut parts);
-        let ended = written.and_then(|()| parts.flush());
-        if let Err(error) = ended {
-            // The answer breaks off, so that nobody takes it for whole.
-            let _ = parts.to.blocking_send(Err(error));
-        }
-    });
-    let stream = futures_util::stream::unfold(from, async |mut from| {
-        from.recv().await.map(|part| (part, from))
-    });
-    let mut response = Body::from_stream(stream).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    Ok(response)
-}
-
-/// Hands on what is written, in parts.
-struct Parts {
-    to: mpsc::Sender<io::Result<Bytes>>,
-    part: Vec<u8>,
-}
-
-impl Write for Parts {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.part.extend_from_slice(bytes);
-        if self.part.len() >= PART_BYTES {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.part.is_empty() {
-            return Ok(());
-        }
-        let part = std::mem::replace(&mut self.part, Vec::with_capacity(PART_BYTES));
-        self.to
-            .blocking_send(Ok(part.into()))
-            .map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
+    Ok(transfer::written(kind, move |out| {
+        results::write(&place, &seen.meta, format, only_rejected, out)
+    }))
 }
 
 /// Keeps others from an import that is over. Whoever worked on it lets go of it right after writing down that it is

@@ -274,6 +274,7 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
             + &avenues::gauges(&app)
             + &crate::metrics::pack(app.clock.now_ms())
             + &app.retention.render()
+            + &app.screenings.render()
             + &app.unread.render(),
     )
 }

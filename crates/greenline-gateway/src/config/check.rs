@@ -38,6 +38,15 @@ pub fn check(config: &Config) -> Vec<Finding> {
                 .to_owned(),
         );
     }
+    if config.store.url.is_postgres() && crate::screen::job::is_temporary(config) {
+        findings.warn(
+            "screenings.folder: empty, so screenings lie among this machine's temporary files, which do not outlive a reboot; name a folder that does"
+                .to_owned(),
+        );
+    }
+    if config.screenings.waiting_max == 0 {
+        findings.fatal("screenings.waiting_max: must be at least 1".to_owned());
+    }
     let keys = Keys::new(config).look();
     if let Err(error) = keys {
         findings.fatal(error.to_string());

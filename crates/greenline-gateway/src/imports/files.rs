@@ -138,7 +138,7 @@ pub fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a folder, and those above it, that only its owner may look into.
-pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -146,9 +146,10 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes sure that a folder, if it is there, is one that only this process's user may look into or change.
+/// Makes sure that a folder, if it is there, is one that only this process's user may look into or change. `setting`
+/// says where else it could lie.
 #[cfg(unix)]
-pub(super) fn only_ours(path: &Path) -> io::Result<()> {
+pub(crate) fn only_ours(path: &Path, setting: &str) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     // The folder itself: a link could lead anywhere.
     let about = match fs::symlink_metadata(path) {
@@ -162,7 +163,7 @@ pub(super) fn only_ours(path: &Path) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::PermissionDenied,
         format!(
-            "`{}` is not a folder that only the user of this process may look into and change, so somebody else may have put imports there; set imports.folder",
+            "`{}` is not a folder that only the user of this process may look into and change, so somebody else may have put files there; set {setting}",
             path.display()
         ),
     ))
@@ -170,7 +171,7 @@ pub(super) fn only_ours(path: &Path) -> io::Result<()> {
 
 /// Elsewhere temporary files are each user's own.
 #[cfg(not(unix))]
-pub(super) fn only_ours(_: &Path) -> io::Result<()> {
+pub(crate) fn only_ours(_: &Path, _: &str) -> io::Result<()> {
     Ok(())
 }
 
@@ -562,13 +563,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let of = |name: &str| folder.path().join(name);
         private_folder(&of("ours")).unwrap();
-        only_ours(&of("ours")).unwrap();
-        only_ours(&of("missing")).unwrap();
+        only_ours(&of("ours"), "imports.folder").unwrap();
+        only_ours(&of("missing"), "imports.folder").unwrap();
         symlink(of("ours"), of("link")).unwrap();
         private_folder(&of("open")).unwrap();
         fs::set_permissions(of("open"), fs::Permissions::from_mode(0o750)).unwrap();
         for name in ["link", "open"] {
-            let error = only_ours(&of(name)).unwrap_err().to_string();
+            let error = only_ours(&of(name), "imports.folder")
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("imports.folder"), "{error}");
         }
     }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::config::Secret;
 use crate::events::Found;
 use crate::events::subscriber::{Ended, Subscriber};
+use crate::health::header::{self as capability, HEADER_CAPABILITIES};
 use crate::later::given;
 use crate::upstream::{Bounds, Origin, Outgoing};
 
@@ -98,7 +99,10 @@ impl Receiver {
     pub(super) async fn attempt(&self, app: &App, relay: &Relay) -> Attempt {
         match self {
             Self::App(target) => match given::as_given(app, relay).await {
-                Ok(body) => target.attempt(relay, body).await,
+                Ok(body) => {
+                    let capabilities = capability::value(app, relay.business, &body).await;
+                    target.attempt(relay, body, capabilities).await
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a delivery waits: which ids its app was given could not be read");
                     Attempt {
@@ -198,7 +202,12 @@ impl Target {
 
     /// Hands one delivery over: the bytes as they came but for ids that apps were given, the platform's headers, and
     /// the app's own signature. Redirects are not followed: an address that moved is the operator's to change.
-    pub(super) async fn attempt(&self, relay: &Relay, body: Arc<[u8]>) -> Attempt {
+    pub(super) async fn attempt(
+        &self,
+        relay: &Relay,
+        body: Arc<[u8]>,
+        capabilities: Option<HeaderValue>,
+    ) -> Attempt {
         let unreachable = Attempt {
             taken: false,
             end: End::Unreachable,
@@ -208,7 +217,7 @@ impl Target {
         let handed = tokio::time::timeout(self.timeout, async {
             let answer = self
                 .origin
-                .call(self.request(relay, body), None)
+                .call(self.request(relay, body, capabilities), None)
                 .await
                 .ok()?;
             let status = answer.status();
@@ -231,7 +240,12 @@ impl Target {
         }
     }
 
-    fn request(&self, relay: &Relay, body: Arc<[u8]>) -> Request<Outgoing> {
+    fn request(
+        &self,
+        relay: &Relay,
+        body: Arc<[u8]>,
+        capabilities: Option<HeaderValue>,
+    ) -> Request<Outgoing> {
         let signature = signature::sign(self.secret.reveal().as_bytes(), &body);
         let mut request = Request::new(Outgoing::full(Bytes::from_owner(body)));
         *request.method_mut() = Method::POST;
@@ -257,6 +271,9 @@ impl Target {
         }
         if let Ok(value) = HeaderValue::try_from(format!("dlv_{:016x}", relay.inbox_seq)) {
             headers.insert(HEADER_DELIVERY, value);
+        }
+        if let Some(value) = capabilities {
+            headers.insert(HEADER_CAPABILITIES, value);
         }
         request
     }

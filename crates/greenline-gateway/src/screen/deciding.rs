@@ -1,30 +1,20 @@
-//! Batch by batch: where each row goes, what becomes of whom, and what is written.
+//! Batch by batch: where each row goes, and what becomes of whom.
 
-use std::io;
-use std::sync::mpsc::Receiver;
+use std::hint::black_box;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use greenline_ledger::crowd::{Found, NOWHERE, spelling_at};
 use greenline_policy::identity::{Identifier, Phone};
 use rustc_hash::FxHashMap;
 
 use super::Unscreened;
-use super::fate::{Fate, Kind, Tally};
+use super::fate::{Fate, Tally};
 use super::judge::Judge;
-use super::results::{GIVEN_BYTES_MAX, Results, Unplaced, push_value};
-use super::rows::{Batch, Odd};
+use super::rows::{Batch, Goes, Odd, Row};
+use super::writing::{Decided, Ending};
 
-/// Where a row goes.
-#[derive(Clone, Copy)]
-enum Goes {
-    /// With others of whom all that counts is equal, to the place of what becomes of them.
-    Shared(u32),
-    /// It is the next of those that are decided about alone.
-    Alone,
-    /// It names somebody whom that row named.
-    Duplicate(u32),
-    /// It is the next that could not be read.
-    Unread,
-}
+/// Rows whose numbers are looked up together. What is found of them is still near when it is their turn.
+const TOGETHER: usize = 64;
 
 /// The first row of everyone; 0 for whom none has named yet.
 #[derive(Default)]
@@ -37,24 +27,73 @@ struct Firsts {
     users: FxHashMap<Box<str>, u32>,
 }
 
-/// Decides about batches, and writes what becomes of their rows.
-pub(crate) struct Deciding<'r> {
+impl Firsts {
+    fn of(&mut self, sought: &Sought) -> &mut u32 {
+        if let Some(first) = self.slots[sought.table].get_mut(sought.slot as usize) {
+            return first;
+        }
+        let key = sought.canonical << 1 | sought.table as u64;
+        self.others.entry(key).or_default()
+    }
+
+    /// Asks memory for the first rows of all of these at once, so that it answers for one while another is waited for.
+    fn come_near(&self, sought: &[Sought]) {
+        let near = sought.iter().map(|sought| {
+            let first = self.slots[sought.table].get(sought.slot as usize);
+            first.copied().unwrap_or_default()
+        });
+        black_box(near.fold(0, |all, first| all | first));
+    }
+}
+
+/// A number that is looked for, and what was found.
+#[derive(Clone, Copy)]
+struct Sought {
+    /// As it is sent to; nothing where the row names none.
+    phone: Option<Phone>,
+    canonical: u64,
+    /// The table of its spelling.
+    table: usize,
+    /// Its slot there.
+    slot: u32,
+    found: Found,
+}
+
+impl Sought {
+    /// Not looked for yet.
+    fn of(row: &Row) -> Self {
+        let phone = Phone::from_digits(row.digits);
+        let (canonical, table) = phone.map_or((0, 0), |phone| {
+            let (canonical, spelling) = phone.canonical();
+            (canonical.digits(), spelling_at(spelling))
+        });
+        Self {
+            phone,
+            canonical,
+            table,
+            slot: NOWHERE,
+            found: Found::Alone,
+        }
+    }
+}
+
+/// Decides about batches.
+pub(crate) struct Deciding {
     judge: Judge,
     /// What became of all so far.
     pub(crate) tally: Tally,
     firsts: Firsts,
-    results: &'r mut Results,
-    /// Numbers of a batch that are looked up together, and what was found.
+    /// Endings that were handed on.
+    handed_on: usize,
+    /// Numbers that are looked up together, and what was found.
+    sought: Vec<Sought>,
     numbers: Vec<u64>,
     found: Vec<(u32, Found)>,
-    /// What goes to the files of each kind, made ready.
-    rows: [Vec<u8>; 3],
-    repeated: Vec<u8>,
 }
 
-impl<'r> Deciding<'r> {
+impl Deciding {
     /// Nothing was decided yet.
-    pub(crate) fn new(judge: Judge, results: &'r mut Results) -> Self {
+    pub(crate) fn new(judge: Judge) -> Self {
         let mut firsts = Firsts::default();
         if let Some(crowd) = judge.crowd() {
             firsts.slots = crowd.slots().map(|slots| vec![0; slots]);
@@ -63,175 +102,134 @@ impl<'r> Deciding<'r> {
             judge,
             tally: Tally::default(),
             firsts,
-            results,
+            handed_on: 0,
+            sought: Vec::new(),
             numbers: Vec::new(),
             found: Vec::new(),
-            rows: Default::default(),
-            repeated: Vec::new(),
         }
     }
 
-    /// Every batch, until no more come.
-    pub(crate) fn all(&mut self, from: &Receiver<Batch>) -> Result<(), Unscreened> {
-        while let Ok(batch) = from.recv() {
-            self.batch(&batch)?;
+    /// Decides about every batch and hands it on, until no more come or nobody takes them.
+    pub(crate) fn all(
+        &mut self,
+        from: &Receiver<Batch>,
+        to: &SyncSender<Decided>,
+    ) -> Result<(), Unscreened> {
+        while let Ok(mut batch) = from.recv() {
+            self.batch(&mut batch)?;
+            let new = self.tally.entries.get(self.handed_on..).unwrap_or_default();
+            let endings = new.iter().map(|entry| Ending {
+                kind: entry.fate.kind,
+                tail: entry.fate.tail(),
+            });
+            let endings = endings.collect();
+            self.handed_on = self.tally.entries.len();
+            if to.send(Decided { batch, endings }).is_err() {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), Unscreened> {
-        let (goes, people) = self.sorted(batch)?;
-        let fates = self.judge.fates(&people)?;
-        self.written(batch, &goes, &people, fates)
-            .map_err(|error| Unplaced::Disk(error).into())
+    fn batch(&mut self, batch: &mut Batch) -> Result<(), Unscreened> {
+        let mut goes = std::mem::take(&mut batch.goes);
+        let people = self.sorted(batch, &mut goes)?;
+        if !people.is_empty() {
+            let fates = self.judge.fates(&people)?;
+            self.alone(&mut goes, fates);
+        }
+        batch.goes = goes;
+        Ok(())
     }
 
-    /// Looks up all numbers of a batch.
-    fn look_up(&mut self, batch: &Batch) {
+    /// Puts those who were decided about alone where they belong.
+    fn alone(&mut self, goes: &mut [Goes], fates: Vec<Fate>) {
+        let alone = goes.iter_mut().filter(|goes| **goes == Goes::Alone);
+        for (goes, fate) in alone.zip(fates) {
+            let place = self.tally.place(fate);
+            self.tally.one_more(place);
+            *goes = Goes::To(place);
+        }
+    }
+
+    /// Looks up some rows.
+    fn look_up(&mut self, rows: &[Row]) {
+        self.sought.clear();
+        self.sought.extend(rows.iter().map(Sought::of));
         let Some(crowd) = self.judge.crowd() else {
-            self.found.clear();
-            self.found.resize(batch.rows.len(), (NOWHERE, Found::Alone));
             return;
         };
         self.numbers.clear();
-        let canonical = batch.rows.iter().map(|row| {
-            Phone::from_digits(row.digits).map_or(0, |phone| phone.canonical().0.digits())
-        });
-        self.numbers.extend(canonical);
+        self.numbers
+            .extend(self.sought.iter().map(|sought| sought.canonical));
         crowd.find_all(&self.numbers, &mut self.found);
+        for (sought, found) in self.sought.iter_mut().zip(&self.found) {
+            // Only one table is looked through together.
+            (sought.slot, sought.found) = match (sought.phone, sought.table) {
+                (Some(phone), 1) => crowd.find(phone.canonical()),
+                _ => *found,
+            };
+        }
+        self.firsts.come_near(&self.sought);
     }
 
     /// Where each row goes, and whom there is to decide about alone.
-    fn sorted(&mut self, batch: &Batch) -> Result<(Vec<Goes>, Vec<Identifier>), Unscreened> {
-        self.look_up(batch);
-        let mut goes = Vec::with_capacity(batch.rows.len());
-        let mut people = Vec::new();
-        let mut odd = batch.odd.iter();
-        for (at, row) in batch.rows.iter().enumerate() {
-            // Invariant: a list has no more rows than `list::ROWS_MAX`.
-            let number = (batch.first + at as u64) as u32;
-            let Some(phone) = Phone::from_digits(row.digits) else {
-                goes.push(match odd.next() {
-                    Some(Odd::User(user)) => {
-                        let first = self.firsts.users.entry(user.reveal().into()).or_default();
-                        if *first == 0 {
-                            *first = number;
-                            people.push(Identifier::User(user.clone()));
-                            Goes::Alone
-                        } else {
-                            Goes::Duplicate(*first)
-                        }
-                    }
-                    Some(Odd::Unread { .. }) | None => Goes::Unread,
-                });
-                continue;
-            };
-            let (found, first) = self.first(phone, at);
-            if *first != 0 {
-                goes.push(Goes::Duplicate(*first));
-                continue;
-            }
-            *first = number;
-            match self.judge.shared(found, phone, &mut self.tally)? {
-                Some(place) => goes.push(Goes::Shared(place)),
-                None => {
-                    goes.push(Goes::Alone);
-                    people.push(Identifier::Phone(phone));
-                }
-            }
-        }
-        Ok((goes, people))
-    }
-
-    fn written(
+    fn sorted(
         &mut self,
         batch: &Batch,
-        goes: &[Goes],
-        people: &[Identifier],
-        fates: Vec<Fate>,
-    ) -> io::Result<()> {
-        let mut alone = people.iter().zip(fates);
+        goes: &mut Vec<Goes>,
+    ) -> Result<Vec<Identifier>, Unscreened> {
+        let mut people = Vec::new();
         let mut odd = batch.odd.iter();
-        for ((number, row), goes) in (batch.first..).zip(&batch.rows).zip(goes) {
-            let unusual = if row.digits == 0 { odd.next() } else { None };
-            let given = batch.given(*row);
-            let place = match goes {
-                Goes::Shared(place) => *place,
-                Goes::Alone => {
-                    let next = alone.next();
-                    let (_, fate) =
-                        next.ok_or_else(|| io::Error::other("a row without a decision"))?;
-                    self.tally.place(fate)
-                }
-                Goes::Duplicate(first) => {
+        // Invariant: a list has no more rows than `list::ROWS_MAX`.
+        let mut number = batch.first as u32;
+        goes.reserve(batch.rows.len());
+        for some in batch.rows.chunks(TOGETHER) {
+            self.look_up(some);
+            for sought in &self.sought {
+                let Some(phone) = sought.phone else {
+                    goes.push(match odd.next() {
+                        Some(Odd::User(user)) => {
+                            let first = self.firsts.users.entry(user.reveal().into()).or_default();
+                            if *first == 0 {
+                                *first = number;
+                                people.push(Identifier::User(user.clone()));
+                                Goes::Alone
+                            } else {
+                                self.tally.duplicates += 1;
+                                Goes::Duplicate(*first)
+                            }
+                        }
+                        Some(Odd::Unread { problem, .. }) => {
+                            self.tally.unread(problem);
+                            Goes::Unread
+                        }
+                        None => Goes::Unread,
+                    });
+                    number = number.wrapping_add(1);
+                    continue;
+                };
+                let first = self.firsts.of(sought);
+                if *first == 0 {
+                    *first = number;
+                    let found = sought.found;
+                    goes.push(match self.judge.shared(found, phone, &mut self.tally)? {
+                        Some(place) => {
+                            self.tally.one_more(place);
+                            Goes::To(place)
+                        }
+                        None => {
+                            people.push(Identifier::Phone(phone));
+                            Goes::Alone
+                        }
+                    });
+                } else {
                     self.tally.duplicates += 1;
-                    begin_row(&mut self.repeated, number, given, row.digits, unusual);
-                    self.repeated.push(b',');
-                    push_number(&mut self.repeated, u64::from(*first));
-                    self.repeated.push(b'\n');
-                    continue;
+                    goes.push(Goes::Duplicate(*first));
                 }
-                Goes::Unread => {
-                    if let Some(Odd::Unread { line, problem }) = unusual {
-                        self.tally.unread(problem);
-                        self.results.unread(number, *line, given, problem)?;
-                    }
-                    continue;
-                }
-            };
-            let entry = self
-                .tally
-                .entries
-                .get_mut(place as usize)
-                .ok_or_else(|| io::Error::other("a row without a place"))?;
-            entry.rows += 1;
-            let rows = &mut self.rows[entry.fate.kind as usize];
-            begin_row(rows, number, given, row.digits, unusual);
-            rows.extend_from_slice(&entry.tail);
+                number = number.wrapping_add(1);
+            }
         }
-        for kind in Kind::ALL {
-            let rows = &mut self.rows[kind as usize];
-            self.results.write(kind, rows)?;
-            rows.clear();
-        }
-        self.results.duplicates(&self.repeated)?;
-        self.repeated.clear();
-        Ok(())
+        Ok(people)
     }
-
-    /// What is known of the number in a row of the batch, and the first row that named it.
-    fn first(&mut self, phone: Phone, at: usize) -> (Found, &mut u32) {
-        let (canonical, spelling) = phone.canonical();
-        let table = spelling_at(spelling);
-        let (slot, found) = match (self.judge.crowd(), table) {
-            // Only one table is looked through together.
-            (Some(crowd), 1) => crowd.find((canonical, spelling)),
-            _ => self
-                .found
-                .get(at)
-                .copied()
-                .unwrap_or((NOWHERE, Found::Alone)),
-        };
-        if let Some(first) = self.firsts.slots[table].get_mut(slot as usize) {
-            return (found, first);
-        }
-        let key = canonical.digits() << 1 | table as u64;
-        (found, self.firsts.others.entry(key).or_default())
-    }
-}
-
-/// The row's number, what stood in it, and whom it names.
-fn begin_row(rows: &mut Vec<u8>, number: u64, given: &[u8], digits: u64, unusual: Option<&Odd>) {
-    push_number(rows, number);
-    rows.push(b',');
-    push_value(rows, given.get(..GIVEN_BYTES_MAX).unwrap_or(given));
-    rows.push(b',');
-    match unusual {
-        Some(Odd::User(user)) => rows.extend_from_slice(user.reveal().as_bytes()),
-        _ => push_number(rows, digits),
-    }
-}
-
-fn push_number(rows: &mut Vec<u8>, number: u64) {
-    rows.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

@@ -83,7 +83,7 @@ impl Fate {
     }
 
     /// What stands behind the number in a row of the results.
-    fn tail(&self) -> Vec<u8> {
+    pub(crate) fn tail(&self) -> Vec<u8> {
         let mut tail = String::new();
         if let Some(until_ms) = self.until_ms {
             let _ = write!(tail, ",{}", utc(until_ms));
@@ -110,8 +110,6 @@ fn quoted(text: &str) -> String {
 pub(crate) struct Entry {
     /// The fate.
     pub(crate) fate: Fate,
-    /// What stands behind the number in each of its rows.
-    pub(crate) tail: Vec<u8>,
     /// Its rows.
     pub(crate) rows: u64,
 }
@@ -139,12 +137,19 @@ impl Tally {
         }
         let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         self.entries.push(Entry {
-            tail: fate.tail(),
             fate: fate.clone(),
             rows: 0,
         });
         self.places.insert(fate, place);
         place
+    }
+
+    /// One more row of the fate that has that place.
+    #[inline]
+    pub(crate) fn one_more(&mut self, place: u32) {
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.rows += 1;
+        }
     }
 
     /// One more row that could not be read.

@@ -23,7 +23,7 @@ use crate::app;
 use crate::pipeline;
 
 use super::fate::{Fate, Tally, passes_ms};
-use super::regions::Regions;
+use super::regions::{Near, Regions, start};
 
 /// One wait after the other that is followed: what is quiet may be full by then.
 const WAITS_MAX: usize = 8;
@@ -52,6 +52,39 @@ struct Shared {
     regions: Regions,
     /// By class and region: the place of what becomes of all of them.
     memo: FxHashMap<u32, u32>,
+    /// The same by how numbers begin.
+    near: Near<u32>,
+}
+
+impl Shared {
+    /// The place of what becomes of whoever is of that class and has such a number.
+    fn place(
+        &mut self,
+        app: &app::Shared,
+        ask: &Ask,
+        (found, class): (Found, u16),
+        phone: Phone,
+        tally: &mut Tally,
+    ) -> Result<u32, LedgerError> {
+        let region = self.regions.of(phone);
+        let key = u32::from(class) << 16 | u32::from(region);
+        if let Some(place) = self.memo.get(&key) {
+            return Ok(*place);
+        }
+        let nobody = Head::default();
+        let head = match found {
+            Found::Class(class) => self.crowd.head(class).unwrap_or(&nobody),
+            Found::Nobody | Found::Alone => &nobody,
+        };
+        let person = Identifier::Phone(phone);
+        let view = &mut self.view;
+        let fate = fate(ask, &person, |at_ms| {
+            view.judge_class(&pipeline::addressed(app, ask, &person, at_ms), head)
+        })?;
+        let place = tally.place(fate);
+        self.memo.insert(key, place);
+        Ok(place)
+    }
 }
 
 /// The class of those of whom nothing is known, in a memo.
@@ -87,6 +120,7 @@ impl Judge {
                 crowd,
                 regions: Regions::default(),
                 memo: FxHashMap::default(),
+                near: Near::default(),
             })),
             None => match app.ledger.view()? {
                 Some(view) => Known::View(Box::new(view)),
@@ -113,6 +147,7 @@ impl Judge {
     ///
     /// # Errors
     /// As [`Self::fates`].
+    #[inline]
     pub(crate) fn shared(
         &mut self,
         found: Found,
@@ -127,23 +162,12 @@ impl Judge {
             Found::Nobody => NOBODY,
             Found::Class(class) => class.0,
         };
-        let region = shared.regions.of(phone);
-        let key = u32::from(class) << 16 | u32::from(region);
-        if let Some(place) = shared.memo.get(&key) {
-            return Ok(Some(*place));
+        let start = start(phone);
+        if let Some(place) = shared.near.get(start, class) {
+            return Ok(Some(place));
         }
-        let nobody = Head::default();
-        let head = match found {
-            Found::Class(class) => shared.crowd.head(class).unwrap_or(&nobody),
-            Found::Nobody | Found::Alone => &nobody,
-        };
-        let (person, ask, app) = (Identifier::Phone(phone), &self.ask, &self.app);
-        let view = &mut shared.view;
-        let fate = fate(ask, &person, |at_ms| {
-            view.judge_class(&pipeline::addressed(app, ask, &person, at_ms), head)
-        })?;
-        let place = tally.place(fate);
-        shared.memo.insert(key, place);
+        let place = shared.place(&self.app, &self.ask, (found, class), phone, tally)?;
+        shared.near.keep(start, class, place);
         Ok(Some(place))
     }
 

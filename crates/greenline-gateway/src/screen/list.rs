@@ -11,6 +11,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 
 use csv::ByteRecord;
 use greenline_policy::identity::{Phone, UserId};
@@ -47,6 +48,8 @@ pub(crate) type Take<'t> = &'t mut dyn FnMut(Batch) -> Result<bool, Unfit>;
 pub(crate) struct Lister<'t> {
     form: &'t Form,
     take: Take<'t>,
+    /// Batches that nobody needs any more, for their memory.
+    spent: Receiver<Batch>,
     batch: Batch,
     /// Rows so far.
     rows: u64,
@@ -56,16 +59,19 @@ pub(crate) struct Lister<'t> {
     columns: usize,
 }
 
-/// Hands all rows to `take`, in batches; answers with the column that names people, or none where each row says.
+/// Hands all rows to `take`, in batches; those that nobody needs any more may come back for their memory. Answers with
+/// the column that names people, or none where each row says.
 pub(crate) fn read(
     path: &Path,
     form: &Form,
     progress: Arc<AtomicU64>,
+    spent: Receiver<Batch>,
     take: Take<'_>,
 ) -> Result<Option<String>, Unfit> {
     let mut lister = Lister {
         form,
         take,
+        spent,
         batch: Batch::from(1),
         rows: 0,
         line: 0,
@@ -127,6 +133,7 @@ impl Lister<'_> {
                     batch: Batch::from(1),
                     beyond: Vec::new(),
                     unplaced: Vec::new(),
+                    memory: Vec::new(),
                 };
                 let how = (delimiter, lines::PIECE_BYTES);
                 lines::read(&sample, rest, how, &mut values)?;
@@ -217,6 +224,8 @@ struct Values<'l, 't> {
     beyond: Vec<u8>,
     /// Which rows those are.
     unplaced: Vec<usize>,
+    /// For the next piece.
+    memory: Vec<u8>,
 }
 
 impl lines::Takes for Values<'_, '_> {
@@ -251,12 +260,35 @@ impl lines::Takes for Values<'_, '_> {
         Ok(())
     }
 
+    #[inline]
+    fn usual(&mut self, line: u64, at: usize, given: &[u8]) -> Result<bool, Unfit> {
+        let Some(digits) = plain(given, self.lister.form.country.is_some()) else {
+            return Ok(false);
+        };
+        self.lister.count(line)?;
+        self.batch.lies_plain(at, given.len(), digits);
+        Ok(true)
+    }
+
+    fn memory(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.memory)
+    }
+
     fn piece(&mut self, mut piece: Vec<u8>) -> Result<bool, Unfit> {
-        let next = Batch::from(self.lister.rows + 1);
-        let mut batch = std::mem::replace(&mut self.batch, next);
-        if batch.rows.is_empty() {
+        let next = self.lister.rows + 1;
+        if self.batch.rows.is_empty() {
+            (self.memory, self.batch.first) = (piece, next);
             return Ok(true);
         }
+        let next = match self.lister.spent.try_recv() {
+            Ok(spent) => {
+                let (batch, memory) = spent.anew(next);
+                self.memory = memory;
+                batch
+            }
+            Err(_) => Batch::from(next),
+        };
+        let mut batch = std::mem::replace(&mut self.batch, next);
         let before = piece.len();
         piece.append(&mut self.beyond);
         for row in self.unplaced.drain(..) {
@@ -352,6 +384,7 @@ fn of_object(object: &Map<String, Value>, column: Option<&str>) -> String {
 
 /// A number that is written as nothing but its digits, with or without a plus: what [`number::read`] makes of it, known
 /// at once. `None` for everything else.
+#[inline]
 pub(crate) fn plain(given: &[u8], has_country: bool) -> Option<u64> {
     let digits = match given {
         [b'+', digits @ ..] => digits,
@@ -362,15 +395,42 @@ pub(crate) fn plain(given: &[u8], has_country: bool) -> Option<u64> {
     if !(7..=15).contains(&digits.len()) || digits.first() == Some(&b'0') {
         return None;
     }
-    let mut value = 0_u64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + u64::from(digit);
+    let Some((front, back)) = digits.split_last_chunk::<8>() else {
+        return seven(digits);
+    };
+    // Up to seven digits before the last eight: what follows them is pushed out above, and zeros come in below.
+    let ahead = u64::from_le_bytes(*digits.first_chunk()?);
+    let ahead = match front.len() as u32 * 8 {
+        0 => ZEROS,
+        bits => ahead << (u64::BITS - bits) | ZEROS >> bits,
+    };
+    Some(eight(ahead)? * 100_000_000 + eight(u64::from_le_bytes(*back))?)
+}
+
+/// Eight times the digit 0.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Eight digits, the first in the lowest byte; `None` where one is none.
+#[inline]
+fn eight(text: u64) -> Option<u64> {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    // What is above 9 leaves the row when six is added; a byte that carries over is not in the row to begin with.
+    let is_digits =
+        text & HIGH == ZEROS && text.wrapping_add(0x0606_0606_0606_0606) & HIGH == ZEROS;
+    if !is_digits {
+        return None;
     }
-    Some(value)
+    let ones = text - ZEROS;
+    let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff)
+}
+
+fn seven(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then(|| value * 10 + u64::from(digit))
+    })
 }
 
 /// Whom a text names: a number's digits, or a user id.

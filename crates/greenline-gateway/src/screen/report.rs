@@ -12,13 +12,14 @@ use greenline_policy::next_step::leaves_alone;
 use greenline_policy::pack::Pack;
 use greenline_policy::reach::bound;
 use greenline_policy::rule::{Rule, Severity};
+use greenline_proof::PlanCounts;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::app::Shared;
 
 use super::fate::{Kind, Tally};
-use super::results::FILES;
+use super::results::{FILES, PLAN};
 use super::{Outline, Prepared};
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -63,7 +64,6 @@ impl Report {
         let shown = numbers
             .find(|number| *number.phone_number_id == *ask.number)
             .map(|number| number.display_number.clone());
-        let list = order.list.file_name().unwrap_or_default().to_string_lossy();
         let page = ScreeningPage {
             business: business.config.name.clone(),
             number: shown.unwrap_or_else(|| ask.number.to_string()),
@@ -74,7 +74,7 @@ impl Report {
                 .unwrap_or_else(|| "judged as marketing".to_owned()),
             at: When::dated(ask.now_ms),
             made: When::dated(now_ms),
-            list: list.into_owned(),
+            list: order.name(),
             column: outline.column.clone(),
             counts: counts(tally),
             warnings: warnings(prepared, outline.is_one_view, now_ms),
@@ -91,13 +91,22 @@ impl Report {
             problems: problems(tally),
         };
         let seconds = |took: Duration| took.as_millis() as f64 / 1_000.0;
-        let about = json!({
+        let mut about = json!({
             "business": business.config.id, "number": &*ask.number, "list": page.list, "column": page.column,
             "template": { "name": order.template, "language": language, "category": category, "known": listed.is_some() },
             "at": utc(ask.now_ms), "made": utc(now_ms), "pack": Pack::at(ask.now_ms).version,
             "one_view": outline.is_one_view, "seconds": seconds(took), "loading_seconds": seconds(outline.loading),
-            "folder": order.out.to_string_lossy(), "files": FILES,
+            "files": FILES,
         });
+        if let Some(id) = &prepared.id {
+            about["id"] = json!(id);
+        }
+        if order.plan.is_some() {
+            about["plan"] = json!(PLAN);
+        }
+        if order.kept.is_none() {
+            about["folder"] = json!(order.out.to_string_lossy());
+        }
         let value = shape(&page, tally, about);
         Self { page, value }
     }
@@ -117,6 +126,24 @@ impl Report {
     /// As a page.
     pub(crate) fn html(&self) -> Result<String, impl std::fmt::Display + use<>> {
         greenline_console::render(&self.page)
+    }
+
+    /// What it says, as the page has it.
+    pub(crate) fn page(&self) -> &ScreeningPage {
+        &self.page
+    }
+
+    /// Where the rows went.
+    pub(crate) fn counts(&self) -> PlanCounts {
+        let counts = self.page.counts;
+        PlanCounts {
+            rows: counts.rows,
+            allowed: counts.allowed,
+            held: counts.held,
+            refused: counts.refused,
+            duplicates: counts.duplicates,
+            unreadable: counts.unreadable,
+        }
     }
 
     /// How many rows may be sent now.

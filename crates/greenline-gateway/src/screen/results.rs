@@ -2,15 +2,14 @@
 //! everything in it is whole and on disk.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::imports::files::private;
 
+use super::disk::{BLOCK_BYTES, Disk};
 use super::fate::Kind;
 
-/// Bytes gathered before they are written.
-const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes of what stood in a row that are repeated.
 pub(crate) const GIVEN_BYTES_MAX: usize = 200;
 
@@ -25,6 +24,12 @@ pub(crate) const FILES: [&str; 7] = [
     "report.json",
 ];
 
+/// The signed plan, beside them where one was asked for.
+pub(crate) const PLAN: &str = "plan.jsonl";
+
+/// Says what the plan is, once everything else lies in that folder.
+pub(crate) type Planning<'p> = Option<&'p dyn Fn(&Path) -> io::Result<String>>;
+
 /// Their first lines.
 const NAMES: [&str; 5] = [
     "row,given,number,rules,reasons\n",
@@ -33,6 +38,32 @@ const NAMES: [&str; 5] = [
     "row,given,number,first_row\n",
     "row,line,given,problem\n",
 ];
+
+/// One of the files that rows go to, by its place among [`FILES`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sheet {
+    /// What may be sent.
+    Allowed,
+    /// What may be sent later.
+    Held,
+    /// What may not.
+    Refused,
+    /// Whoever was named before.
+    Duplicates,
+    /// What could not be read.
+    Unreadable,
+}
+
+impl Sheet {
+    /// The one that rows of a kind go to.
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Allowed => Self::Allowed,
+            Kind::Held => Self::Held,
+            Kind::Refused => Self::Refused,
+        }
+    }
+}
 
 /// Why nothing can be written there.
 #[derive(Debug)]
@@ -54,7 +85,7 @@ impl From<io::Error> for Unplaced {
 pub(crate) struct Results {
     wanted: PathBuf,
     making: PathBuf,
-    files: [BufWriter<File>; 5],
+    disk: Disk,
     _lock: File,
 }
 
@@ -90,7 +121,7 @@ fn beside(wanted: &Path, ending: &str) -> PathBuf {
 fn is_ours(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if !FILES.iter().any(|known| name == *known) {
+        if name != PLAN && !FILES.iter().any(|known| name == *known) {
             return Ok(false);
         }
     }
@@ -99,7 +130,7 @@ fn is_ours(folder: &Path) -> io::Result<bool> {
 
 /// Removes a folder that only holds what a screening makes.
 fn remove(folder: &Path) -> io::Result<()> {
-    for name in FILES {
+    for name in FILES.into_iter().chain([PLAN]) {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -154,59 +185,58 @@ impl Results {
             remove(&making)?;
         }
         make(&making)?;
-        let open = |at: usize| -> io::Result<BufWriter<File>> {
-            let file = private(&making.join(FILES[at]))?;
-            let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
-            file.write_all(NAMES[at].as_bytes())?;
-            Ok(file)
-        };
-        let files = [open(0)?, open(1)?, open(2)?, open(3)?, open(4)?];
+        let sheets = FILES.iter().zip(NAMES);
+        let paths: Vec<PathBuf> = sheets.map(|(name, _)| making.join(name)).collect();
+        let mut disk = Disk::begin(&paths, BLOCK_BYTES)?;
+        for (at, names) in NAMES.iter().enumerate() {
+            disk.write(at, names.as_bytes())?;
+        }
         Ok(Self {
             wanted: wanted.to_owned(),
             making,
-            files,
+            disk,
             _lock: lock,
         })
     }
 
-    /// Writes pieces of rows of a kind, as they are.
-    pub(crate) fn write(&mut self, kind: Kind, rows: &[u8]) -> io::Result<()> {
-        self.files[kind as usize].write_all(rows)
-    }
-
-    /// A row that names somebody who was named before.
-    pub(crate) fn duplicates(&mut self, rows: &[u8]) -> io::Result<()> {
-        self.files[3].write_all(rows)
+    /// Writes a piece of a row, as it is.
+    #[inline]
+    pub(crate) fn write(&mut self, sheet: Sheet, piece: &[u8]) -> io::Result<()> {
+        self.disk.write(sheet as usize, piece)
     }
 
     /// A row that could not be read.
     pub(crate) fn unread(
         &mut self,
-        row: u64,
+        row: &[u8],
         line: u64,
         given: &[u8],
         problem: &str,
     ) -> io::Result<()> {
         let given = String::from_utf8_lossy(given);
-        let mut text = format!("{row},{line},").into_bytes();
+        let mut text = row.to_vec();
+        text.extend_from_slice(format!(",{line},").as_bytes());
         push_value(&mut text, harmless(&given).as_bytes());
         text.push(b',');
         push_value(&mut text, problem.as_bytes());
         text.push(b'\n');
-        self.files[4].write_all(&text)
+        self.write(Sheet::Unreadable, &text)
     }
 
-    /// Writes the reports, sees that all is on disk, and gives the folder its name.
+    /// Writes the reports and the plan, sees that all is on disk, and gives the folder its name.
     ///
     /// # Errors
     /// The disk's; what was there before is still there then, or lies beside under a name that ends in `.before`.
-    pub(crate) fn finish(self, json: &str, html: &str) -> io::Result<()> {
-        for file in self.files {
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.sync_all()?;
-        }
+    pub(crate) fn finish(self, json: &str, html: &str, plan: Planning<'_>) -> io::Result<()> {
+        self.disk.finish()?;
         for (name, text) in [("report.html", html), ("report.json", json)] {
             let mut file = private(&self.making.join(name))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+        }
+        if let Some(plan) = plan {
+            let text = plan(&self.making)?;
+            let mut file = private(&self.making.join(PLAN))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
         }
@@ -227,7 +257,7 @@ impl Results {
 
     /// Throws away what was made so far.
     pub(crate) fn abandon(self) {
-        drop(self.files);
+        drop(self.disk);
         let _ = remove(&self.making);
         let _ = fs::remove_file(beside(&self.wanted, ".lock"));
     }
@@ -283,7 +313,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let wanted = place.path().join("out");
         let mut first = Results::begin(&wanted).unwrap();
-        first.write(Kind::Held, b"1,2,3\n").unwrap();
+        first.write(Sheet::of(Kind::Held), b"1,2,3\n").unwrap();
         assert!(!wanted.exists());
         assert!(matches!(
             Results::begin(&wanted),
@@ -293,7 +323,7 @@ mod tests {
         drop(first);
         assert_eq!(files(place.path()), ["out.lock", "out.partial"]);
         let second = Results::begin(&wanted).unwrap();
-        second.finish("{}", "<p>").unwrap();
+        second.finish("{}", "<p>", None).unwrap();
         assert_eq!(files(place.path()), ["out"]);
         assert_eq!(files(&wanted).len(), FILES.len());
         assert_eq!(
@@ -307,13 +337,18 @@ mod tests {
         assert_eq!(files(place.path()), ["out"]);
         Results::begin(&wanted)
             .unwrap()
-            .finish("{\"n\":2}", "")
+            .finish("{\"n\":2}", "", Some(&|_| Ok("plan".to_owned())))
             .unwrap();
         assert_eq!(
             fs::read_to_string(wanted.join("report.json")).unwrap(),
             "{\"n\":2}"
         );
         assert_eq!(files(place.path()), ["out"]);
+        assert_eq!(fs::read_to_string(wanted.join(PLAN)).unwrap(), "plan");
+        // A plan goes with what it was of.
+        let fifth = Results::begin(&wanted).unwrap();
+        fifth.finish("{}", "", None).unwrap();
+        assert_eq!(files(&wanted).len(), FILES.len());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rows as they were read: what stood in them, and whom they name.
+//! Rows as they were read: what stood in them, whom they name, and where they go.
 
 use greenline_policy::identity::UserId;
 
@@ -6,11 +6,14 @@ use greenline_policy::identity::UserId;
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Rows of one batch at most.
 pub(crate) const BATCH_ROWS: usize = 1 << 15;
+/// Set in a row's length where its text is nothing but the digits, with or without a plus.
+const PLAIN: u32 = 1 << 31;
 
 /// A row. What stood in it is a piece of its batch's text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Row {
     at: u32,
+    /// With [`PLAIN`].
     length: u32,
     /// The digits of a number; 0 where the row is one of [`Batch::odd`].
     pub(crate) digits: u64,
@@ -30,6 +33,19 @@ pub(crate) enum Odd {
     },
 }
 
+/// Where a row goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Goes {
+    /// To the place of what becomes of whom it names.
+    To(u32),
+    /// Nobody else is like them: it is decided about alone, as the next of those.
+    Alone,
+    /// It names somebody whom that row named.
+    Duplicate(u32),
+    /// It is the next that could not be read.
+    Unread,
+}
+
 /// Rows that were read one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -40,6 +56,8 @@ pub(crate) struct Batch {
     pub(crate) rows: Vec<Row>,
     /// Those without digits, in their order.
     pub(crate) odd: Vec<Odd>,
+    /// Where each row goes; empty as long as that is not known.
+    pub(crate) goes: Vec<Goes>,
 }
 
 impl Batch {
@@ -49,6 +67,16 @@ impl Batch {
             first,
             ..Self::default()
         }
+    }
+
+    /// The same memory, empty, for rows from that one on; and the memory of its text, with whatever stands there.
+    pub(crate) fn anew(mut self, first: u64) -> (Self, Vec<u8>) {
+        let text = std::mem::take(&mut self.text);
+        self.first = first;
+        self.rows.clear();
+        self.odd.clear();
+        self.goes.clear();
+        (self, text)
     }
 
     /// The same rows, with the text that they lie in.
@@ -65,10 +93,19 @@ impl Batch {
 
     /// Adds a row whose text lies in what is given to [`Self::over`].
     pub(crate) fn lies_at(&mut self, at: usize, length: usize, digits: u64) {
-        // Invariant: a batch's text is far below 4 GiB.
+        // Invariant: a batch's text is far below 2 GiB.
         self.rows.push(Row {
             at: at as u32,
             length: length as u32,
+            digits,
+        });
+    }
+
+    /// As [`Self::lies_at`], of a row whose text is its digits, with or without a plus.
+    pub(crate) fn lies_plain(&mut self, at: usize, length: usize, digits: u64) {
+        self.rows.push(Row {
+            at: at as u32,
+            length: length as u32 | PLAIN,
             digits,
         });
     }
@@ -91,7 +128,21 @@ impl Batch {
 
     /// What stood in a row.
     pub(crate) fn given(&self, row: Row) -> &[u8] {
-        let (at, length) = (row.at as usize, row.length as usize);
+        let (at, length) = (row.at as usize, (row.length & !PLAIN) as usize);
         self.text.get(at..at + length).unwrap_or_default()
+    }
+
+    /// The text from where a row's digits begin, and how many there are, where its text is nothing else; and whether a
+    /// plus stands before them.
+    pub(crate) fn plain(&self, row: Row) -> Option<(&[u8], usize, bool)> {
+        if row.length & PLAIN == 0 {
+            return None;
+        }
+        let (at, length) = (row.at as usize, (row.length & !PLAIN) as usize);
+        let text = self.text.get(at..)?;
+        match text {
+            [b'+', digits @ ..] => Some((digits, length - 1, true)),
+            digits => Some((digits, length, false)),
+        }
     }
 }

@@ -11,6 +11,8 @@ mod platform;
 mod statuses;
 mod time;
 
+pub(crate) use platform::ended_restriction;
+
 use std::collections::BTreeSet;
 
 use greenline_ledger::types::{Effect, Lane};

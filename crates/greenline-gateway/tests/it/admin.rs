@@ -8,6 +8,7 @@ mod guide;
 mod imports;
 mod pages;
 mod reads;
+mod screenings;
 mod subscriptions;
 
 use std::path::Path;
@@ -77,6 +78,7 @@ name = "Acme"
 former_names = ["Acme Trading"]
 app_secret = "app-secret"
 access_token = "platform-token"
+pair_limit = false
 topics = ["marketing.offers"]
 [[business.number]]
 phone_number_id = "106540352242922"
@@ -181,6 +183,7 @@ impl Desk {
         let mut config = config::parse(CONFIG, "test", Path::new("."), std::iter::empty()).unwrap();
         config.keys.file = folder.path().join("own.keys").display().to_string();
         config.imports.folder = folder.path().join("imports").display().to_string();
+        config.screenings.folder = folder.path().join("screenings").display().to_string();
         change(&mut config);
         let ledger =
             Ledger::open_sqlite(&folder.path().join("a.db"), serve::setup(&config)).unwrap();
@@ -218,6 +221,7 @@ impl Desk {
             confirms: None,
             places: Default::default(),
             caps: Default::default(),
+            paced: false,
             reply: None,
             keep: None,
             release: None,

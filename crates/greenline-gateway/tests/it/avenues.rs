@@ -40,6 +40,7 @@ id = "acme"
 name = "Acme"
 app_secret = "app-secret"
 access_token = "platform-token"
+pair_limit = false
 topics = ["marketing.offers"]
 [[business.template]]
 name = "still_interested"

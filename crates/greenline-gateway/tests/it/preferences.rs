@@ -57,6 +57,7 @@ id = "acme"
 name = "Acme"
 app_secret = "app-secret"
 access_token = "platform-token"
+pair_limit = false
 topics = ["marketing.offers", "utility.delivery"]
 [business.page]
 accent = "#c2255c"

@@ -274,6 +274,7 @@ async fn a_stop_waits_for_a_reply_that_went_past_the_store() {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

@@ -32,6 +32,7 @@ portfolio_id = "401500000000001"
 app_secret = "app-secret"
 verify_token = "verify-me"
 access_token = "platform-token"
+pair_limit = false
 [[business.number]]
 phone_number_id = "301500000000001"
 waba_id = "201500000000001"
@@ -219,6 +220,16 @@ pub(crate) fn show(effect: &Effect) -> String {
             ban,
             at_ms,
         } => format!("banned {waba_id} {ban:?} at {}", at(at_ms)),
+        Effect::Spam {
+            number,
+            limits,
+            at_ms,
+        } => format!("spam of {number} limits {limits} at {}", at(at_ms)),
+        Effect::Health {
+            number,
+            news,
+            at_ms,
+        } => format!("health of {number} {news:?} at {}", at(at_ms)),
         Effect::Limit {
             limit,
             origin,

@@ -229,6 +229,14 @@ impl Json<'_> {
             self.integer(rating.read_ms);
             self.raw("]");
         }
+        self.number_if_any(",\"spam_limited_ms\":", facts.spam_limited_ms);
+        if facts.watched {
+            self.raw(",\"watched\":true");
+        }
+        if !facts.health.is_empty() {
+            self.raw(",\"health\":");
+            self.list(facts.health.iter(), |json, cause| json.word(cause.id()));
+        }
         self.raw("}");
     }
 
@@ -265,6 +273,7 @@ impl Json<'_> {
         let pace = facts.pace;
         self.number_if_any(",\"capped_until_ms\":", pace.capped_until_ms);
         self.number_if_any(",\"limited_until_ms\":", pace.limited_until_ms);
+        self.number_if_any(",\"paired_until_ms\":", pace.paired_until_ms);
         self.raw("}");
     }
 

@@ -288,6 +288,8 @@ impl All {
             Effect::Timeline { .. } => self.note(business, effect),
             Effect::Template { .. }
             | Effect::Number { .. }
+            | Effect::Spam { .. }
+            | Effect::Health { .. }
             | Effect::Restricted { .. }
             | Effect::Limit { .. }
             | Effect::Banned { .. } => self.news.push((business, effect.clone())),

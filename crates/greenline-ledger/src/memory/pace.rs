@@ -1,14 +1,16 @@
 //! How much people got, counted anew from every send there was.
 
-use greenline_policy::decide::{TemplateFacts, Verdict};
+use greenline_policy::decide::{Intent, TemplateFacts, Verdict};
 use greenline_policy::identity::Identifier;
 use greenline_policy::pace::{Kind, Limited, Pace};
+use greenline_policy::pair::{Pair, Went};
 
 use super::All;
-use super::sends::{Send, Status, rank};
+use super::sends::{Paced, Send, Status, rank};
 use crate::erasure::is_pseudonym;
 use crate::state::limited::{USER_LIMIT, is_marketing};
 use crate::state::marks::Begun;
+use crate::state::pairs::PAIR_LIMIT;
 use crate::types::{Ask, BusinessIx, DecisionId, PersonId};
 
 impl Send {
@@ -72,7 +74,39 @@ impl All {
         Pace {
             capped_until_ms: ask.caps.until_ms(kind, ask.now_ms, &sent),
             limited_until_ms: limited.filter(|until_ms| *until_ms > ask.now_ms),
+            paired_until_ms: None,
         }
+    }
+
+    /// Until when a message from the ask's number to these people has to wait, by all that ever went.
+    pub(super) fn paired(&self, ask: &Ask, people: &[PersonId]) -> Option<i64> {
+        if !ask.paced || ask.intent == Intent::Call {
+            return None;
+        }
+        let mut sends: Vec<&Send> = self.sends.iter().collect();
+        sends.sort_by_key(|send| send.record.id.seq);
+        let went = sends.into_iter().filter_map(|send| {
+            let record = &send.record;
+            let refused_ms = match send.paced {
+                Paced::Not => return None,
+                Paced::Went => None,
+                Paced::Refused(at_ms) => Some(at_ms),
+            };
+            let is_a_message = record.intent != Intent::Call && send.went();
+            let is_theirs = record.people.iter().any(|to| {
+                let named = || self.person_named(send.business, &to.identifier);
+                let person = to.person.or_else(named);
+                to.pace.paired_until_ms.is_none()
+                    && !is_pseudonym(&to.identifier)
+                    && person.is_some_and(|person| people.contains(&person))
+            });
+            let is_of_the_pair = *record.number == *ask.number && send.business == ask.business;
+            (is_a_message && is_of_the_pair && is_theirs).then_some(Went {
+                at_ms: record.at_ms,
+                refused_ms,
+            })
+        });
+        Pair::after(went).until_ms(ask.now_ms)
     }
 
     /// A message did not reach whoever it went to.
@@ -87,6 +121,13 @@ impl All {
             return;
         };
         send.taken_back = true;
+        let sent_ms = send.record.at_ms;
+        send.paced = match (send.paced, code, told_ms) {
+            (Paced::Refused(at_ms), ..) => Paced::Refused(at_ms),
+            (_, Some(PAIR_LIMIT), _) => Paced::Refused(told_ms.unwrap_or(sent_ms).max(sent_ms)),
+            (_, _, None) => Paced::Not,
+            (paced, ..) => paced,
+        };
         if code != Some(USER_LIMIT) || !is_marketing(&send.record) {
             return;
         }

@@ -4,7 +4,7 @@ use greenline_policy::decide::{NumberFacts, TemplateFacts};
 
 use super::All;
 use crate::state::platform::{
-    AccountRow, NumberRow, RestrictionRow, TemplateRow, number_facts, template_facts,
+    AccountRow, HealthRow, NumberRow, RestrictionRow, TemplateRow, number_facts, template_facts,
 };
 use crate::types::{Ask, BusinessIx, Effect, NumberView, TemplateView};
 
@@ -72,6 +72,19 @@ impl All {
                     hear(&mut row.rating_at_ms, read_ms.as_ref(), is_newer);
                     row.at_ms = row.at_ms.max(Some(*at_ms));
                 }
+                Effect::Spam {
+                    number,
+                    limits,
+                    at_ms,
+                } if **number == *of => row.get_or_insert_default().spam(*limits, *at_ms),
+                Effect::Health {
+                    number,
+                    news,
+                    at_ms,
+                } if **number == *of => {
+                    let row = row.get_or_insert_default();
+                    row.health.hear(HealthRow::of(news, *at_ms));
+                }
                 _ => {}
             }
         }
@@ -136,7 +149,9 @@ impl All {
         let people = self.people.iter().filter(|p| p.business == business);
         let writings: Vec<_> = people.flat_map(|person| &person.writings).collect();
         let reported = self.news_of(business).filter_map(|news| match news {
-            Effect::Number { number, .. } => Some(number),
+            Effect::Number { number, .. }
+            | Effect::Spam { number, .. }
+            | Effect::Health { number, .. } => Some(number),
             _ => None,
         });
         let written = writings.iter().map(|writing| &writing.number);

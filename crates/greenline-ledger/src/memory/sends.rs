@@ -25,8 +25,21 @@ pub(super) struct Send {
     pub(super) record: DecisionRecord,
     /// It did not reach whoever it went to, and does not count.
     pub(super) taken_back: bool,
+    /// What it takes of the pace of its number and its people.
+    pub(super) paced: Paced,
     /// What became of its message, where nobody can find that any more.
     pub(super) became: Option<Became>,
+}
+
+/// What a message takes of a pace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Paced {
+    /// Nothing: nobody looks at it, or it was rejected, or did not go out.
+    Not,
+    /// What one message takes.
+    Went,
+    /// Nothing: the platform said then that the pair is too fast.
+    Refused(i64),
 }
 
 /// The status of a message, as it came.
@@ -108,7 +121,10 @@ impl All {
             unsettled_until_ms: self.unsettled(&ids, ask),
             place,
             reached_at_ms: None,
-            pace: self.pace(ask, &ids, template),
+            pace: Pace {
+                paired_until_ms: self.paired(ask, &ids),
+                ..self.pace(ask, &ids, template)
+            },
         }
     }
 
@@ -208,6 +224,7 @@ impl All {
             business: ask.business,
             record,
             taken_back: false,
+            paced: if ask.paced { Paced::Went } else { Paced::Not },
             became: None,
         });
         match ask.release {
@@ -272,6 +289,7 @@ impl All {
                     decode_record(one.id, &one.business, one.at_ms, &one.record)?,
                 ),
                 taken_back: false,
+                paced: Paced::Went,
                 became: None,
             });
         }

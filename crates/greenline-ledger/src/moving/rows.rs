@@ -70,7 +70,8 @@ rows! {
     Strays { message_id: String, status: String, at_ms: i64, code: Option<i64> }
     /// Numbers.
     Numbers { business: Box<str>, number: String, status: Option<String>, rating: Option<String>, at_ms: i64,
-        rating_at_ms: Option<i64> }
+        rating_at_ms: Option<i64>, spam_ms: Option<i64>, health: Option<String>, health_ms: Option<i64>,
+        available_ms: Option<i64>, locked_ms: Option<i64>, policy_ms: Option<i64> }
     /// When somebody last wrote to a number.
     Inbound { business: Box<str>, number: String, last_ms: i64 }
     /// What the platform said of portfolios' limits; below zero: none.

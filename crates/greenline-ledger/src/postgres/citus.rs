@@ -56,6 +56,7 @@ pub(super) const TABLES: &[(&str, Kept)] = &[
     ("held_messages", Spread),
     ("portfolios", Spread),
     ("reach_log", Spread),
+    ("reach_parts", Spread),
     ("batches", Spread),
     ("logs", Spread),
     ("unsealed", Spread),

@@ -20,6 +20,7 @@ use super::rows::{person_column, seq_column, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
 use crate::flight::Watch;
+use crate::state::platform::HealthRow;
 use crate::types::PersonId;
 
 /// A column of many rows.
@@ -45,7 +46,7 @@ macro_rules! table {
 
 table!(
     /// New people.
-    People { shard: i64, id: i64, business: Box<str>, seq: i64 }
+    People { shard: i64, id: i64, business: Box<str>, seq: i64, pairs: Option<String> }
 );
 table!(
     /// New look-ups of people.
@@ -161,6 +162,17 @@ pub(super) enum News {
         rating_at_ms: Option<i64>,
         at_ms: i64,
     },
+    Spam {
+        business: Box<str>,
+        number: Box<str>,
+        limits: bool,
+        at_ms: i64,
+    },
+    Health {
+        business: Box<str>,
+        number: Box<str>,
+        health: HealthRow,
+    },
     Account {
         business: Box<str>,
         waba_id: Box<str>,
@@ -201,6 +213,8 @@ pub(super) struct Draft {
     pub(super) touched: BTreeMap<PersonId, (i64, u64)>,
     /// People that the batch makes: business, and the newest decision about them.
     pub(super) made: BTreeMap<PersonId, (Box<str>, u64)>,
+    /// What counts towards the paces of those to whom something goes.
+    pub(super) pairs: FxHashMap<PersonId, String>,
     pub(super) names: Names,
     pub(super) identifiers: Identifiers,
     pub(super) marks: Vec<Mark>,
@@ -262,8 +276,12 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::TAKE_BACK,
     sql::LIMIT_PEOPLE,
     sql::EASE_LIMITS,
+    sql::TAKE_NOTHING,
     sql::PUT_TEMPLATE,
     sql::PUT_NUMBER,
+    sql::PUT_SPAM,
+    sql::SPAM_OVER,
+    sql::PUT_HEALTH,
     sql::PUT_ACCOUNT,
     sql::PUT_RESTRICTION,
     sql::PUT_LIMIT,
@@ -310,11 +328,10 @@ impl Draft {
         }));
         if !touched.columns.0.is_empty() {
             let (shards, ids, versions, seqs) = &touched.columns;
-            let count = &touched.count;
+            let (count, pairs) = (&touched.count, &touched.pairs);
             steps.push(Box::pin(async move {
-                link.ask(sql::COMPARE_AND_SET, &[shards, ids, versions, seqs, count])
-                    .await
-                    .map(|_| ())
+                let columns: [&(dyn ToSql + Sync); 6] = [shards, ids, versions, seqs, count, pairs];
+                link.ask(sql::COMPARE_AND_SET, &columns).await.map(|_| ())
             }));
         }
         if !self.decided.is_empty() {
@@ -441,29 +458,37 @@ impl Draft {
                 person_column(*id),
                 business.clone(),
                 seq_column(*seq),
+                self.pairs.get(id).cloned(),
             ));
         }
         rows
     }
 }
 
-struct Touched {
+struct Touched<'d> {
     columns: (Vec<i64>, Vec<i64>, Vec<i64>, Vec<i64>),
+    pairs: Vec<Option<&'d str>>,
     count: i64,
 }
 
-impl Touched {
-    fn of(draft: &Draft) -> Self {
+impl<'d> Touched<'d> {
+    fn of(draft: &'d Draft) -> Self {
         let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut pairs = Vec::with_capacity(draft.touched.len());
         // In the order of the key, so that two batches meet in one order.
         for (person, (version, seq)) in &draft.touched {
             columns.0.push(shard(*person));
             columns.1.push(person_column(*person));
             columns.2.push(*version);
             columns.3.push(seq_column(*seq));
+            pairs.push(draft.pairs.get(person).map(String::as_str));
         }
         let count = i64::try_from(columns.0.len()).unwrap_or(i64::MAX);
-        Self { columns, count }
+        Self {
+            columns,
+            pairs,
+            count,
+        }
     }
 }
 
@@ -606,6 +631,36 @@ impl News {
                 link,
                 sql::PUT_NUMBER,
                 vec![business, number, status, rating, rating_at_ms, at_ms],
+            ),
+            Self::Spam {
+                business,
+                number,
+                limits,
+                at_ms,
+            } => {
+                let sql = if *limits {
+                    sql::PUT_SPAM
+                } else {
+                    sql::SPAM_OVER
+                };
+                change(link, sql, vec![business, number, at_ms])
+            }
+            Self::Health {
+                business,
+                number,
+                health,
+            } => change(
+                link,
+                sql::PUT_HEALTH,
+                vec![
+                    business,
+                    number,
+                    &health.read,
+                    &health.read_ms,
+                    &health.available_ms,
+                    &health.locked_ms,
+                    &health.policy_ms,
+                ],
             ),
             Self::Account {
                 business,

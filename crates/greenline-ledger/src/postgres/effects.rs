@@ -14,7 +14,7 @@ use super::rows::{
 };
 use super::wants::{KeyKind, delivery_key, reply_key};
 use crate::codec::rows::{encode_evidence, encode_headers, encode_reply};
-use crate::codec::{limit_number, restriction_name};
+use crate::codec::{limit_number, restriction_column};
 use crate::compose::{EventRow, confirmable, reconfirmed};
 use crate::error::LedgerError;
 use crate::flight::Watch;
@@ -22,6 +22,7 @@ use crate::import::is_kept_with_person;
 use crate::notice::Cause;
 use crate::state::messages::hash;
 use crate::state::people::Slot;
+use crate::state::platform::HealthRow;
 use crate::types::{
     Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply, PersonId,
 };
@@ -380,6 +381,8 @@ impl Hand<'_> {
             } => self.limit(business, (*limit, origin, *at_ms))?,
             Effect::Template { .. }
             | Effect::Number { .. }
+            | Effect::Spam { .. }
+            | Effect::Health { .. }
             | Effect::Restricted { .. }
             | Effect::Banned { .. } => {
                 self.platform(business, effect)?;
@@ -400,7 +403,15 @@ impl Hand<'_> {
         let state = &mut self.snapshot.state;
         match known.and_then(|known| known.decision) {
             Some((_, number)) => {
-                state.reach_status(seq(number), status, at_ms);
+                let is_known = state.reach_status(seq(number), status, at_ms);
+                if let Some(record) = self.snapshot.forgotten.get(&number)
+                    && !is_known
+                    && status == "delivered"
+                {
+                    // Those it reaches only now count again.
+                    state.reached_late(business, seq(number), record)?;
+                    state.reach_status(seq(number), status, at_ms);
+                }
                 Ok(())
             }
             // Its answer may be on its way: whoever writes that down names the message, and the two meet in the log.
@@ -631,6 +642,60 @@ impl Hand<'_> {
                 rating_at_ms: rating.as_ref().map(|_| *at_ms),
                 at_ms: *at_ms,
             }]),
+            Effect::Spam {
+                number,
+                limits,
+                at_ms,
+            } => {
+                // A delivery may name many messages that failed for one reason.
+                for news in &mut self.draft.news {
+                    if let News::Spam {
+                        business,
+                        number: known,
+                        limits: true,
+                        at_ms: known_ms,
+                    } = news
+                        && *limits
+                        && *business == name
+                        && known == number
+                    {
+                        *known_ms = (*known_ms).max(*at_ms);
+                        return Ok(());
+                    }
+                }
+                SmallVec::from_iter([News::Spam {
+                    business: name,
+                    number: number.clone(),
+                    limits: *limits,
+                    at_ms: *at_ms,
+                }])
+            }
+            Effect::Health {
+                number,
+                news,
+                at_ms,
+            } => {
+                let heard = HealthRow::of(news, *at_ms);
+                // A delivery may name many messages that failed for one reason.
+                for news in &mut self.draft.news {
+                    if let News::Health {
+                        business,
+                        number: known,
+                        health,
+                    } = news
+                        && *business == name
+                        && known == number
+                    {
+                        health.hear(heard);
+                        return Ok(());
+                    }
+                }
+                SmallVec::from_iter([News::Health {
+                    business: name,
+                    number: number.clone(),
+                    health: heard,
+                }])
+            }
             Effect::Restricted {
                 waba_id,
                 restrictions,
@@ -641,7 +706,7 @@ impl Hand<'_> {
                     business: name.clone(),
                     waba_id: waba_id.clone(),
                     named: named.clone(),
-                    kind: restriction_name(*kind),
+                    kind: restriction_column(*kind),
                     until_ms: *until_ms,
                     at_ms: *at_ms,
                 })

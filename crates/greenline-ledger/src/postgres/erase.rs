@@ -394,8 +394,9 @@ async fn hold(link: &mut Link, snapshot: &Snapshot, members: &BTreeSet<PersonId>
     }
     let count = i64::try_from(members.len()).unwrap_or(i64::MAX);
     let (shards, ids, versions, seqs) = &columns;
-    link.rows(sql::COMPARE_AND_SET, &[shards, ids, versions, seqs, &count])
-        .await?;
+    let pairs: Vec<Option<String>> = vec![None; members.len()];
+    let columns: [&(dyn ToSql + Sync); 6] = [shards, ids, versions, seqs, &count, &pairs];
+    link.rows(sql::COMPARE_AND_SET, &columns).await?;
     Ok(())
 }
 

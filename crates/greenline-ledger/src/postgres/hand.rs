@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::load::Snapshot;
 use super::marks::marked;
 use super::node::Counter;
+use super::pairs;
 use super::rows::{person_column, seq_column, shard, shard_of_number};
 use crate::DecideFn;
 use crate::codec::rows::encode_list;
@@ -144,18 +145,19 @@ impl Hand<'_> {
             self.make_known(ask, &mut found)?;
         }
         let mut record = Vec::with_capacity(1 << 10);
-        let (decision, (encoded, begun, is_marketing, counted)) =
-            self.snapshot
-                .state
-                .judge(ask, &found, self.decide, |judged| {
-                    let encoded = encode_record(judged, &mut record);
-                    (
-                        encoded,
-                        judged.begun(),
-                        judged.is_marketing(),
-                        judged.counted(),
-                    )
-                })?;
+        let (decision, (encoded, begun, is_marketing, counted, paced)) = self
+            .snapshot
+            .state
+            .judge(ask, &found, self.decide, |judged| {
+                let encoded = encode_record(judged, &mut record);
+                (
+                    encoded,
+                    judged.begun(),
+                    judged.is_marketing(),
+                    judged.counted(),
+                    judged.paced(),
+                )
+            })?;
         encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
         if goes {
@@ -208,6 +210,11 @@ impl Hand<'_> {
                     .state
                     .mark(begun, people, (id.seq, ask.now_ms));
             }
+            let to = found.iter().filter_map(|to| to.slot.zip(to.person));
+            self.snapshot.state.paces(ask, to, &paced, id.seq);
+            if paced.contains(&true) {
+                self.draft_pairs(ask.business, &people)?;
+            }
             for (addressee, counts) in found.iter().zip(counted) {
                 let (Some(slot), Some(person)) = (addressee.slot, addressee.person) else {
                     continue;
@@ -248,6 +255,21 @@ impl Hand<'_> {
             }
         }
         next
+    }
+
+    /// What counts towards the paces of these people now.
+    fn draft_pairs(
+        &mut self,
+        business: BusinessIx,
+        people: &[PersonId],
+    ) -> Result<(), LedgerError> {
+        let state = &self.snapshot.state;
+        let platform = &state.business(business)?.platform;
+        for person in people {
+            let text = pairs::column(state.pairs.of(*person), |place| platform.name_of(place));
+            self.draft.pairs.insert(*person, text);
+        }
+        Ok(())
     }
 
     fn send(

@@ -29,19 +29,22 @@ use tokio_postgres::Row;
 use super::connect::{Link, Params};
 use super::flights::Flights;
 use super::marks::{MarkRow, MessageRow};
-use super::reach::{ROWS_MAX, Reach};
-use super::rows::{identifier_columns, person_column, shard, shard_of_number, shard_of_text};
+use super::pairs::PairRow;
+use super::reach::{Asks, ROWS_MAX, Reach};
+use super::rows::{identifier_columns, person_column, seq, shard, shard_of_number, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::{Key, KeyKind, Wants};
+use crate::codec::decode_record;
 use crate::compose::{EventRow, IdentifierRow};
 use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::state::{Business, State};
 use crate::subscription::Takes;
-use crate::types::{BusinessIx, PersonId, UNSETTLED_MS};
+use crate::types::{BusinessIx, DecisionId, DecisionRecord, PersonId, PersonShard, UNSETTLED_MS};
 pub(super) use names::NamesSeen;
+pub(super) use take::{ban, number, restriction};
 
 /// Rounds of looking for linked people at most: chains longer than that are not people.
 const ROUNDS_MAX: usize = 64;
@@ -86,6 +89,8 @@ pub(super) struct Known {
     pub(super) marks: Vec<MarkRow>,
     /// How the platform limits them.
     pub(super) limited: Option<Limited>,
+    /// What went to them in the last moments.
+    pub(super) pairs: Vec<PairRow>,
 }
 
 impl Known {
@@ -102,6 +107,7 @@ impl Known {
             windows: FxHashMap::default(),
             marks: Vec::new(),
             limited: None,
+            pairs: Vec::new(),
         }
     }
 }
@@ -160,6 +166,8 @@ pub(super) struct Snapshot {
     pub(super) subscribers: Vec<(BusinessIx, Box<str>, Takes)>,
     /// What was heard of portfolios.
     pub(super) heard: Heard,
+    /// Decisions about messages that went so long ago that nobody counts for them any more, by their numbers.
+    pub(super) forgotten: FxHashMap<i64, DecisionRecord>,
     /// The database's clock, where something is numbered by it.
     pub(super) now_ms: i64,
     links: FxHashSet<LinkRow>,
@@ -204,6 +212,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::FIND_MESSAGES,
     sql::FIND_PORTFOLIOS,
     sql::READ_REACH,
+    sql::FORGOTTEN,
     sql::FIND_SUBSCRIBERS,
     sql::FIND_NAMES,
     sql::FIND_TEMPLATES,
@@ -281,6 +290,7 @@ pub(super) async fn load_with(
     .await?;
     let taken = snapshot.take_first(around, &found)?;
     snapshot.heard = found.heard;
+    snapshot.remember(link, around).await?;
     for (name, person) in taken {
         frontier.want(person, wants.depth_of(&name));
         snapshot.owners.insert(name, person);
@@ -346,6 +356,30 @@ impl Frontier {
 }
 
 impl Snapshot {
+    /// Looks up the decisions about messages that were forgotten where it is counted who was reached.
+    async fn remember(&mut self, link: &Link, around: &Around<'_>) -> Result<(), Trouble> {
+        let Some(reach) = around.reach else {
+            return Ok(());
+        };
+        let decided = self.messages.values().filter_map(|known| known.decision);
+        let (shards, seqs): (Vec<i64>, Vec<i64>) = decided
+            .filter(|(_, number)| reach.may_forget(*number))
+            .unzip();
+        if seqs.is_empty() {
+            return Ok(());
+        }
+        for row in &link.ask(sql::FORGOTTEN, &[&shards, &seqs]).await? {
+            let number: i64 = row.try_get(0)?;
+            let id = DecisionId {
+                shard: PersonShard(0),
+                seq: seq(number),
+            };
+            let record = decode_record(id, "", row.try_get(1)?, row.try_get(2)?)?;
+            self.forgotten.insert(number, record);
+        }
+        Ok(())
+    }
+
     /// These people and all that links and moves lead to.
     async fn everyone(
         &mut self,
@@ -440,7 +474,7 @@ async fn first_round(
     let messages: Vec<&str> = wants.messages.iter().map(|id| &**id).collect();
     let message_shards: Vec<i64> = messages.iter().copied().map(shard_of_text).collect();
 
-    let (portfolio_shards, portfolios, versions) = around
+    let logs: Asks = around
         .reach
         .map(|reach| reach.asks(wants))
         .unwrap_or_default();
@@ -495,15 +529,22 @@ async fn first_round(
             &[&message_shards, &messages],
         ),
         (
-            !portfolios.is_empty(),
+            !logs.keys.is_empty(),
             sql::FIND_PORTFOLIOS,
-            &[&portfolio_shards, &portfolios],
+            &[&logs.shards, &logs.keys],
         ),
-        // After the portfolios: whoever let messages go before has logged them.
+        // After the portfolios: who used places that are no longer held has logged for what.
         (
-            !portfolios.is_empty(),
+            !logs.keys.is_empty(),
             sql::READ_REACH,
-            &[&portfolio_shards, &portfolios, &versions, &ROWS_MAX],
+            &[
+                &logs.shards,
+                &logs.keys,
+                &logs.known.0,
+                &logs.known.1,
+                &logs.known.2,
+                &ROWS_MAX,
+            ],
         ),
         (!told.is_empty(), sql::FIND_SUBSCRIBERS, &[&told]),
         (

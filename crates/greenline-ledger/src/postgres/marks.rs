@@ -10,6 +10,7 @@ use greenline_policy::scope::{Categories, Scope};
 use tokio_postgres::types::ToSql;
 
 use super::connect::Link;
+use super::pairs::TookNothing;
 use super::pipeline::{Step, change};
 use super::rows::{person, shard};
 use super::sql;
@@ -18,6 +19,7 @@ use crate::codec::rows::decode_list;
 use crate::state::facts::Addressee;
 use crate::state::limited::USER_LIMIT;
 use crate::state::marks::{BACK, Begun, mark_text, of_mark_text};
+use crate::state::pairs::PAIR_LIMIT;
 use crate::types::PersonId;
 
 /// What one send counts as with one person.
@@ -115,6 +117,8 @@ pub(super) struct Told {
     failed: (Vec<i64>, Vec<i64>),
     limited: Limits,
     reached: (Vec<i64>, Vec<i64>),
+    /// For which the platform said that the pair is too fast, and when it last did.
+    too_fast: (Vec<(i64, i64, bool)>, i64),
 }
 
 impl Told {
@@ -132,6 +136,9 @@ impl Told {
                 if code == Some(USER_LIMIT) {
                     self.limited.push(decision, Some(at_ms));
                 }
+                if code == Some(PAIR_LIMIT) {
+                    self.was_too_fast(decision, at_ms);
+                }
             }
             "delivered" | "read" | "played" => {
                 self.reached.0.push(decision.0);
@@ -139,6 +146,11 @@ impl Told {
             }
             _ => {}
         }
+    }
+
+    fn was_too_fast(&mut self, (shard, seq): (i64, i64), at_ms: i64) {
+        self.too_fast.0.push((shard, seq, true));
+        self.too_fast.1 = self.too_fast.1.max(at_ms);
     }
 
     /// The statements that write it; whom else the failed ones went to is gathered in `others`.
@@ -164,6 +176,10 @@ impl Told {
             let (shards, seqs) = &self.reached;
             steps.push(change(link, sql::EASE_LIMITS, vec![shards, seqs]));
         }
+        let too_fast = TookNothing::of(&self.too_fast.0, self.too_fast.1);
+        for some in too_fast {
+            steps.push(Box::pin(async move { some.step(link).await }));
+        }
         steps
     }
 
@@ -183,6 +199,9 @@ impl Told {
                 more.failed.1.push(*seq);
                 if let Some(told_ms) = told_ms {
                     more.limited.push((of, *seq), told_ms);
+                }
+                if self.too_fast.0.iter().any(|(_, known, _)| known == seq) {
+                    more.was_too_fast((of, *seq), self.too_fast.1);
                 }
             }
         }

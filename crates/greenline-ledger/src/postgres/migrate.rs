@@ -121,6 +121,15 @@ migrations!(
     "0070_people_limited_by",
     "0071_portfolios",
     "0072_reach_log",
+    "0073_people_pairs",
+    "0074_numbers_spam",
+    "0075_reach_parts",
+    "0076_reach_first_part",
+    "0077_numbers_health",
+    "0078_numbers_health_at",
+    "0079_numbers_available",
+    "0080_numbers_locked",
+    "0081_numbers_policy",
 );
 
 const TABLE: &str =

@@ -23,9 +23,10 @@ use crate::error::LedgerError;
 use crate::expect_answer;
 use crate::flight::{Flight, Watch};
 use crate::request::{Answer, Request};
+use crate::state::platform::{AccountRow, number_known};
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, NumberView, PersonId, PersonShard, PersonView,
-    PortfolioView, StoredEvent, TemplateView, TimelineEntry,
+    BusinessIx, Counts, DecisionId, DecisionRecord, NumberKnown, NumberView, PersonId, PersonShard,
+    PersonView, PortfolioView, StoredEvent, TemplateView, TimelineEntry,
 };
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -207,6 +208,29 @@ impl Store {
         })?;
         numbers.sort_by(|a, b| a.number.cmp(&b.number));
         Ok(numbers)
+    }
+
+    pub(crate) async fn number_known(
+        &self,
+        business: BusinessIx,
+        number: &str,
+        waba_id: &str,
+    ) -> Result<NumberKnown> {
+        let id = [self.business(business)?];
+        let (numbers, accounts) = ([number], [waba_id]);
+        retrying!(self.pool, link => {
+            let (id, numbers, accounts) = (&id[..], &numbers[..], &accounts[..]);
+            let found = link.rows(sql::FIND_NUMBERS, &[&id, &numbers]).await?;
+            let number = found.first().map(load::number).transpose()?;
+            let mut account = AccountRow::default();
+            for row in &link.rows(sql::FIND_ACCOUNTS, &[&id, &accounts]).await? {
+                (account.ban, account.ban_at_ms) = load::ban(row)?;
+            }
+            for row in &link.rows(sql::FIND_RESTRICTIONS, &[&id, &accounts]).await? {
+                account.restrictions.push(load::restriction(row)?);
+            }
+            Ok(number_known(number, Some(account)))
+        })
     }
 
     pub(crate) async fn templates(

@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::connect::Link;
 use super::marks::{Limits, Told};
+use super::pairs::TookNothing;
 use super::pipeline::{Step, change, in_order};
 use super::reach::Append;
 use super::rows::{person, seq, seq_column, shard, shard_of_text};
@@ -13,6 +14,7 @@ use super::trouble::Trouble;
 use crate::codec::rows::{decode_list, encode_list};
 use crate::error::LedgerError;
 use crate::state::limited::USER_LIMIT;
+use crate::state::pairs::PAIR_LIMIT;
 use crate::types::{DecisionId, Outcome};
 
 /// Statements that this runs.
@@ -23,6 +25,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     sql::TAKE_BACK,
     sql::LIMIT_PEOPLE,
     sql::EASE_LIMITS,
+    sql::TAKE_NOTHING,
 ];
 
 /// An outcome, of all that was said of one decision.
@@ -130,6 +133,7 @@ async fn write<'s>(
     };
     // Their marks are taken back by the outcome itself.
     let limited = rows.limited();
+    let took_nothing = TookNothing::of(&rows.took_nothing(), 0);
     let mut early = Told::default();
     let mut others = Others::new();
     let mut erased: Vec<i64> = Vec::new();
@@ -148,6 +152,7 @@ async fn write<'s>(
     if !limited.is_empty() {
         steps.push(change(link, sql::LIMIT_PEOPLE, limited.columns()));
     }
+    steps.extend(took_nothing.iter().map(|some| some.step(link)));
     if !messages.is_empty() {
         let columns = messages.columns();
         let early = &mut early;
@@ -230,6 +235,16 @@ impl<'s> Outcomes<'s> {
             }
         }
         limited
+    }
+
+    /// Those whose message took nothing of any pace, and whether because the platform said that the pair is too fast.
+    fn took_nothing(&self) -> Vec<(i64, i64, bool)> {
+        let came_back = |outcome: &str| matches!(outcome, "rejected" | "not_sent");
+        let rows = self.outcomes.iter().zip(&self.codes);
+        let rows = rows.zip(self.shards.iter().zip(&self.seqs));
+        rows.filter(|((outcome, _), _)| came_back(outcome))
+            .map(|((_, code), (shard, seq))| (*shard, *seq, *code == Some(i64::from(PAIR_LIMIT))))
+            .collect()
     }
 
     fn columns(&self) -> [&(dyn ToSql + Sync); 6] {

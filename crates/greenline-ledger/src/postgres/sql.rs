@@ -64,7 +64,7 @@ macro_rules! of_people {
 }
 
 pub(super) const PEOPLE_OF: &str = of_people!(
-    "t.person_id, t.business, t.version, t.last_seq, t.limited_ms, t.limited_times",
+    "t.person_id, t.business, t.version, t.last_seq, t.limited_ms, t.limited_times, t.pairs",
     "people",
     ""
 );
@@ -122,7 +122,8 @@ pub(super) const FIND_TEMPLATES: &str = "SELECT t.business, t.waba_id, t.name, t
        AND t.name = asked.name AND t.language = asked.language";
 
 pub(super) const FIND_NUMBERS: &str =
-    "SELECT t.business, t.number, t.status, t.rating, t.at_ms, t.rating_at_ms
+    "SELECT t.business, t.number, t.status, t.rating, nullif(t.at_ms, 0), t.rating_at_ms, t.spam_ms,
+       t.health, t.health_ms, t.available_ms, t.locked_ms, t.policy_ms
      FROM unnest($1::text[], $2::text[]) AS asked (business, number)
      JOIN numbers t ON t.business = asked.business AND t.number = asked.number";
 
@@ -160,8 +161,9 @@ pub(super) const DELETE_BATCHES: &str =
      WHERE batches.person_shard = old.shard AND batches.batch_id = old.id";
 
 pub(super) const COMPARE_AND_SET: &str = "WITH moved AS (
-       UPDATE people SET version = people.version + 1, last_seq = greatest(people.last_seq, asked.seq)
-       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS asked (shard, id, version, seq)
+       UPDATE people SET version = people.version + 1, last_seq = greatest(people.last_seq, asked.seq),
+         pairs = coalesce(asked.pairs, people.pairs)
+       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $6::text[]) AS asked (shard, id, version, seq, pairs)
        WHERE people.person_shard = asked.shard AND people.person_id = asked.id AND people.version = asked.version
        RETURNING people.person_id)
      SELECT 1 / (CASE WHEN count(*) = $5::bigint THEN 1 ELSE 0 END) FROM moved";
@@ -171,29 +173,66 @@ pub(super) const MAKE_PORTFOLIOS: &str =
      SELECT shard, portfolio, 0, 0 FROM unnest($1::bigint[], $2::text[]) AS new (shard, portfolio)
      ON CONFLICT (person_shard, portfolio) DO NOTHING";
 
+pub(super) const MAKE_PARTS: &str =
+    "INSERT INTO reach_parts (person_shard, portfolio, part, version, places)
+     SELECT shard, portfolio, part, version, 0
+     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS new (shard, portfolio, part, version)
+     ON CONFLICT (person_shard, portfolio, part) DO NOTHING";
+
+/// With the parts that hold places.
 pub(super) const FIND_PORTFOLIOS: &str =
-    "SELECT p.portfolio, p.version, p.sends, p.people, p.origin, p.at_ms
+    "SELECT p.portfolio, p.sends, p.people, p.origin, p.at_ms, b.part, b.places
      FROM unnest($1::bigint[], $2::text[]) AS asked (shard, portfolio)
-     JOIN portfolios p ON p.person_shard = asked.shard AND p.portfolio = asked.portfolio";
+     JOIN portfolios p ON p.person_shard = asked.shard AND p.portfolio = asked.portfolio
+     LEFT JOIN reach_parts b ON b.person_shard = p.person_shard AND b.portfolio = p.portfolio AND b.places > 0";
 
-pub(super) const READ_REACH: &str = "SELECT l.portfolio, l.version, l.entries
-     FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS asked (shard, portfolio, known)
-     JOIN reach_log l ON l.person_shard = asked.shard AND l.portfolio = asked.portfolio AND l.version > asked.known
-     ORDER BY l.portfolio, l.version LIMIT $4";
+/// What is new in all parts at one moment.
+pub(super) const READ_REACH: &str = "SELECT l.portfolio, b.part, l.version, l.until_ms, l.entries
+     FROM unnest($1::bigint[], $2::text[]) AS asked (shard, portfolio)
+     JOIN reach_parts b ON b.person_shard = asked.shard AND b.portfolio = asked.portfolio
+     LEFT JOIN unnest($3::text[], $4::bigint[], $5::bigint[]) AS known (portfolio, part, version)
+       ON known.portfolio = b.portfolio AND known.part = b.part
+     JOIN reach_log l ON l.person_shard = b.person_shard AND l.portfolio = b.portfolio
+       AND l.version > coalesce(known.version, b.part * 1099511627776) AND l.version <= b.version
+     WHERE b.version > coalesce(known.version, b.part * 1099511627776)
+     ORDER BY l.portfolio, l.version LIMIT $6";
 
-/// Fails where somebody else let messages go since, if that matters.
+/// Fails where somebody else took places since.
+pub(super) const GRANT_PLACES: &str = "WITH taken AS (
+       UPDATE portfolios SET sends = sends + 1 WHERE person_shard = $1 AND portfolio = $2 AND sends = $3
+       RETURNING sends)
+     SELECT 1 / count(*) FROM taken";
+
+/// Fails where one of those who hold places used any since.
+pub(super) const RECALL_PLACES: &str = "WITH recalled AS (
+       UPDATE reach_parts SET places = 0
+       FROM unnest($3::bigint[], $4::bigint[]) AS seen (part, places)
+       WHERE reach_parts.person_shard = $1 AND reach_parts.portfolio = $2 AND reach_parts.part = seen.part
+         AND reach_parts.places = seen.places
+       RETURNING reach_parts.part)
+     SELECT 1 / (CASE WHEN count(*) = $5::bigint THEN 1 ELSE 0 END) FROM recalled";
+
+/// Fails where the part no longer holds as much as the row costs; where other places stand instead, as much exactly.
 pub(super) const APPEND_REACH: &str = "WITH moved AS (
-       UPDATE portfolios SET version = version + 1, sends = sends + $3
-       WHERE person_shard = $1 AND portfolio = $2 AND ($4::bigint IS NULL OR sends = $4)
+       UPDATE reach_parts SET version = version + 1, places = coalesce($5::bigint, places - $4)
+       WHERE person_shard = $1 AND portfolio = $2 AND part = $3 AND places >= $4
+         AND ($5::bigint IS NULL OR places = $4)
        RETURNING version),
      logged AS (
        INSERT INTO reach_log (person_shard, portfolio, version, until_ms, entries)
-       SELECT $1, $2, moved.version, $5, $6 FROM moved
+       SELECT $1, $2, moved.version, $6, $7 FROM moved
        RETURNING version)
      SELECT 1 / count(*) FROM logged";
 
 pub(super) const PRUNE_REACH: &str = "DELETE FROM reach_log WHERE person_shard = $1 AND portfolio = $2 AND until_ms < $3
-     AND version IN (SELECT version FROM reach_log WHERE person_shard = $1 AND portfolio = $2 ORDER BY version LIMIT $4)";
+     AND version > $4 AND version < $5
+     AND version IN (SELECT version FROM reach_log WHERE person_shard = $1 AND portfolio = $2 AND version > $4 AND version < $5
+       ORDER BY version LIMIT $6)";
+
+/// Decisions whose sends were forgotten.
+pub(super) const FORGOTTEN: &str =
+    "SELECT d.seq, d.at_ms, d.record FROM unnest($1::bigint[], $2::bigint[]) AS asked (shard, seq)
+     JOIN decisions d ON d.person_shard = asked.shard AND d.seq = asked.seq";
 
 pub(super) const PUT_LIMIT: &str = "INSERT INTO portfolios AS t (person_shard, portfolio, version, sends, people, origin, at_ms)
      VALUES ($1, $2, 0, 0, $3, $4, $5)
@@ -201,8 +240,9 @@ pub(super) const PUT_LIMIT: &str = "INSERT INTO portfolios AS t (person_shard, p
      WHERE t.at_ms IS NULL OR excluded.at_ms > t.at_ms
        OR (excluded.at_ms = t.at_ms AND excluded.people >= 0 AND (t.people < 0 OR excluded.people < t.people))";
 
-pub(super) const INSERT_PEOPLE: &str = "INSERT INTO people (person_shard, person_id, business, version, last_seq)
-     SELECT shard, id, business, 1, seq FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[]) AS new (shard, id, business, seq)";
+pub(super) const INSERT_PEOPLE: &str = "INSERT INTO people (person_shard, person_id, business, version, last_seq, pairs)
+     SELECT shard, id, business, 1, seq, pairs
+     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[]) AS new (shard, id, business, seq, pairs)";
 
 pub(super) const INSERT_NAMES: &str = "INSERT INTO names (person_shard, business, kind, value, owner_shard, owner_id)
      SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])";
@@ -300,6 +340,21 @@ pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers AS t (business, number,
          WHEN t.rating IS NULL THEN excluded.rating_at_ms ELSE t.rating_at_ms END,
        at_ms = greatest(t.at_ms, excluded.at_ms)";
 
+pub(super) const PUT_SPAM: &str =
+    "INSERT INTO numbers AS t (business, number, at_ms, spam_ms) VALUES ($1, $2, 0, $3)
+     ON CONFLICT (business, number) DO UPDATE SET spam_ms = greatest(t.spam_ms, excluded.spam_ms)";
+
+pub(super) const PUT_HEALTH: &str = "INSERT INTO numbers AS t (business, number, at_ms, health, health_ms, available_ms, locked_ms, policy_ms)
+     VALUES ($1, $2, 0, $3, $4, $5, $6, $7)
+     ON CONFLICT (business, number) DO UPDATE SET
+       health = CASE WHEN t.health_ms IS NULL OR excluded.health_ms >= t.health_ms THEN excluded.health ELSE t.health END,
+       health_ms = greatest(t.health_ms, excluded.health_ms), available_ms = greatest(t.available_ms, excluded.available_ms),
+       locked_ms = greatest(t.locked_ms, excluded.locked_ms), policy_ms = greatest(t.policy_ms, excluded.policy_ms)";
+
+/// The platform took something after the day was over that its word counts for.
+pub(super) const SPAM_OVER: &str = "UPDATE numbers SET spam_ms = NULL
+     WHERE business = $1 AND number = $2 AND spam_ms + 86400000 <= $3";
+
 pub(super) const PUT_ACCOUNT: &str = "INSERT INTO accounts AS t (business, waba_id, ban, ban_at_ms) VALUES ($1, $2, $3, $4)
      ON CONFLICT (business, waba_id) DO UPDATE SET ban = excluded.ban, ban_at_ms = excluded.ban_at_ms
      WHERE excluded.ban_at_ms >= t.ban_at_ms";
@@ -357,9 +412,17 @@ pub(super) const EASE_LIMITS: &str = "UPDATE people SET limited_times = 0
      WHERE people.person_shard = s.person_shard AND people.person_id = s.person_id
        AND people.limited_times > 0 AND people.limited_ms < s.at_ms AND (s.mark LIKE 'm%' OR s.mark LIKE '-m%')";
 
+/// Messages that took nothing of any pace: `$3` finds those that did not go, `$4` those for which the platform said that
+/// the pair is too fast.
+pub(super) const TAKE_NOTHING: &str = "UPDATE people
+     SET pairs = regexp_replace(regexp_replace(people.pairs, $3, ' \\1-', 'g'), $4, $5, 'g')
+     FROM unnest($1::bigint[], $2::bigint[]) AS told (shard, seq)
+     JOIN sends s ON s.person_shard = told.shard AND s.seq = told.seq
+     WHERE people.person_shard = s.person_shard AND people.person_id = s.person_id AND people.pairs IS NOT NULL";
+
 /// Nothing that went to these people counts any more.
 pub(super) const FORGET_LIMITS: &str =
-    "UPDATE people SET limited_ms = NULL, limited_times = NULL, limited_by = NULL
+    "UPDATE people SET limited_ms = NULL, limited_times = NULL, limited_by = NULL, pairs = NULL
      FROM unnest($1::bigint[], $2::bigint[]) AS erased (shard, id)
      WHERE people.person_shard = erased.shard AND people.person_id = erased.id";
 
@@ -633,7 +696,7 @@ pub(super) const STATUSES: &str = "SELECT m.message_id, m.status FROM unnest($1:
 // Reading: pages.
 
 pub(super) const NUMBERS: &str =
-    "SELECT number, status, rating, at_ms FROM numbers WHERE business = $1";
+    "SELECT number, status, rating, nullif(at_ms, 0) FROM numbers WHERE business = $1";
 
 pub(super) const INBOUND: &str =
     "SELECT number, max(last_inbound_ms) FROM number_inbound WHERE business = $1 GROUP BY number";

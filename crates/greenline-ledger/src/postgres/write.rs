@@ -262,7 +262,7 @@ impl Writer {
         let caught_up = match self.link().await {
             Ok(link) => {
                 let writes = jobs.iter().any(|job| job.writes());
-                reach.catch_up(link, wants, writes).await
+                reach.catch_up(link, wants, (lease.node, writes)).await
             }
             Err(trouble) => Err(trouble),
         };

@@ -53,10 +53,10 @@ impl Hand<'_> {
             self.make_known(ask, &mut found)?;
         }
         let record = self.pending.record();
-        let (decision, (encoded, begun, counted)) =
+        let (decision, (encoded, begun, counted, paced)) =
             self.state.judge(ask, &found, self.decide, |judged| {
                 let encoded = encode_record(judged, record);
-                (encoded, judged.begun(), judged.counted())
+                (encoded, judged.begun(), judged.counted(), judged.paced())
             })?;
         let cuts = encoded?;
         let goes = decision.verdict == Verdict::Allow || ask.mode == Mode::Observe;
@@ -91,6 +91,8 @@ impl Hand<'_> {
             self.state.mark(begun, people, (id.seq, ask.now_ms));
         }
         if let Some(flight) = &flight {
+            let people = found.iter().filter_map(|to| to.slot.zip(to.person));
+            self.state.paces(ask, people, &paced, id.seq);
             for (addressee, counts) in found.iter().zip(counted) {
                 let Some(slot) = addressee.slot else { continue };
                 self.state.take_off(slot, flight.watch());

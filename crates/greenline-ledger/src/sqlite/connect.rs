@@ -17,7 +17,7 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 13] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_person_links.sql"),
     include_str!("migrations/0003_log.sql"),
@@ -31,12 +31,20 @@ pub(super) const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_reach.sql"),
     include_str!("migrations/0012_quality.sql"),
     include_str!("migrations/0013_identifiers_linked.sql"),
+    include_str!("migrations/0014_spam.sql"),
+    include_str!("migrations/0015_health.sql"),
 ];
 
 /// Columns that a migration adds, by its number; a statement that does so cannot be run twice.
-const COLUMNS: [(i64, &str, &str, &str); 2] = [
+const COLUMNS: [(i64, &str, &str, &str); 8] = [
     (12, "numbers", "rating_at_ms", "INTEGER"),
     (12, "templates", "quality", "TEXT"),
+    (14, "numbers", "spam_ms", "INTEGER"),
+    (15, "numbers", "health", "TEXT"),
+    (15, "numbers", "health_ms", "INTEGER"),
+    (15, "numbers", "available_ms", "INTEGER"),
+    (15, "numbers", "locked_ms", "INTEGER"),
+    (15, "numbers", "policy_ms", "INTEGER"),
 ];
 
 impl From<rusqlite::Error> for LedgerError {

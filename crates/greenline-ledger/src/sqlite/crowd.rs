@@ -1,9 +1,9 @@
 //! A crowd read from the store: identifiers and heads in the order of their people, side by side, each once.
 //!
 //! Whoever has anything that a class does not tell is loaded whole: several identifiers or a user id, a link or a move,
-//! an open window, marks where the business caps them, the platform's word that no more gets through, a place in the
-//! portfolio's count where that is bound. What a decision comes to look at of a person in time to come has to be named
-//! in [`alone`] too; that decisions by class are those by person is held by tests.
+//! an open window, marks where the business caps them, the platform's word that no more gets through, messages of the
+//! last minutes, a place in the portfolio's count where that is bound. What a decision comes to look at of a person in
+//! time to come has to be named in [`alone`] too; that decisions by class are those by person is held by tests.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -175,6 +175,10 @@ fn alone(
     super::reach::load(connection, &mut world.state)?;
     let mut alone = found.into_inner();
     alone.extend(world.state.limited.people());
+    if ask.paced {
+        super::pairs::load(connection, &mut world.state, Some(ask.now_ms))?;
+        alone.extend(world.state.pairs.people());
+    }
     let portfolio = world.state.portfolio(ask.business)?;
     let limit = portfolio.limit.as_ref().map(|known| known.limit);
     if reach::bound(limit, ask.rules.portfolio_limit).is_some() {

@@ -9,7 +9,7 @@ use super::people::history;
 use super::rows::{lane_column, person_column, seq_column};
 use super::sql;
 use super::write::Hand;
-use crate::codec::restriction_name;
+use crate::codec::restriction_column;
 use crate::codec::rows::{encode_headers, encode_reply, reply_kind};
 use crate::compose::{confirmable, reconfirmed};
 use crate::error::LedgerError;
@@ -18,7 +18,7 @@ use crate::import::is_kept_with_person;
 use crate::notice::Cause;
 use crate::state::journal::Change;
 use crate::state::people::Slot;
-use crate::state::platform::{PlatformChange, newer, restrict};
+use crate::state::platform::{HealthRow, PlatformChange, newer, restrict};
 use crate::state::reach::KnownLimit;
 use crate::types::{Appended, BusinessIx, Delivery, Effect, Ingested, NewEvent, OwnReply};
 
@@ -307,6 +307,8 @@ impl Hand<'_> {
             }
             Effect::Template { .. }
             | Effect::Number { .. }
+            | Effect::Spam { .. }
+            | Effect::Health { .. }
             | Effect::Restricted { .. }
             | Effect::Banned { .. } => {
                 self.platform(business, effect)?;
@@ -552,6 +554,39 @@ impl Hand<'_> {
                     .execute(columns)?;
                 platform.set_number(number, known)
             }
+            Effect::Spam {
+                number,
+                limits,
+                at_ms,
+            } => {
+                let mut known = platform.number(number).cloned().unwrap_or_default();
+                known.spam(*limits, *at_ms);
+                self.connection
+                    .prepare_cached(sql::PUT_SPAM)?
+                    .execute(params![row, &**number, known.spam_ms])?;
+                platform.set_number(number, known)
+            }
+            Effect::Health {
+                number,
+                news,
+                at_ms,
+            } => {
+                let mut known = platform.number(number).cloned().unwrap_or_default();
+                known.health.hear(HealthRow::of(news, *at_ms));
+                let health = &known.health;
+                self.connection
+                    .prepare_cached(sql::PUT_HEALTH)?
+                    .execute(params![
+                        row,
+                        &**number,
+                        health.read.as_deref(),
+                        health.read_ms,
+                        health.available_ms,
+                        health.locked_ms,
+                        health.policy_ms
+                    ])?;
+                platform.set_number(number, known)
+            }
             Effect::Restricted {
                 waba_id,
                 restrictions,
@@ -560,7 +595,7 @@ impl Hand<'_> {
                 let mut known = platform.account(waba_id).cloned().unwrap_or_default();
                 restrict(&mut known, restrictions, *at_ms);
                 for known in &known.restrictions {
-                    let kind = restriction_name(known.kind);
+                    let kind = restriction_column(known.kind);
                     let columns = params![
                         row,
                         &**waba_id,

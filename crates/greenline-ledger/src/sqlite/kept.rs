@@ -121,8 +121,29 @@ struct About {
     sum: u64,
 }
 
-/// Mixes a slot into the sum of those before it.
-fn sum(before: u64, slot: u64) -> u64 {
+/// Of slots, in their order: a wrong bit anywhere makes another. Every fourth goes one way, so that none waits for the
+/// one before it.
+#[derive(Default)]
+struct Sum([u64; WAYS]);
+
+/// Ways of a sum. Tables have many times as many slots.
+const WAYS: usize = 4;
+
+impl Sum {
+    fn add(&mut self, slots: &[u64]) {
+        for some in slots.chunks(WAYS) {
+            for (way, slot) in self.0.iter_mut().zip(some) {
+                *way = mixed(*way, *slot);
+            }
+        }
+    }
+
+    fn told(self) -> u64 {
+        self.0.into_iter().fold(0, mixed)
+    }
+}
+
+fn mixed(before: u64, slot: u64) -> u64 {
     (before ^ slot)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .rotate_left(29)
@@ -136,7 +157,9 @@ pub(super) fn write(
     alone: &FxHashSet<PersonId>,
 ) -> Result<(), LedgerError> {
     let [one, other] = crowd.tables();
-    let all = one.slots().iter().chain(other.slots());
+    let mut sum = Sum::default();
+    sum.add(one.slots());
+    sum.add(other.slots());
     let about = About {
         stamp: stamp.clone(),
         classes: crowd
@@ -147,7 +170,7 @@ pub(super) fn write(
         alone: alone.iter().map(|person| person.0).collect(),
         slots: crowd.slots(),
         taken: [one.taken(), other.taken()],
-        sum: all.fold(0, |before, slot| sum(before, *slot)),
+        sum: sum.told(),
     };
     let about = serde_json::to_string(&about).map_err(|_| LedgerError::Bug("a crowd unwritten"))?;
     let written = written(path, &about, crowd);
@@ -182,7 +205,7 @@ fn written(path: &Path, about: &str, crowd: &Crowd) -> io::Result<()> {
 
 /// What is kept: the crowd, as of when, and who is not described. `None` when nothing is, or it does not read.
 pub(super) fn read(path: &Path) -> Option<(Stamp, Crowd, FxHashSet<PersonId>)> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).ok()?);
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).ok()?);
     let mut line = Vec::new();
     (&mut file)
         .take(ABOUT_BYTES_MAX)
@@ -196,19 +219,17 @@ pub(super) fn read(path: &Path) -> Option<(Stamp, Crowd, FxHashSet<PersonId>)> {
     if length != wanted.checked_add(line.len() as u64)? {
         return None;
     }
-    let mut summed = 0;
+    let mut summed = Sum::default();
+    let mut bytes = vec![0; SLOTS_AT_ONCE * 8];
     let mut table = |slots: usize, taken: usize| -> Option<Table> {
-        let mut read = Vec::with_capacity(slots);
-        let mut bytes = vec![0; SLOTS_AT_ONCE.min(slots) * 8];
-        while read.len() < slots {
-            let some = (slots - read.len()).min(SLOTS_AT_ONCE) * 8;
-            let bytes = bytes.get_mut(..some)?;
+        let mut read = vec![0_u64; slots];
+        for some in read.chunks_mut(SLOTS_AT_ONCE) {
+            let bytes = bytes.get_mut(..some.len() * 8)?;
             file.read_exact(bytes).ok()?;
-            for slot in bytes.chunks_exact(8) {
-                let slot = u64::from_le_bytes(slot.try_into().ok()?);
-                summed = sum(summed, slot);
-                read.push(slot);
+            for (slot, bytes) in some.iter_mut().zip(bytes.as_chunks().0) {
+                *slot = u64::from_le_bytes(*bytes);
             }
+            summed.add(some);
         }
         Table::of(read, taken)
     };
@@ -216,7 +237,7 @@ pub(super) fn read(path: &Path) -> Option<(Stamp, Crowd, FxHashSet<PersonId>)> {
         table(about.slots[0], about.taken[0])?,
         table(about.slots[1], about.taken[1])?,
     ];
-    if summed != about.sum {
+    if summed.told() != about.sum {
         return None;
     }
     let classes = about.classes.iter().map(|class| decode_head(class).ok());

@@ -6,13 +6,13 @@ use rusqlite::{Connection, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rows::{identifier, person, person_column, seq};
-use super::{marks, messages, reach, sql};
+use super::{marks, messages, pairs, reach, sql};
 use crate::BusinessSetup;
-use crate::codec::{ban_of, decode_head, decode_record, restriction_kind};
+use crate::codec::{ban_of, decode_head, decode_record, restriction_row};
 use crate::error::LedgerError;
 use crate::state::links::Move;
 use crate::state::people::{Slot, Window};
-use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
+use crate::state::platform::{AccountRow, HealthRow, NumberRow, RestrictionRow, TemplateRow};
 use crate::state::reach::portfolio_key;
 use crate::state::{Business, State};
 use crate::subscription::Takes;
@@ -66,6 +66,7 @@ fn everything(mut loading: Loading<'_>) -> Result<State, LedgerError> {
     loading.takers()?;
     loading.unsettled()?;
     loading.marks(&people)?;
+    pairs::load(connection, &mut loading.state, None)?;
     reach::load(connection, &mut loading.state)?;
     if loading.only.is_none() {
         loading.state.messages = messages::load(connection)?;
@@ -273,6 +274,14 @@ impl<'c> Loading<'c> {
                 rating: row.get(3)?,
                 rating_at_ms: row.get(5)?,
                 at_ms: row.get(4)?,
+                spam_ms: row.get(6)?,
+                health: HealthRow {
+                    read: row.get(7)?,
+                    read_ms: row.get(8)?,
+                    available_ms: row.get(9)?,
+                    locked_ms: row.get(10)?,
+                    policy_ms: row.get(11)?,
+                },
             };
             let number: Box<str> = row.get(1)?;
             let business = self.place(row.get(0)?)?;
@@ -318,12 +327,12 @@ impl<'c> Loading<'c> {
         let mut statement = self.connection.prepare(sql::LOAD_RESTRICTIONS)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let kind: String = row.get(3)?;
-            let kind =
-                restriction_kind(&kind).ok_or_else(|| LedgerError::unreadable("a restriction"))?;
+            let (named, kind): (Box<str>, String) = (row.get(2)?, row.get(3)?);
+            let kind = restriction_row(&kind, &named)
+                .ok_or_else(|| LedgerError::unreadable("a restriction"))?;
             let read = RestrictionRow {
                 kind,
-                named: row.get(2)?,
+                named,
                 until_ms: row.get(4)?,
                 at_ms: row.get(5)?,
             };

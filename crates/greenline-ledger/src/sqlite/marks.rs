@@ -14,6 +14,7 @@ use crate::error::LedgerError;
 use crate::state::State;
 use crate::state::limited::{LimitedBy, USER_LIMIT, is_marketing};
 use crate::state::marks::load_row;
+use crate::state::pairs::PAIR_LIMIT;
 use crate::state::people::Slot;
 use crate::types::{BusinessIx, DecisionId, DecisionRecord, PersonId, PersonShard};
 
@@ -117,6 +118,7 @@ impl Hand<'_> {
             return Ok(());
         };
         self.state.unmark(business, &record);
+        self.did_not_pace(business, &record, code, told_ms);
         if code == Some(USER_LIMIT) && is_marketing(&record) {
             let at_ms = record.at_ms.max(told_ms.unwrap_or(record.at_ms));
             for person in self.state.people_of(business, &record) {
@@ -129,6 +131,23 @@ impl Hand<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A message that was rejected, or did not go out, takes nothing from the pace. One that failed later had been
+    /// taken, unless because of that very pace.
+    fn did_not_pace(
+        &mut self,
+        business: BusinessIx,
+        record: &DecisionRecord,
+        code: Option<u32>,
+        told_ms: Option<i64>,
+    ) {
+        let is_refused = code == Some(PAIR_LIMIT);
+        if is_refused || told_ms.is_none() {
+            let at_ms = record.at_ms.max(told_ms.unwrap_or(record.at_ms));
+            let refused_ms = is_refused.then_some(at_ms);
+            self.state.paces_not(business, record, refused_ms);
+        }
     }
 
     /// A message was delivered. Where it is marketing to somebody whom the platform had limited before it went, the
@@ -149,6 +168,11 @@ impl Hand<'_> {
                 && limited.times > 0
                 && record.at_ms > limited.at_ms
             {
+                if record.at_ms >= limited.until_ms() {
+                    // As if there had been none: the next one is a first one either way.
+                    self.forget_limit(person)?;
+                    continue;
+                }
                 self.limit(
                     person,
                     (
@@ -201,11 +225,17 @@ impl Hand<'_> {
             self.state.forget_marks(*slot);
         }
         for person in people {
-            self.state.unlimit(*person);
-            self.connection
-                .prepare_cached(sql::DELETE_LIMITED)?
-                .execute(params![person.shard().0, person_column(*person)])?;
+            self.state.forget_pairs(*person);
+            self.forget_limit(*person)?;
         }
+        Ok(())
+    }
+
+    fn forget_limit(&mut self, person: PersonId) -> Result<(), LedgerError> {
+        self.state.unlimit(person);
+        self.connection
+            .prepare_cached(sql::DELETE_LIMITED)?
+            .execute(params![person.shard().0, person_column(person)])?;
         Ok(())
     }
 }

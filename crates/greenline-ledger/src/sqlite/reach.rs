@@ -109,8 +109,8 @@ impl Hand<'_> {
             shard: PersonShard(0),
             seq,
         };
-        for identifier in decode_record(id, "", sent_ms, &text)?.counted() {
-            if let Some(slot) = self.state.find(business, &identifier.canonical().0)? {
+        for to in decode_record(id, "", sent_ms, &text)?.counted() {
+            if let Some(slot) = self.state.find(business, &to.identifier.canonical().0)? {
                 self.state.reaches(business, slot, seq, sent_ms)?;
             }
         }
@@ -143,8 +143,8 @@ impl Hand<'_> {
             return Ok(());
         };
         let business = BusinessIx(ix);
-        for identifier in decode_record(id, "", at_ms, text)?.counted() {
-            if let Some(slot) = self.state.find(business, &identifier.canonical().0)? {
+        for to in decode_record(id, "", at_ms, text)?.counted() {
+            if let Some(slot) = self.state.find(business, &to.identifier.canonical().0)? {
                 self.state.reaches(business, slot, id.seq, at_ms)?;
             }
         }

@@ -13,12 +13,13 @@ use super::rows::{
     seq_column, stored_event,
 };
 use super::{connect, load, sql};
-use crate::codec::decode_record;
 use crate::codec::rows::{decode_headers, decode_list};
+use crate::codec::{ban_of, decode_record, restriction_row};
 use crate::error::LedgerError;
+use crate::state::platform::{self, AccountRow, HealthRow, NumberRow, RestrictionRow};
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonId, PersonShard, Relay,
-    StoredEvent, TemplateView, TimelineEntry,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberKnown, NumberView, PersonId,
+    PersonShard, Relay, StoredEvent, TemplateView, TimelineEntry,
 };
 
 /// Idle connections kept.
@@ -387,6 +388,60 @@ pub(super) fn numbers(
             last_inbound_ms: row.get(4)?,
         })
     })
+}
+
+/// A number and its account.
+pub(super) fn number_known(
+    connection: &Connection,
+    business: i64,
+    number: &str,
+    waba_id: &str,
+) -> Result<NumberKnown, LedgerError> {
+    let numbers = list(
+        connection,
+        sql::KNOWN_NUMBER,
+        params![business, number],
+        |row| {
+            Ok(NumberRow {
+                status: row.get(0)?,
+                rating: row.get(1)?,
+                at_ms: row.get(2)?,
+                rating_at_ms: row.get(3)?,
+                spam_ms: row.get(4)?,
+                health: HealthRow {
+                    read: row.get(5)?,
+                    read_ms: row.get(6)?,
+                    available_ms: row.get(7)?,
+                    locked_ms: row.get(8)?,
+                    policy_ms: row.get(9)?,
+                },
+            })
+        },
+    )?;
+    let of_account = params![business, waba_id];
+    let accounts = list(connection, sql::KNOWN_ACCOUNT, of_account, |row| {
+        let ban: String = row.get(0)?;
+        Ok(AccountRow {
+            ban: ban_of(&ban).ok_or_else(|| LedgerError::unreadable("a ban state"))?,
+            ban_at_ms: row.get(1)?,
+            restrictions: Vec::new(),
+        })
+    })?;
+    let mut account = accounts.into_iter().next().unwrap_or_default();
+    account.restrictions = list(connection, sql::KNOWN_RESTRICTIONS, of_account, |row| {
+        let (named, kind): (Box<str>, String) = (row.get(0)?, row.get(1)?);
+        Ok(RestrictionRow {
+            kind: restriction_row(&kind, &named)
+                .ok_or_else(|| LedgerError::unreadable("a restriction"))?,
+            named,
+            until_ms: row.get(2)?,
+            at_ms: row.get(3)?,
+        })
+    })?;
+    Ok(platform::number_known(
+        numbers.into_iter().next(),
+        Some(account),
+    ))
 }
 
 /// Templates.

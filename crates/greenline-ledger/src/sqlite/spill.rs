@@ -35,9 +35,10 @@ impl Hand<'_> {
         }
         let record = &mut *self.record;
         record.clear();
-        let (decision, encoded) = self.state.judge(ask, &found, self.decide, |judged| {
-            encode_record(judged, record)
-        })?;
+        let (decision, (encoded, paced)) =
+            self.state.judge(ask, &found, self.decide, |judged| {
+                (encode_record(judged, record), judged.paced())
+            })?;
         encoded?;
         if decision.verdict != Verdict::Allow || found.iter().any(|who| who.slot.is_none()) {
             return Ok(None);
@@ -56,6 +57,8 @@ impl Hand<'_> {
             at_ms: ask.now_ms,
             record: record.into(),
         };
+        let people = found.iter().filter_map(|to| to.slot.zip(to.person));
+        self.state.paces(ask, people, &paced, id.seq);
         let flight = Flight::new(ask.dispatch_by);
         for slot in found.iter().filter_map(|addressee| addressee.slot) {
             self.state.take_off(slot, flight.watch());

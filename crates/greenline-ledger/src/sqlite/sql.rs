@@ -161,6 +161,15 @@ pub(super) const PUT_NUMBER: &str = "INSERT INTO numbers (business_id, number, s
      ON CONFLICT (business_id, number) DO UPDATE SET status = excluded.status, rating = excluded.rating,
        rating_at_ms = excluded.rating_at_ms, at_ms = excluded.at_ms";
 
+pub(super) const PUT_SPAM: &str =
+    "INSERT INTO numbers (business_id, number, spam_ms) VALUES (?1, ?2, ?3)
+     ON CONFLICT (business_id, number) DO UPDATE SET spam_ms = excluded.spam_ms";
+
+pub(super) const PUT_HEALTH: &str = "INSERT INTO numbers (business_id, number, health, health_ms, available_ms, locked_ms, policy_ms)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+     ON CONFLICT (business_id, number) DO UPDATE SET health = excluded.health, health_ms = excluded.health_ms,
+       available_ms = excluded.available_ms, locked_ms = excluded.locked_ms, policy_ms = excluded.policy_ms";
+
 pub(super) const PUT_LAST_INBOUND: &str = "INSERT INTO numbers (business_id, number, last_inbound_ms) VALUES (?1, ?2, ?3)
      ON CONFLICT (business_id, number) DO UPDATE SET
        last_inbound_ms = max(coalesce(last_inbound_ms, excluded.last_inbound_ms), excluded.last_inbound_ms)";
@@ -533,6 +542,16 @@ pub(super) const COUNT_LATE_AHEAD: &str = "SELECT count(*) FROM log_late
 
 pub(super) const NUMBERS: &str = "SELECT number, status, rating, at_ms, last_inbound_ms FROM numbers WHERE business_id = ?1 ORDER BY number";
 
+pub(super) const KNOWN_NUMBER: &str = "SELECT status, rating, at_ms, rating_at_ms, spam_ms,
+       health, health_ms, available_ms, locked_ms, policy_ms FROM numbers
+     WHERE business_id = ?1 AND number = ?2";
+
+pub(super) const KNOWN_ACCOUNT: &str =
+    "SELECT ban, ban_at_ms FROM accounts WHERE business_id = ?1 AND waba_id = ?2";
+
+pub(super) const KNOWN_RESTRICTIONS: &str = "SELECT named, kind, until_ms, at_ms FROM restrictions
+     WHERE business_id = ?1 AND waba_id = ?2 ORDER BY named";
+
 pub(super) const TEMPLATES: &str =
     "SELECT waba_id, name, language, template_id, category, status, is_ask, at_ms, quality
      FROM templates WHERE business_id = ?1 ORDER BY waba_id, name, language";
@@ -627,7 +646,8 @@ pub(super) const LOAD_WINDOWS: &str =
     "SELECT person_id, number, wrote_at_ms, call_at_ms, call_until_ms FROM windows";
 
 pub(super) const LOAD_NUMBERS: &str =
-    "SELECT business_id, number, status, rating, at_ms, rating_at_ms FROM numbers";
+    "SELECT business_id, number, status, rating, at_ms, rating_at_ms, spam_ms,
+       health, health_ms, available_ms, locked_ms, policy_ms FROM numbers";
 
 pub(super) const LOAD_ACCOUNTS: &str = "SELECT business_id, waba_id, ban, ban_at_ms FROM accounts";
 
@@ -677,6 +697,11 @@ pub(super) const LAST_EVENT: &str = "SELECT max(event_seq) FROM consent_events";
 pub(super) const LOAD_UNSETTLED: &str =
     "SELECT at_ms, record, seq FROM decisions LEFT JOIN sends ON decision_seq = seq
      WHERE seq > ?1 AND verdict > 0 AND (outcome IS NULL OR outcome = 'unknown')";
+
+/// The last messages that went on, the newest first, and what became of them.
+pub(super) const LOAD_PAIRS: &str =
+    "SELECT seq, at_ms, business_id, person_id, record, outcome, code, status, status_at_ms, status_code FROM decisions LEFT JOIN sends ON decision_seq = seq
+     WHERE seq > ?1 AND verdict > 0 ORDER BY seq DESC LIMIT ?2";
 
 // Erasure.
 

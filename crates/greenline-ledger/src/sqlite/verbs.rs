@@ -15,8 +15,8 @@ use crate::expect_answer;
 use crate::request::{Answer, Request};
 use crate::state::people::head_at;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberView, PersonView, PortfolioView,
-    Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberKnown, NumberView, PersonView,
+    PortfolioView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -151,6 +151,19 @@ impl Store {
 
     pub(crate) async fn numbers(self: &Arc<Self>, business: BusinessIx) -> Result<Vec<NumberView>> {
         reading(self, business, read::numbers).await
+    }
+
+    pub(crate) async fn number_known(
+        self: &Arc<Self>,
+        business: BusinessIx,
+        number: &str,
+        waba_id: &str,
+    ) -> Result<NumberKnown> {
+        let (number, waba_id) = (number.to_owned(), waba_id.to_owned());
+        reading(self, business, move |connection, row| {
+            read::number_known(connection, row, &number, &waba_id)
+        })
+        .await
     }
 
     pub(crate) async fn templates(

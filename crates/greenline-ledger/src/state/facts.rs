@@ -167,10 +167,9 @@ impl State {
             return PersonFacts::of(&NOTHING_KNOWN);
         };
         let group = self.group(slot);
-        let window = business
-            .platform
-            .place_of(&ask.number)
-            .and_then(|place| group.window(place));
+        let number = business.platform.place_of(&ask.number);
+        let window = number.and_then(|place| group.window(place));
+        let paired_until_ms = number.and_then(|place| self.paired_until(slot, ask, place));
         let unsettled = group
             .members
             .iter()
@@ -183,7 +182,10 @@ impl State {
             unsettled_until_ms: unsettled,
             place: Place::default(),
             reached_at_ms: None,
-            pace: kind.map_or_else(Pace::default, |kind| self.pace(slot, ask, kind)),
+            pace: Pace {
+                paired_until_ms,
+                ..kind.map_or_else(Pace::default, |kind| self.pace(slot, ask, kind))
+            },
         }
     }
 
@@ -194,6 +196,7 @@ impl State {
             limited_until_ms: self
                 .limited_until(slot)
                 .filter(|until_ms| *until_ms > ask.now_ms),
+            paired_until_ms: None,
         }
     }
 

@@ -5,6 +5,7 @@ use greenline_policy::identity::Identifier;
 use super::State;
 use super::limited::LimitedBy;
 use super::marks::Mark;
+use super::pairs::Messages;
 use super::people::{Group, Slot};
 use super::platform::PlatformChange;
 use super::reach::{KnownLimit, Undo};
@@ -39,6 +40,10 @@ pub(crate) enum Change {
     Unmarked(Slot, Mark),
     /// How the platform limits somebody, as it was before.
     Limited(PersonId, Option<LimitedBy>),
+    /// A message of this decision was counted towards a pace.
+    Paced(PersonId, u64),
+    /// What counts towards somebody's paces, as it was before.
+    Paired(PersonId, Messages),
     /// A message id's decision, as it was before.
     Message(i64, Option<i64>),
     /// A message id was noted as unknown.
@@ -100,8 +105,7 @@ impl State {
         self.journal.event_before = self.last_event;
         self.messages.begin();
         for portfolio in &mut self.portfolios {
-            portfolio.added.clear();
-            portfolio.is_bound = false;
+            portfolio.begin();
         }
         self.marks.added.clear();
     }
@@ -144,6 +148,8 @@ impl State {
                 }
                 Change::Unmarked(slot, mark) => self.groups[slot as usize].marks.push(mark),
                 Change::Limited(person, before) => self.limited.set(person, before),
+                Change::Paced(person, seq) => self.pairs.remove(person, seq),
+                Change::Paired(person, before) => self.pairs.set(person, before),
                 Change::Message(hash, before) => self.messages.restore(hash, before),
                 Change::Takers(business, before) => {
                     if let Some(business) = self.businesses.get_mut(business.0 as usize) {

@@ -21,7 +21,7 @@ pub(crate) fn is_marketing(record: &DecisionRecord) -> bool {
 /// How the platform limits somebody, and by which decision's message it last told so.
 pub(crate) type LimitedBy = (Limited, u64);
 
-/// All of them, with those whose wait is over: the next one may be longer.
+/// All of them, with those whose wait is over until something is delivered to them: the next one may be longer.
 #[derive(Debug, Default)]
 pub(crate) struct AllLimited(FxHashMap<PersonId, LimitedBy>);
 

@@ -3,12 +3,15 @@
 //! Newer news wins; older news only fills in what was never said.
 
 use greenline_policy::decide::{NumberFacts, TemplateFacts, TemplateStatus};
-use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::health::state::{BanTold, Health, Origin, Sending, Told};
+use greenline_policy::health::{self, Cause};
+use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind, SPAM_LIMIT_MS};
 use greenline_policy::quality::{Rated, Score};
 use greenline_policy::scope::Category;
 use rustc_hash::FxHashMap;
 
-use crate::types::TemplateRef;
+use crate::codec::health::{health_read, health_text};
+use crate::types::{HealthNews, NumberKnown, TemplateRef};
 
 /// A number.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -21,7 +24,119 @@ pub(crate) struct NumberRow {
     pub(crate) rating_at_ms: Option<i64>,
     /// When anything was read.
     pub(crate) at_ms: Option<i64>,
+    /// When the platform last said that it limits the number for spam, and took nothing since that tells otherwise.
+    pub(crate) spam_ms: Option<i64>,
+    /// What is known of whether it can send.
+    pub(crate) health: HealthRow,
 }
+
+/// What is known of whether a number can send.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct HealthRow {
+    /// `health_status` as last read, in the words of [`health_text`].
+    pub(crate) read: Option<Box<str>>,
+    /// When that was.
+    pub(crate) read_ms: Option<i64>,
+    /// When one last called the account AVAILABLE.
+    pub(crate) available_ms: Option<i64>,
+    /// When a send was last refused as if the account were locked.
+    pub(crate) locked_ms: Option<i64>,
+    /// When a send was last refused for policy.
+    pub(crate) policy_ms: Option<i64>,
+}
+
+impl HealthRow {
+    /// What a piece of news says by itself.
+    pub(crate) fn of(news: &HealthNews, at_ms: i64) -> Self {
+        let at_ms = Some(at_ms);
+        match news {
+            HealthNews::Read(read) => Self {
+                read: Some(health_text(read)),
+                read_ms: at_ms,
+                available_ms: at_ms.filter(|_| read.account() == Sending::Available),
+                ..Self::default()
+            },
+            HealthNews::Locked => Self {
+                locked_ms: at_ms,
+                ..Self::default()
+            },
+            HealthNews::Policy => Self {
+                policy_ms: at_ms,
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Takes news in: of each kind the newest counts.
+    pub(crate) fn hear(&mut self, news: Self) {
+        if news.read_ms.is_some() && news.read_ms >= self.read_ms {
+            (self.read, self.read_ms) = (news.read, news.read_ms);
+        }
+        self.available_ms = self.available_ms.max(news.available_ms);
+        self.locked_ms = self.locked_ms.max(news.locked_ms);
+        self.policy_ms = self.policy_ms.max(news.policy_ms);
+    }
+
+    /// Takes out what came after a moment; whether anything did.
+    pub(crate) fn cut(&mut self, at_ms: i64) -> bool {
+        let before = self.clone();
+        let until = |said: Option<i64>| said.filter(|said_ms| *said_ms <= at_ms);
+        if until(self.read_ms) != self.read_ms {
+            (self.read, self.read_ms) = Default::default();
+        }
+        self.available_ms = until(self.available_ms);
+        self.locked_ms = until(self.locked_ms);
+        self.policy_ms = until(self.policy_ms);
+        *self != before
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What it amounts to, given when the account was last reinstated.
+    fn evidence(&self, reinstated_ms: Option<i64>) -> Vec<Cause> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let moments = [
+            self.read_ms,
+            self.available_ms,
+            self.locked_ms,
+            self.policy_ms,
+            reinstated_ms,
+        ];
+        let mut state = health::State::at(moments.into_iter().flatten().max().unwrap_or_default());
+        if let (Some(read), Some(at_ms)) = (&self.read, self.read_ms) {
+            state.tell(Told::Health(health_read(read)), Origin::Read, at_ms);
+        }
+        // A newer read may have said otherwise; that this one was made stays true.
+        if let Some(at_ms) = self
+            .available_ms
+            .filter(|_| self.available_ms != self.read_ms)
+        {
+            let available = Health {
+                overall: Sending::Available,
+                entities: Vec::new(),
+            };
+            state.tell(Told::Health(available), Origin::Read, at_ms);
+        }
+        for (code, at_ms) in [(LOCKED, self.locked_ms), (POLICY, self.policy_ms)] {
+            if let Some(at_ms) = at_ms {
+                state.tell(Told::Failed(code), Origin::Error, at_ms);
+            }
+        }
+        if let Some(at_ms) = reinstated_ms {
+            state.tell(Told::Ban(BanTold::Reinstated), Origin::Webhook, at_ms);
+        }
+        health::evidence(&state)
+    }
+}
+
+/// The code of a refusal that looks like a lock.
+const LOCKED: u32 = 131_031;
+/// The code of a refusal for policy.
+const POLICY: u32 = 368;
 
 impl NumberRow {
     /// The rating with its age; without one it is as good as unknown.
@@ -29,6 +144,17 @@ impl NumberRow {
         let score = Score::parse(self.rating.as_deref()?);
         let read_ms = self.rating_at_ms?;
         Some(Rated { score, read_ms })
+    }
+
+    /// Notes what the platform said of spam: the last time counts, and what it took within the day after says nothing.
+    pub(crate) fn spam(&mut self, limits: bool, at_ms: i64) {
+        if limits {
+            self.spam_ms = self.spam_ms.max(Some(at_ms));
+        } else {
+            self.spam_ms = self
+                .spam_ms
+                .filter(|said_ms| !is_over(*said_ms, Some(at_ms)));
+        }
     }
 }
 
@@ -43,6 +169,17 @@ pub(crate) struct RestrictionRow {
     pub(crate) until_ms: Option<i64>,
     /// When the platform said so.
     pub(crate) at_ms: i64,
+}
+
+impl RestrictionRow {
+    /// Whether it needs no more watching: the platform took it back, `health_status` was read after its end and calls
+    /// the account AVAILABLE (N1), or it had no end and the account was reinstated since.
+    fn is_over(&self, available_ms: Option<i64>, reinstated_ms: Option<i64>) -> bool {
+        match self.until_ms {
+            Some(until_ms) => until_ms == self.at_ms || available_ms > Some(until_ms),
+            None => reinstated_ms > Some(self.at_ms),
+        }
+    }
 }
 
 /// An account.
@@ -113,6 +250,11 @@ pub(crate) fn template_facts(asked: &TemplateRef, row: Option<&TemplateRow>) -> 
     }
 }
 
+/// Whether the day is over, at a moment, that the platform's word on spam counts for.
+fn is_over(said_ms: i64, at_ms: Option<i64>) -> bool {
+    at_ms >= Some(said_ms.saturating_add(SPAM_LIMIT_MS))
+}
+
 /// What a decision is told of a number.
 pub(crate) fn number_facts(
     number: Option<&NumberRow>,
@@ -121,21 +263,60 @@ pub(crate) fn number_facts(
     let status = number
         .and_then(|row| row.status.as_deref())
         .map_or(NumberStatus::Unknown, NumberStatus::parse);
-    let restrictions = account.map(|row| {
+    let health = number.map(|row| &row.health);
+    let available_ms = health.and_then(|health| health.available_ms);
+    let reinstated_ms = account.and_then(|row| row.ban_at_ms.filter(|_| row.ban == Ban::None));
+    let restrictions: Vec<Restriction> = account.map_or_else(Vec::new, |row| {
         row.restrictions
             .iter()
+            .filter(|row| !row.is_over(available_ms, reinstated_ms))
             .map(|row| Restriction {
                 kind: row.kind,
                 until_ms: row.until_ms,
             })
             .collect()
     });
+    let mut evidence = health.map_or_else(Vec::new, |health| health.evidence(reinstated_ms));
+    let locked = evidence.contains(&Cause::Locked);
+    evidence.retain(|cause| *cause != Cause::Locked);
     NumberFacts {
         status,
         ban: account.map_or(Ban::None, |row| row.ban),
-        locked: false,
-        restrictions: restrictions.unwrap_or_default(),
+        locked,
+        watched: !restrictions.is_empty(),
+        health: evidence,
+        restrictions,
         rating: number.and_then(NumberRow::rated),
+        // What was read of the number after that day says more.
+        spam_limited_ms: number
+            .and_then(|row| row.spam_ms.filter(|said_ms| !is_over(*said_ms, row.at_ms))),
+    }
+}
+
+/// What is read back of a number and its account.
+pub(crate) fn number_known(number: Option<NumberRow>, account: Option<AccountRow>) -> NumberKnown {
+    let (number, account) = (number.unwrap_or_default(), account.unwrap_or_default());
+    let restrictions = account.restrictions.into_iter();
+    NumberKnown {
+        status: number.status,
+        rating: number.rating,
+        rating_at_ms: number.rating_at_ms,
+        at_ms: number.at_ms,
+        spam_ms: number.spam_ms,
+        health: number
+            .health
+            .read
+            .as_deref()
+            .map(health_read)
+            .zip(number.health.read_ms),
+        available_ms: number.health.available_ms,
+        locked_ms: number.health.locked_ms,
+        policy_ms: number.health.policy_ms,
+        ban: account.ban,
+        ban_at_ms: account.ban_at_ms,
+        restrictions: restrictions
+            .map(|row| (row.named, row.until_ms, row.at_ms))
+            .collect(),
     }
 }
 
@@ -200,9 +381,17 @@ impl Platform {
         place
     }
 
-    /// A number's place, if anybody ever wrote to it.
+    /// A number's place, if anybody ever wrote to it, or it to anybody.
     pub(crate) fn place_of(&self, number: &str) -> Option<u32> {
         self.names.get(number).copied()
+    }
+
+    /// The number at a place.
+    pub(crate) fn name_of(&self, place: u32) -> Option<&str> {
+        let mut names = self.names.iter();
+        names
+            .find(|(_, known)| **known == place)
+            .map(|(name, _)| &**name)
     }
 
     /// A number's row.

@@ -9,7 +9,6 @@ mod counted;
 mod entry;
 
 use greenline_policy::decide::Intent;
-use greenline_policy::identity::Identifier;
 use greenline_policy::reach::{MessagingLimit, PortfolioFacts, REACH_MS, counts_until_ms};
 use smallvec::SmallVec;
 
@@ -18,7 +17,7 @@ use super::journal::Change;
 use super::people::Slot;
 use crate::BusinessSetup;
 use crate::error::LedgerError;
-use crate::types::{BusinessIx, DecisionRecord, Outcome, PortfolioView};
+use crate::types::{BusinessIx, DecisionRecord, Outcome, PortfolioView, RecordedPerson};
 
 pub(crate) use counted::{Counted, Undo};
 pub(crate) use entry::{Entry, decode, encode, latest_ms, useful_until_ms};
@@ -52,8 +51,36 @@ pub(crate) struct Portfolio {
     pub(crate) counted: Counted,
     /// What this batch changed of that, in order; logged by its commit.
     pub(crate) added: Vec<Entry>,
-    /// Something in this batch was decided by how many there are.
-    pub(crate) is_bound: bool,
+    /// Within what the message at hand was judged.
+    asked: Option<Bounded>,
+    /// Within what this batch let messages go: the lowest bound, at the earliest moment.
+    pub(crate) bounded: Option<Bounded>,
+}
+
+/// How many people may count at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounded {
+    pub(crate) people: u32,
+    pub(crate) now_ms: i64,
+}
+
+impl Portfolio {
+    /// A batch begins.
+    pub(crate) fn begin(&mut self) {
+        self.added.clear();
+        (self.asked, self.bounded) = (None, None);
+    }
+
+    /// The message at hand goes.
+    fn lets_go(&mut self) {
+        if let Some(asked) = self.asked {
+            let before = self.bounded.unwrap_or(asked);
+            self.bounded = Some(Bounded {
+                people: before.people.min(asked.people),
+                now_ms: before.now_ms.min(asked.now_ms),
+            });
+        }
+    }
 }
 
 /// A business's portfolio in stores: by its id, or one of its own.
@@ -124,18 +151,20 @@ impl State {
         };
         let limit = portfolio.limit.as_ref().map(|known| known.limit);
         let reached = portfolio.counted.count(now_ms);
-        let Some(bound) = greenline_policy::reach::bound(limit, own) else {
+        let bound = greenline_policy::reach::bound(limit, own);
+        portfolio.asked = bound.map(|people| Bounded { people, now_ms });
+        let Some(bound) = bound else {
             return Ok(Room {
                 limit,
                 reached,
                 ..Room::default()
             });
         };
-        portfolio.is_bound = true;
         let wanted_max = u32::try_from(wanted_max).unwrap_or(u32::MAX);
+        let counted = &mut portfolio.counted;
         let frees = |wanted: u32| {
             let too_many = reached.saturating_add(wanted).checked_sub(bound)?;
-            portfolio.counted.frees_at_ms(now_ms, too_many)
+            counted.frees_at_ms(now_ms, too_many)
         };
         Ok(Room {
             limit,
@@ -178,6 +207,25 @@ impl State {
         let members = &self.group(slot).members;
         let known = self.portfolio(business)?.counted.key(members);
         if let Some(person) = known.or_else(|| members.iter().min().copied()) {
+            self.take_entry(place, Entry::Sent { seq, person, at_ms });
+            if let Some(portfolio) = self.portfolios.get_mut(place as usize) {
+                portfolio.lets_go();
+            }
+        }
+        Ok(())
+    }
+
+    /// A message that counts, and was forgotten, went to those whom its decision names.
+    pub(crate) fn reached_late(
+        &mut self,
+        business: BusinessIx,
+        seq: u64,
+        record: &DecisionRecord,
+    ) -> Result<(), LedgerError> {
+        let (place, at_ms) = (self.business(business)?.portfolio, record.at_ms);
+        for person in record.counted().filter_map(|to| to.person) {
+            let known = self.portfolio(business)?.counted.key(&[person]);
+            let person = known.unwrap_or(person);
             self.take_entry(place, Entry::Sent { seq, person, at_ms });
         }
         Ok(())
@@ -234,10 +282,17 @@ impl State {
         };
         let before = of(self);
         self.take_entry(place, entry);
-        if of(self) == before
-            && let Some(portfolio) = self.portfolios.get_mut(place as usize)
-        {
+        let is_news = of(self) != before;
+        let Some(portfolio) = self.portfolios.get_mut(place as usize) else {
+            return;
+        };
+        if !is_news {
             portfolio.added.pop();
+        } else if let Entry::Delivered { seq, at_ms } = entry {
+            // Whoever reads only this finds the send in it: what tells of that alone may be gone by then.
+            let again = portfolio.counted.sent_long_before(seq, at_ms);
+            let at = portfolio.added.len() - 1;
+            portfolio.added.splice(at..at, again);
         }
     }
 
@@ -339,12 +394,11 @@ impl State {
 
 impl DecisionRecord {
     /// Those of its addressees whom it counts for, if it went on.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = &Identifier> {
+    pub(crate) fn counted(&self) -> impl Iterator<Item = &RecordedPerson> {
         let is_template = self.intent == Intent::Template;
-        let people = self.people.iter().filter(move |person| {
+        self.people.iter().filter(move |person| {
             is_template && greenline_policy::reach::counts(&person.facts(), self.at_ms)
-        });
-        people.map(|person| &person.identifier)
+        })
     }
 }
 

@@ -6,11 +6,13 @@
 pub(crate) mod avenue;
 pub(crate) mod deliveries;
 pub(crate) mod erasure;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod keeping;
 pub(crate) mod later;
 pub(crate) mod notices;
 pub(crate) mod pace;
+pub(crate) mod pair;
 pub(crate) mod people;
 pub(crate) mod preference;
 pub(crate) mod question;
@@ -18,6 +20,7 @@ pub(crate) mod reach;
 pub(crate) mod refusals;
 pub(crate) mod seal;
 pub(crate) mod sends;
+pub(crate) mod spam;
 
 /// The tests of one area, over one store.
 macro_rules! tests {
@@ -63,6 +66,7 @@ macro_rules! over {
                 who_counts_may_be_sent_to_again_and_is_renewed,
                 what_reached_nobody_gives_its_place_back,
                 a_delivery_renews_whom_it_reaches,
+                a_message_that_arrives_after_days_takes_a_place_again,
                 a_status_before_the_answer_counts_once_the_answer_is_there,
                 what_goes_in_an_open_window_takes_no_place,
                 businesses_of_one_portfolio_share_one_count,
@@ -102,6 +106,34 @@ macro_rules! over {
                 what_people_wrote_later_opens_no_window_then,
                 what_the_platform_said_later_is_told_apart,
                 what_an_erasure_took_cannot_be_told,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            pair {
+                a_burst_has_45_and_then_waits_until_it_is_paid,
+                one_message_in_six_seconds_goes_on_for_ever,
+                what_was_rejected_or_not_sent_takes_nothing,
+                the_platforms_131056_makes_the_pair_wait_longer_each_time,
+                what_goes_unbound_is_counted_up_to_what_may_go,
+                all_names_of_a_person_are_one_pair,
+                an_erasure_takes_the_pace_along,
+                a_thousand_at_once_to_one_person_forward_one_burst,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            health {
+                a_refusal_like_a_lock_closes_a_number_until_it_was_read,
+                an_end_opens_only_what_was_read_after_it,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            spam {
+                a_number_starts_nothing_for_a_day_after_the_last_word,
+                a_read_or_a_success_after_the_day_settles_it,
+                as_of_a_moment_before_it_was_said_it_is_not_known,
             }
         );
         crate::contract::tests!(

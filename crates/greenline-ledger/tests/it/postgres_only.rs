@@ -6,6 +6,7 @@ mod faults;
 mod lost;
 mod nodes;
 mod once;
+mod pair;
 mod races;
 mod reach;
 

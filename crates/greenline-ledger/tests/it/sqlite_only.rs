@@ -4,6 +4,7 @@
 mod crowd;
 mod faults;
 mod messages;
+mod pair;
 mod reach;
 mod sends;
 mod verify;

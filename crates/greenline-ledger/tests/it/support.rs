@@ -180,6 +180,7 @@ pub(crate) fn text(to: &str, now_ms: i64) -> Ask {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

@@ -244,6 +244,7 @@ impl Side {
                 let mut ask = ask(&ids(&to), name, now_ms);
                 // Zeroes are what an erasure leaves of a hash.
                 (ask.body_hash, ask.mode) = ([body + 1; 16], mode);
+                ask.paced = true;
                 let admitted = self.ledger.admit(ask).await.unwrap();
                 if admitted.flight.is_some() {
                     self.went.push(admitted.id);

@@ -2,6 +2,7 @@
 
 mod own;
 mod quality;
+mod spam;
 
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{EventId, Head, Standing, Strength};

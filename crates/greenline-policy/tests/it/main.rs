@@ -3,12 +3,14 @@
 mod avenue;
 mod consent;
 mod decide;
+mod health;
 mod hold;
 mod identity;
 mod lasting;
 mod next_step;
 mod pace;
 mod pack;
+mod pair;
 mod places;
 mod quiet;
 mod spec;

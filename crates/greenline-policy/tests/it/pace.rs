@@ -309,6 +309,7 @@ proptest! {
             pace: Pace {
                 capped_until_ms: until(&caps, &of, now_ms, &sent),
                 limited_until_ms: limited.map(Limited::until_ms),
+                paired_until_ms: None,
             },
             ..PersonFacts::of(&head)
         };

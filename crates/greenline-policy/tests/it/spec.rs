@@ -3,6 +3,7 @@
 
 use greenline_policy::consent::{Event, EventKind, History, Side, Strength};
 use greenline_policy::decide::{Facts, Intent, PersonFacts, Rules, TemplateFacts, TemplateStatus};
+use greenline_policy::health::Cause;
 use greenline_policy::identity::Spelling;
 use greenline_policy::number::{Ban, NumberStatus, RestrictionKind};
 use greenline_policy::quality::Score;
@@ -337,6 +338,10 @@ fn person_allows(
     {
         return false;
     }
+    let too_fast = person.pace.paired_until_ms.is_some_and(|end| now_ms < end);
+    if too_fast && intent != Intent::Call {
+        return false;
+    }
     match intent {
         Intent::FreeForm => in_window(person, now_ms) && !silent_since_stop(person),
         Intent::Confirmation => in_window(person, now_ms),
@@ -448,7 +453,16 @@ fn is_rated_too_low(facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
 
 fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) -> bool {
     let number = facts.number;
-    if number.ban == Ban::Disabled || number.locked || number.status == NumberStatus::Banned {
+    let is_gone = matches!(
+        number.status,
+        NumberStatus::Banned
+            | NumberStatus::Pending
+            | NumberStatus::Unverified
+            | NumberStatus::Disconnected
+            | NumberStatus::Migrated
+            | NumberStatus::Deleted
+    );
+    if number.ban == Ban::Disabled || number.locked || is_gone {
         return false;
     }
     let template = template_of(facts);
@@ -475,16 +489,50 @@ fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) 
     if starts && intent != Intent::Call && at_limit {
         return false;
     }
+    // N7 of the rules on health: nothing is started within 24 hours of the platform's word on spam.
+    let is_spam = number
+        .spam_limited_ms
+        .is_some_and(|said_ms| now_ms - said_ms < 86_400_000);
+    if starts && intent != Intent::Call && is_spam {
+        return false;
+    }
+    let is_template = intent == Intent::Template;
+    let starts_template = starts && is_template;
+    let starts_utility = starts_template && template.category == Category::Utility;
+    // What reads and refusals amounted to (N6, N8, N3).
+    let closed_by_evidence = number.health.iter().any(|cause| match cause {
+        Cause::BanDisabled | Cause::Locked | Cause::LockSuspected => true,
+        Cause::HealthBlocked => intent != Intent::Call,
+        Cause::HealthUnclear => starts_template,
+        Cause::PolicyRefused | Cause::Payment => is_template,
+        _ => unreachable!("no evidence"),
+    });
+    if closed_by_evidence {
+        return false;
+    }
+    let watched = number.watched;
     !number.restrictions.iter().any(|restriction| {
         let live = restriction.until_ms.is_none_or(|until| until > now_ms);
-        live && match restriction.kind {
-            RestrictionKind::BusinessInitiated => intent == Intent::Template,
-            RestrictionKind::CustomerInitiated => {
-                matches!(intent, Intent::FreeForm | Intent::Confirmation)
-            }
-            RestrictionKind::Calling => intent == Intent::Call,
+        if !live {
+            // N1: an end opens nothing by itself.
+            return watched
+                && match restriction.kind {
+                    RestrictionKind::BusinessInitiated => starts_template,
+                    RestrictionKind::UtilityTemplates => starts_utility,
+                    RestrictionKind::Calling | RestrictionKind::AllCalls => intent == Intent::Call,
+                    RestrictionKind::Unknown => starts,
+                    _ => false,
+                };
+        }
+        match restriction.kind {
+            RestrictionKind::BusinessInitiated => is_template,
+            // N4: nothing is started by templates either.
+            RestrictionKind::CustomerInitiated if watched => intent != Intent::Call,
+            RestrictionKind::CustomerInitiated => !is_template && intent != Intent::Call,
+            RestrictionKind::UtilityTemplates => watched && starts_utility,
+            RestrictionKind::Calling | RestrictionKind::AllCalls => intent == Intent::Call,
             RestrictionKind::Unknown => starts,
-            RestrictionKind::UtilityTemplates | RestrictionKind::Other => false,
+            _ => false,
         }
     })
 }

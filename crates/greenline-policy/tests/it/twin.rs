@@ -11,9 +11,10 @@ use greenline_policy::decide::{
     Facts, Intent, NumberFacts, PersonFacts, Rules, TemplateFacts, TemplateStatus, Verdict,
     WINDOW_MS, decide,
 };
+use greenline_policy::health::Cause;
 use greenline_policy::identity::Spelling;
 use greenline_policy::lasting::YesLasts;
-use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind, SPAM_LIMIT_MS};
 use greenline_policy::own::OwnRule;
 use greenline_policy::pace::Pace;
 use greenline_policy::quality::{QualityGuard, Rated, Score};
@@ -145,34 +146,60 @@ pub(crate) fn any_facts_number() -> impl Strategy<Value = NumberFacts> {
         NumberStatus::Restricted,
         NumberStatus::RateLimited,
         NumberStatus::Banned,
+        NumberStatus::Pending,
+        NumberStatus::Disconnected,
         NumberStatus::Other,
     ]);
     let bans =
         prop_oneof![6 => Just(Ban::None), 1 => Just(Ban::Scheduled), 1 => Just(Ban::Disabled)];
-    let kinds = prop::sample::select(vec![
-        RestrictionKind::BusinessInitiated,
-        RestrictionKind::CustomerInitiated,
-        RestrictionKind::UtilityTemplates,
-        RestrictionKind::Calling,
-        RestrictionKind::Other,
-        RestrictionKind::Unknown,
-    ]);
+    let kinds = prop::sample::select(RestrictionKind::ALL.to_vec());
     let restriction = (kinds, prop::option::of(NOW - 5..NOW + 5))
         .prop_map(|(kind, until_ms)| Restriction { kind, until_ms });
     (
         statuses,
         bans,
         prop::bool::weighted(0.1),
-        prop::collection::vec(restriction, 0..3),
+        (prop::collection::vec(restriction, 0..3), any::<bool>()),
         any_rating(),
+        any_spam_limit(),
+        any_evidence(),
     )
-        .prop_map(|(status, ban, locked, restrictions, rating)| NumberFacts {
-            status,
-            ban,
-            locked,
-            restrictions,
-            rating,
-        })
+        .prop_map(
+            |(status, ban, locked, (restrictions, watched), rating, spam_limited_ms, health)| {
+                NumberFacts {
+                    status,
+                    ban,
+                    locked,
+                    restrictions,
+                    rating,
+                    spam_limited_ms,
+                    watched,
+                    health,
+                }
+            },
+        )
+}
+
+/// What reads and refusals amounted to; mostly nothing.
+fn any_evidence() -> impl Strategy<Value = Vec<Cause>> {
+    let causes = prop::sample::select(vec![
+        Cause::BanDisabled,
+        Cause::Locked,
+        Cause::LockSuspected,
+        Cause::HealthBlocked,
+        Cause::HealthUnclear,
+        Cause::PolicyRefused,
+        Cause::Payment,
+    ]);
+    prop_oneof![
+        4 => Just(Vec::new()),
+        1 => prop::collection::vec(causes, 1..3),
+    ]
+}
+
+/// Around the end of the day that the platform's word on spam counts for.
+fn any_spam_limit() -> impl Strategy<Value = Option<i64>> {
+    prop::option::weighted(0.2, NOW - SPAM_LIMIT_MS - 1..NOW - SPAM_LIMIT_MS + 2)
 }
 
 fn any_own() -> impl Strategy<Value = OwnRule> {
@@ -475,7 +502,7 @@ proptest! {
         (replies, quality_guard) in (any::<bool>(), any_guard()),
         shut in prop_oneof![2 => Just(0_u8), 1 => 0_u8..16],
         old_days in 0_i64..4,
-        paced in prop::array::uniform2(prop::option::weighted(0.2, -2_i64..3)),
+        paced in prop::array::uniform3(prop::option::weighted(0.2, -2_i64..3)),
         days in prop::array::uniform4(prop_oneof![2 => Just(0_u16), 1 => 1_u16..4]),
         portfolio in any_portfolio(),
         portfolio_limit in prop::option::weighted(0.3, 0_u32..6),
@@ -499,6 +526,7 @@ proptest! {
             pace: Pace {
                 capped_until_ms: paced[0].map(|left| now + left),
                 limited_until_ms: paced[1].map(|left| now + left),
+                paired_until_ms: paced[2].map(|left| now + left),
             },
         }).collect();
         let mut number = number;
@@ -508,6 +536,7 @@ proptest! {
         if let Some(rating) = &mut number.rating {
             rating.read_ms += later;
         }
+        number.spam_limited_ms = number.spam_limited_ms.map(|said_ms| said_ms + later);
         let facts = Facts { people: &people, template: template.as_ref(), number: &number, portfolio };
         let only_notifications = OnlyNotifications::from_bits(shut);
         let yes_lasts = YesLasts::from_days(days);

@@ -68,6 +68,7 @@ pub(crate) fn known(code: u32) -> Known {
         132_016 => (400, "Template is Disabled"),
         133_010 => (400, "Phone number not registered"),
         134_100 => (400, "Only marketing messages supported"),
+        138_000 => (400, "Calling is restricted"),
         138_006 => (400, "No approved call permission from the recipient"),
         _ => (400, "Error"),
     };

@@ -8,6 +8,8 @@ use crate::world::{AccountState, TemplateState};
 
 /// A template that may go, filled in.
 pub(crate) struct Filled {
+    pub(crate) id: u64,
+    pub(crate) name: String,
     pub(crate) category: String,
 }
 
@@ -53,6 +55,8 @@ pub(super) fn fill(account: &AccountState, part: &Map<String, Value>) -> Result<
     }
     check_parameters(template, part)?;
     Ok(Filled {
+        id: template.id,
+        name,
         category: template.category.clone(),
     })
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{AccountState, NumberState, State, TemplateState};
+use crate::health::gate;
 use crate::unclear::Unclear;
 
 /// What a number shows without `fields`.
@@ -48,7 +49,7 @@ impl State {
             rating => rating,
         };
         let registered = number.status == "CONNECTED";
-        json!({
+        let mut node = json!({
             "id": number.id,
             "display_phone_number": number.display_number,
             "verified_name": number.verified_name,
@@ -71,12 +72,26 @@ impl State {
             "whatsapp_business_manager_messaging_limit": business.messaging_limit,
             "webhook_configuration": {"application": business.callback_url.as_deref().unwrap_or_default()},
             "health_status": self.number_health(number, now_s),
-        })
+        });
+        if let Some(limit) = &number.own_limit {
+            // The portfolio's field came with the portfolio's limit (QL-11, QL-17).
+            node["messaging_limit_tier"] = Value::from(limit.as_str());
+            if let Some(fields) = node.as_object_mut() {
+                fields.remove("whatsapp_business_manager_messaging_limit");
+            }
+        }
+        node
     }
 
     /// An account with all its fields.
     pub(crate) fn account_node(&self, account: &AccountState, now_s: i64) -> Value {
         let business = &self.businesses[account.business];
+        let restricted = account.restrictions.iter().any(|(_, end_s)| *end_s > now_s);
+        let status = match (account.banned, account.restricted_says_so && restricted) {
+            (true, _) => "DISABLED",
+            (false, true) => "RESTRICTED",
+            (false, false) => "ACTIVE",
+        };
         json!({
             "id": account.id,
             "name": account.name,
@@ -85,7 +100,7 @@ impl State {
             "message_template_namespace": format!("ns_{}", account.id),
             "account_review_status": account.review_status,
             "business_verification_status": "verified",
-            "status": if account.banned { "DISABLED" } else { "ACTIVE" },
+            "status": status,
             "country": "US",
             "ownership_type": "SELF",
             "is_enabled_for_insights": true,
@@ -127,9 +142,12 @@ impl State {
             .restrictions
             .iter()
             .any(|(_, expires_s)| *expires_s > now_s);
+        let silent = account.restricted_is_blocked && restricted_wholly(account, now_s);
         let health = match (account.banned, account.locked, restricted) {
             (true, _, _) => Health::Blocked(141_014),
             (_, true, _) => Health::Blocked(141_008),
+            _ if account.payment_problem => Health::Blocked(141_006),
+            _ if silent => Health::Blocked(368),
             (_, _, true) => Health::Limited,
             _ => Health::Available,
         };
@@ -139,6 +157,16 @@ impl State {
             entity("APP", &business.app_id, Health::Available),
         ]
     }
+}
+
+/// Whether no message at all may be sent.
+fn restricted_wholly(account: &AccountState, now_s: i64) -> bool {
+    [
+        "RESTRICTED_BIZ_INITIATED_MESSAGING",
+        "RESTRICTED_CUSTOMER_INITIATED_MESSAGING",
+    ]
+    .iter()
+    .all(|kind| gate::restricted(account, kind, now_s))
 }
 
 #[derive(Clone, Copy)]
@@ -182,6 +210,18 @@ fn overall(entities: &[Value]) -> Value {
 }
 
 impl TemplateState {
+    /// Whether it can be sent (QL-40).
+    fn health(&self) -> Value {
+        let health = match self.status.as_str() {
+            "APPROVED" | "FLAGGED" | "IN_APPEAL" | "LOCKED" | "PENDING_DELETION" => {
+                Health::Available
+            }
+            _ => Health::Blocked(141_002),
+        };
+        let id = self.id.to_string();
+        overall(&[entity("MESSAGE_TEMPLATE", &id, health)])
+    }
+
     /// A template with all its fields.
     pub(crate) fn node(&self) -> Value {
         let mut node = json!({
@@ -194,6 +234,7 @@ impl TemplateState {
             "components": self.components,
             "quality_score": {"score": self.quality, "date": 1_788_264_000},
             "rejected_reason": self.rejected_reason,
+            "health_status": self.health(),
         });
         if let Some(category) = &self.previous_category {
             node["previous_category"] = Value::from(category.as_str());

@@ -3,6 +3,7 @@
 mod arrivals;
 mod faults;
 mod graph;
+mod health;
 mod media;
 mod people;
 mod seeds;

@@ -75,6 +75,10 @@ fn what_is_unclear_differs_between_seeds() {
         |world: &Unclear| world.service_messages_charged,
         |world: &Unclear| world.unpaused_is_reinstated,
         |world: &Unclear| world.no_rating_is_unknown,
+        |world: &Unclear| world.yellow_is_good,
+        |world: &Unclear| world.limit_refused_at_once,
+        |world: &Unclear| world.restriction_of_one_number,
+        |world: &Unclear| world.restricted_account_calls,
     ] {
         let yes = worlds.iter().filter(|world| open(world)).count();
         assert!((16..=48).contains(&yes), "{yes} of 64");
@@ -90,4 +94,30 @@ fn a_config_reads_json_and_refuses_misspelt_keys() {
     let sample = SimConfig::sample();
     let shown = format!("{sample:?}");
     assert!(!shown.contains("sim-app-secret") && !shown.contains("sim-access-token"));
+}
+
+/// Every point that is open is listed with the facts that leave it open, and falls both ways.
+#[test]
+fn every_unclear_point_is_listed_and_falls_both_ways() {
+    let fields = serde_json::to_value(Unclear::default()).unwrap();
+    let points = Unclear::default().points();
+    assert_eq!(points.len(), fields.as_object().unwrap().len());
+    for (index, point) in points.iter().enumerate() {
+        assert!(!point.facts.is_empty(), "{}", point.name);
+        assert_eq!(fields.get(point.name), Some(&point.value), "{}", point.name);
+        let first = Unclear::drawn(0).points()[index].value.clone();
+        let differs = (1..64).any(|seed| Unclear::drawn(seed).points()[index].value != first);
+        assert!(differs, "{}", point.name);
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_world_is_as_the_documents_read() {
+    let config: SimConfig =
+        serde_json::from_str(r#"{"unclear": {"locked_account_receives": true}}"#).unwrap();
+    let expected = Unclear {
+        locked_account_receives: true,
+        ..Unclear::default()
+    };
+    assert_eq!(config.unclear, Some(expected));
 }

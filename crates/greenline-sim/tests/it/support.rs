@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenline_sim::config::{StopReach, Webhooks};
+use greenline_sim::config::Webhooks;
 use greenline_sim::{SAMPLE_NUMBER, Sim, SimConfig, Unclear};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -30,14 +30,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) fn quick() -> SimConfig {
     SimConfig {
         speed: 1_000.0,
-        unclear: Some(Unclear {
-            reaction_opens_window: false,
-            native_stop_reach: StopReach::Portfolio,
-            locked_account_receives: false,
-            service_messages_charged: false,
-            unpaused_is_reinstated: false,
-            no_rating_is_unknown: false,
-        }),
+        unclear: Some(Unclear::default()),
         webhooks: Webhooks {
             calls_max: 1,
             ..Webhooks::default()
@@ -252,6 +245,25 @@ impl Receiver {
             .iter()
             .filter(|hook| hook.status == 200)
             .flat_map(Hook::changes)
+            .collect()
+    }
+
+    /// The code that a message failed with.
+    pub(crate) fn failure(&self, wamid: &str) -> Option<u64> {
+        self.taken()
+            .iter()
+            .filter_map(|change| change["value"]["statuses"].as_array().cloned())
+            .flatten()
+            .find(|status| status["id"] == wamid && status["status"] == "failed")
+            .and_then(|status| status["errors"][0]["code"].as_u64())
+    }
+
+    /// The values of a field, in order.
+    pub(crate) fn values(&self, field: &str) -> Vec<Value> {
+        self.taken()
+            .into_iter()
+            .filter(|change| change["field"] == field)
+            .map(|change| change["value"].clone())
             .collect()
     }
 

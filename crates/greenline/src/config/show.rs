@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use greenline_gateway::config::{
     Admin, AdminToken, App, Avenues, Business, Config, Events, FrequencyCap, Imports, Keys, Limits,
     Listen, May, MetaApp, Mode, Number, OptIn, OptInForm, OwnRule, Page, Proof, QualityGuard,
-    QuietHours, Relay, RepliesWhenDown, Retention, Secret, StopAt, StopCloses, Store, Subscription,
-    Template, Upstream,
+    QuietHours, Relay, RepliesWhenDown, Retention, Screenings, Secret, StopAt, StopCloses, Store,
+    Subscription, Template, Upstream,
 };
 use toml::{Table, Value};
 
@@ -28,6 +28,7 @@ pub(super) fn table(config: &Config) -> Table {
         relay,
         events,
         imports,
+        screenings,
         retention,
         admin,
         meta_app,
@@ -48,6 +49,7 @@ pub(super) fn table(config: &Config) -> Table {
     all.put("relay", self::relay(relay));
     all.put("events", self::events(events));
     all.put("imports", self::imports(imports));
+    all.put("screenings", self::screenings(screenings));
     all.put("retention", self::retention(retention));
     all.put(
         "admin",
@@ -273,6 +275,21 @@ fn imports(imports: &Imports) -> Table {
     table
 }
 
+fn screenings(screenings: &Screenings) -> Table {
+    let Screenings {
+        folder,
+        bytes_max,
+        rows_max,
+        waiting_max,
+    } = screenings;
+    let mut table = Table::new();
+    table.put("folder", folder.as_str());
+    table.put_count("bytes_max", *bytes_max);
+    table.put_count("rows_max", *rows_max);
+    table.put_count("waiting_max", *waiting_max);
+    table
+}
+
 fn retention(retention: &Retention) -> Table {
     let Retention {
         bodies_days,
@@ -280,6 +297,7 @@ fn retention(retention: &Retention) -> Table {
         replies_days,
         timeline_days,
         imports_days,
+        screenings_days,
     } = retention;
     let mut table = Table::new();
     table.put_count("bodies_days", *bodies_days);
@@ -287,6 +305,7 @@ fn retention(retention: &Retention) -> Table {
     table.put_count("replies_days", *replies_days);
     table.put_count("timeline_days", *timeline_days);
     table.put_count("imports_days", *imports_days);
+    table.put_count("screenings_days", *screenings_days);
     table
 }
 
@@ -352,6 +371,7 @@ fn business(business: &Business) -> Table {
         closed_countries,
         quiet_hours,
         frequency_cap,
+        pair_limit,
         quality_guard,
         rule,
         opt_in,
@@ -405,6 +425,7 @@ fn business(business: &Business) -> Table {
     table.put("closed_countries", closed.collect::<Table>());
     table.put("quiet_hours", self::quiet_hours(quiet_hours));
     table.put("frequency_cap", many(frequency_cap, self::frequency_cap));
+    table.put("pair_limit", *pair_limit);
     table.put("quality_guard", self::quality_guard(quality_guard));
     table.put("rule", many(rule, self::rule));
     table.put("opt_in", self::opt_in(opt_in));

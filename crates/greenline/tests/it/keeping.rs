@@ -340,6 +340,7 @@ fn ask(app: &Shared, to: &[&str]) -> Ask {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

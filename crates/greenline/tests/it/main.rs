@@ -1,6 +1,7 @@
 //! The program from the outside: the real executable, its own ports and store, a simulated platform.
 
 mod avenues;
+mod capabilities;
 mod cli;
 mod clients;
 mod durability;
@@ -17,12 +18,14 @@ mod migrate;
 mod nodes;
 mod opt_in;
 mod pace;
+mod pair;
 mod preference;
 mod questions;
 mod race;
 mod reach;
 mod receipts;
 mod screening;
+mod screenings;
 mod smoke;
 mod spill;
 mod support;

@@ -10,7 +10,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::support::chance::{Chance, seed};
-use crate::support::command::{Ran, killed, run_with};
+use crate::support::command::{Ran, killed, run_long, run_with};
 use crate::support::gateway::{Gateway, template_message};
 use crate::support::place::Place;
 use crate::support::platform;
@@ -20,6 +20,7 @@ use crate::support::store::{Store, on_each_store};
 on_each_store! {
     sends_are_answered_as_the_screening_said,
     every_row_goes_to_exactly_one_file,
+    whoever_is_named_again_is_told_across_a_long_list,
     what_cannot_be_screened_is_said_and_leaves_nothing,
     a_screening_that_is_killed_leaves_nothing_half_written,
 }
@@ -174,7 +175,7 @@ async fn screened(config: &Path, list: &str, args: &[&str]) -> (PathBuf, Ran) {
         "--number",
         NUMBER,
     ];
-    let ran = run_with(config, &[&usual[..], &["--out", &out], args].concat()).await;
+    let ran = run_long(config, &[&usual[..], &["--out", &out], args].concat()).await;
     (folder, ran)
 }
 
@@ -188,7 +189,13 @@ fn people() -> u64 {
 async fn sends_are_answered_as_the_screening_said(store: Store) {
     let (home, people, seed) = (store.home(), people(), seed());
     let mut chance = Chance::about(seed, 0);
-    let sim = platform::sample().await;
+    // Whom the first sends reach must not take the places of the others.
+    let sim = platform::adapted(|config| {
+        for business in &mut config.businesses {
+            business.messaging_limit = "TIER_UNLIMITED".to_owned();
+        }
+    });
+    let sim = sim.await;
     let gateway = Gateway::start(&home, &sim.url(), quiet_around).await;
     let write = |name: &str, text: &str| {
         let path = home.path().join(name);
@@ -196,7 +203,7 @@ async fn sends_are_answered_as_the_screening_said(store: Store) {
         path.to_str().expect("a path in UTF-8").to_owned()
     };
     let said = write("said.csv", &said(people));
-    let imported = run_with(&gateway.config(), &["consent", "import", &said, "--json"]).await;
+    let imported = run_long(&gateway.config(), &["consent", "import", &said, "--json"]).await;
     assert_eq!(imported.json()["state"], "done", "{imported:?}");
     for person in (0..people.min(300)).step_by(11) {
         let answer = gateway.person_writes(&phone(person), "STOP").await;
@@ -304,6 +311,57 @@ async fn every_row_goes_to_exactly_one_file(store: Store) {
         assert_eq!(report["counts"]["allowed"], 0, "seed {seed}");
         adds_up(&folder, &report, wanted);
     }
+}
+
+/// Longer than what is read or written at once, so that rows lie across the ends of pieces.
+async fn whoever_is_named_again_is_told_across_a_long_list(store: Store) {
+    const ROWS: u64 = 60_000;
+    let (place, seed) = (Place::new(store), seed());
+    place.run(&["verify"]).await.ended(0);
+    let mut chance = Chance::about(seed, 3);
+    let mut text = "note,phone\r\n".to_owned();
+    let (mut firsts, mut expected) = (BTreeMap::new(), Vec::new());
+    for row in 1..=ROWS {
+        let phone = phone(chance.below(250));
+        let given = match chance.below(50) {
+            0 => format!("+{phone}"),
+            1 => format!("00{phone}"),
+            _ => phone.clone(),
+        };
+        let note = match chance.below(400) {
+            0 => "\"two\r\nlines, and a \"\"quote\"\"\"".to_owned(),
+            1 => "x".repeat(20_000),
+            _ => format!("somebody who has the row {row}"),
+        };
+        let end = if chance.percent(50) { "\n" } else { "\r\n" };
+        let end = if row == ROWS { "" } else { end };
+        let _ = write!(text, "{note},{given}{end}");
+        let first = *firsts.entry(phone.clone()).or_insert(row);
+        expected.push((row, given, phone, (first != row).then_some(first)));
+    }
+    let list = place.write("long.csv", &text);
+    let usual = ["--template", "offer", "--language", "en_US"];
+    let (folder, ran) = screened(&place.config(), &list, &usual).await;
+    adds_up(&folder, &ran.ended(1).json(), ROWS);
+    let mut told = Vec::new();
+    for file in ["refused.csv", "duplicates.csv"] {
+        for row in rows(&folder, file) {
+            let first = row.get("first_row").map(|first| number(first));
+            told.push((
+                number(&row["row"]),
+                row["given"].clone(),
+                row["number"].clone(),
+                first,
+            ));
+        }
+    }
+    told.sort();
+    let wrong = told.iter().zip(&expected).find(|(told, row)| told != row);
+    assert_eq!((told.len(), wrong), (expected.len(), None), "seed {seed}");
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a number")
 }
 
 /// What stands beside the store.

@@ -40,6 +40,7 @@ async fn the_help_of_every_command() {
         &["consent", "export"],
         &["number"],
         &["number", "list"],
+        &["number", "capabilities"],
         &["verify"],
         &["migrate"],
         &["config"],

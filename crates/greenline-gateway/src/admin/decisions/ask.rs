@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use greenline_ledger::question::{Previewed, Question, Untold};
 use greenline_ledger::types::{BusinessIx, DecisionRecord};
+use greenline_policy::health;
 use greenline_policy::pack::Pack;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::assume::{Assume, Assumed};
 use super::{refused, replay};
+use crate::admin::extract::moment;
 use crate::admin::portfolio::ReachShape;
 use crate::admin::problem::{Problem, ProblemBody};
-use crate::admin::shape::DecisionShape;
+use crate::admin::shape::{DecisionShape, time};
 use crate::app::Shared;
 use crate::later;
 use crate::pipeline::{self, LookUps};
@@ -75,18 +76,6 @@ pub(super) struct Put {
     pub(super) question: Question,
     known: Known,
     assume: Option<Assume>,
-}
-
-/// Reads a moment.
-pub(super) fn moment(text: Option<&str>) -> Result<Option<i64>, Problem> {
-    match text.map(str::parse::<Timestamp>) {
-        None => Ok(None),
-        Some(Ok(at)) => Ok(Some(at.as_millisecond())),
-        Some(Err(_)) => Err(Problem::invalid(
-            "at",
-            "not a time after RFC 3339 with its offset",
-        )),
-    }
 }
 
 impl Put {
@@ -153,6 +142,10 @@ impl Put {
         previewed: Previewed,
     ) -> Result<AnswerShape, Problem> {
         let Previewed { mut record, untold } = previewed;
+        let ended_ms = health::in_advance(&mut record.number_facts, usual.now_ms, record.at_ms);
+        if ended_ms.is_some() {
+            record.decision = replay(&record);
+        }
         let assume = self.assume.as_ref().or(usual.assume.as_ref());
         let assumed = match assume {
             Some(assume) => {
@@ -166,6 +159,12 @@ impl Put {
         answer
             .warnings
             .extend(Pack::at(record.at_ms).warning(usual.now_ms));
+        answer.warnings.extend(ended_ms.map(|ended_ms| {
+            format!(
+                "A restriction of the number ends at {} and is taken to be over then. That is so only if `health_status`, read after it, says AVAILABLE; until that was read nothing is started.",
+                time(ended_ms)
+            )
+        }));
         Ok(answer)
     }
 }

@@ -9,6 +9,7 @@ use greenline_ledger::types::DecisionRecord;
 use greenline_policy::avenue::OnlyNotifications;
 use greenline_policy::consent::{Head, Standing, Strength};
 use greenline_policy::decide::{NumberFacts, TemplateFacts, TemplateStatus, WINDOW_MS};
+use greenline_policy::health::Cause;
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::number::{Ban, NumberStatus, Restriction, RestrictionKind};
 use greenline_policy::quality::{QualityGuard, Rated, Score};
@@ -77,6 +78,8 @@ pub(crate) struct Assume {
     capped_until: Option<String>,
     /// Until when the platform keeps marketing back from the person (RFC 3339), or `none`.
     limited_until: Option<String>,
+    /// Until when the platform's pace from this number to the person makes a message wait (RFC 3339), or `none`.
+    paired_until: Option<String>,
 }
 
 /// What to assume of a template.
@@ -161,18 +164,25 @@ pub(crate) struct AssumedPortfolio {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AssumedNumber {
-    /// `CONNECTED`, `FLAGGED`, `RESTRICTED`, `RATE_LIMITED`, `BANNED` or `UNKNOWN`.
+    /// `CONNECTED`, `FLAGGED`, `RESTRICTED`, `RATE_LIMITED`, `BANNED`, `PENDING`, `UNVERIFIED`, `DISCONNECTED`, `MIGRATED`,
+    /// `DELETED` or `UNKNOWN`.
     status: Option<AssumedNumberStatus>,
     /// `none`, `scheduled` or `disabled`.
     ban: Option<AssumedBan>,
     /// The account is locked.
     locked: Option<bool>,
-    /// All restrictions there are: each `business_initiated`, `customer_initiated`, `calling` or `unknown`, or an object
-    /// with `type` and `until` (RFC 3339). An empty list lifts them.
+    /// All restrictions there are: each `business_initiated`, `customer_initiated`, `utility_templates`, `calling` or
+    /// `unknown`, or an object with `type` and `until` (RFC 3339); one whose end has passed counts as not read since. An
+    /// empty list lifts them.
     #[schema(value_type = Option<Vec<Object>>)]
     restrictions: Option<Vec<Value>>,
+    /// What reads of `health_status` and refusals amount to, all of it. An empty list stands for nothing of the kind.
+    health: Option<Vec<AssumedHealth>>,
     /// How people take what it sends, as if read at that moment: `GREEN`, `YELLOW`, `RED` or `UNKNOWN`.
     rating: Option<AssumedScore>,
+    /// When the platform last said that it limits the number for spam (RFC 3339), with nothing since that says
+    /// otherwise, or `none`.
+    spam_limited_at: Option<String>,
 }
 
 /// A number's status.
@@ -184,7 +194,48 @@ pub(crate) enum AssumedNumberStatus {
     Restricted,
     RateLimited,
     Banned,
+    Pending,
+    Unverified,
+    Disconnected,
+    Migrated,
+    Deleted,
     Unknown,
+}
+
+/// What reads and refusals amount to.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub(crate) enum AssumedHealth {
+    /// Refused as by a lock, and not read since.
+    #[serde(rename = "refused.131031")]
+    LockSuspected,
+    /// Refused for policy, and not read since.
+    #[serde(rename = "refused.368")]
+    PolicyRefused,
+    /// Blocked for a reason that is not known.
+    #[serde(rename = "health.blocked")]
+    HealthBlocked,
+    /// Read in a word that is not known.
+    #[serde(rename = "health.unclear")]
+    HealthUnclear,
+    /// A problem with payment.
+    #[serde(rename = "payment")]
+    Payment,
+    /// Read as banned.
+    #[serde(rename = "ban.disabled")]
+    BanDisabled,
+}
+
+impl AssumedHealth {
+    fn cause(self) -> Cause {
+        match self {
+            Self::LockSuspected => Cause::LockSuspected,
+            Self::PolicyRefused => Cause::PolicyRefused,
+            Self::HealthBlocked => Cause::HealthBlocked,
+            Self::HealthUnclear => Cause::HealthUnclear,
+            Self::Payment => Cause::Payment,
+            Self::BanDisabled => Cause::BanDisabled,
+        }
+    }
 }
 
 /// An account's ban.
@@ -230,9 +281,10 @@ const STANDINGS: [&str; 6] = [
     "unknown",
 ];
 const STRENGTHS: [Strength; 3] = [Strength::Evidenced, Strength::Vouched, Strength::Imported];
-const RESTRICTIONS: [(&str, RestrictionKind); 4] = [
+const RESTRICTIONS: [(&str, RestrictionKind); 5] = [
     ("business_initiated", RestrictionKind::BusinessInitiated),
     ("customer_initiated", RestrictionKind::CustomerInitiated),
+    ("utility_templates", RestrictionKind::UtilityTemplates),
     ("calling", RestrictionKind::Calling),
     ("unknown", RestrictionKind::Unknown),
 ];
@@ -256,6 +308,7 @@ impl Assume {
         let unsettled = until("assume.unsettled_until", self.unsettled_until.as_deref())?;
         let capped = until("assume.capped_until", self.capped_until.as_deref())?;
         let limited = until("assume.limited_until", self.limited_until.as_deref())?;
+        let paired = until("assume.paired_until", self.paired_until.as_deref())?;
         for person in &mut record.people {
             for (scope, standing) in &consent {
                 set_standing(&mut person.head, scope, *standing);
@@ -281,6 +334,9 @@ impl Assume {
             if let Some(until_ms) = limited {
                 person.pace.limited_until_ms = until_ms;
             }
+            if let Some(until_ms) = paired {
+                person.pace.paired_until_ms = until_ms;
+            }
         }
         for (name, value) in [
             ("window_open_until", &self.window_open_until),
@@ -288,6 +344,7 @@ impl Assume {
             ("reached_at", &self.reached_at),
             ("capped_until", &self.capped_until),
             ("limited_until", &self.limited_until),
+            ("paired_until", &self.paired_until),
         ] {
             if let Some(value) = value {
                 assumed.insert(name.to_owned(), value.clone());
@@ -507,6 +564,11 @@ impl AssumedNumber {
                 AssumedNumberStatus::Restricted => NumberStatus::Restricted,
                 AssumedNumberStatus::RateLimited => NumberStatus::RateLimited,
                 AssumedNumberStatus::Banned => NumberStatus::Banned,
+                AssumedNumberStatus::Pending => NumberStatus::Pending,
+                AssumedNumberStatus::Unverified => NumberStatus::Unverified,
+                AssumedNumberStatus::Disconnected => NumberStatus::Disconnected,
+                AssumedNumberStatus::Migrated => NumberStatus::Migrated,
+                AssumedNumberStatus::Deleted => NumberStatus::Deleted,
                 AssumedNumberStatus::Unknown => NumberStatus::Unknown,
             };
             assumed.insert("number.status".to_owned(), facts.status.as_str().to_owned());
@@ -523,6 +585,24 @@ impl AssumedNumber {
             facts.locked = locked;
             assumed.insert("number.locked".to_owned(), yes_no(locked));
         }
+        if let Some(said_ms) = until(
+            "assume.number.spam_limited_at",
+            self.spam_limited_at.as_deref(),
+        )? {
+            facts.spam_limited_ms = said_ms;
+            let said = self.spam_limited_at.clone().unwrap_or_default();
+            assumed.insert("number.spam_limited_at".to_owned(), said);
+        }
+        if let Some(health) = &self.health {
+            few("assume.number.health", health.len())?;
+            facts.health = health.iter().map(|assumed| assumed.cause()).collect();
+            let said: Vec<&str> = facts.health.iter().map(|cause| cause.id()).collect();
+            let said = match said.as_slice() {
+                [] => "none".to_owned(),
+                some => some.join(", "),
+            };
+            assumed.insert("number.health".to_owned(), said);
+        }
         if let Some(restrictions) = &self.restrictions {
             few("assume.number.restrictions", restrictions.len())?;
             let read = restrictions.iter().map(restriction);
@@ -533,6 +613,7 @@ impl AssumedNumber {
                 some => some.join(", "),
             };
             assumed.insert("number.restrictions".to_owned(), said);
+            facts.watched = !read.is_empty();
             facts.restrictions = read.into_iter().map(|(read, _)| read).collect();
         }
         Ok(())

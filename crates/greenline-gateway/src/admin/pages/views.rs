@@ -217,6 +217,10 @@ fn number_known(facts: &NumberFacts) -> String {
     if facts.locked {
         text.push_str(", account locked");
     }
+    for cause in &facts.health {
+        text.push_str(", ");
+        text.push_str(cause.id());
+    }
     match facts.restrictions.len() {
         0 => text.push_str(", no restriction"),
         1 => text.push_str(", one restriction on record"),

@@ -1,13 +1,13 @@
 //! Separated values, read fast where they are plain.
 //!
-//! A line without quotes and with nothing but its usual end is taken apart where it lies. From the first quote or odd
-//! line end on a row is read by the reader that imports read with, byte for byte the same, and after that row it is
-//! plain reading again. That both give the same is held by a test.
+//! A line without quotes and with nothing but its usual end is taken apart where it lies; as long as there are only such
+//! lines, many in one go. From the first quote or odd line end on a row is read by the reader that imports read with,
+//! byte for byte the same, and after that row it is plain reading again. That both give the same is held by a test.
 
-use std::io::{BufRead, Read as _};
+use std::io::{self, BufRead, Read as _};
 
 use csv_core::ReadRecordResult;
-use memchr::{memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
 
 use crate::imports::source::{ROW_BYTES_MAX, Unfit};
 
@@ -33,8 +33,15 @@ pub(super) trait Takes {
     fn names(&mut self, names: &csv::ByteRecord) -> Result<Vec<usize>, Unfit>;
     /// A row.
     fn row(&mut self, row: &Found<'_>) -> Result<(), Unfit>;
+    /// A row of as many values as there should be, on that line, if what stands where people are named first, at that
+    /// place in the piece, is as most are; else `false`, and [`Self::row`] gets it.
+    fn usual(&mut self, line: u64, at: usize, given: &[u8]) -> Result<bool, Unfit>;
     /// The rows since the last piece lie in this one; `false` ends the reading.
     fn piece(&mut self, piece: Vec<u8>) -> Result<bool, Unfit>;
+    /// Memory for a piece, with whatever stands there.
+    fn memory(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 /// How values stand in a file.
@@ -67,18 +74,32 @@ pub(super) fn read<T: Takes>(
         values: vec![0; 1 << 10],
         ends: vec![0; 64],
     };
-    let mut piece = sample.to_vec();
+    let mut left = sample.to_vec();
     loop {
-        let wanted = (piece_bytes + piece.len()) as u64;
-        let before = piece.len();
-        rest.by_ref().take(wanted).read_to_end(&mut piece)?;
-        let ended = piece.len() == before;
+        let mut piece = reader.takes.memory();
+        let mut filled = left.len();
+        piece.resize(filled + piece_bytes, 0);
+        piece[..filled].copy_from_slice(&left);
+        let mut ended = false;
+        while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match rest.read(room) {
+                Ok(0) => {
+                    ended = true;
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        piece.truncate(filled);
         if ended {
             // A last line without its end gets one; an empty line is none.
             piece.push(b'\n');
         }
         let used = reader.rows(&piece)?;
-        let left = piece.get(used..).unwrap_or_default().to_vec();
+        left.clear();
+        left.extend_from_slice(piece.get(used..).unwrap_or_default());
         if !ended && left.len() > 2 * ROW_BYTES_MAX || ended && !left.is_empty() {
             return Err(Unfit::File(format!(
                 "a row is longer than {ROW_BYTES_MAX} bytes; is a quote missing?"
@@ -87,7 +108,6 @@ pub(super) fn read<T: Takes>(
         if !reader.takes.piece(piece)? || ended {
             return Ok(());
         }
-        piece = left;
     }
 }
 
@@ -95,7 +115,11 @@ impl<T: Takes> Reader<'_, T> {
     /// Takes all whole rows of a piece; says how far they reach.
     fn rows(&mut self, piece: &[u8]) -> Result<usize, Unfit> {
         let mut at = 0;
-        while let Some(left) = piece.get(at..).filter(|left| !left.is_empty()) {
+        loop {
+            at = self.usual(piece, at)?;
+            let Some(left) = piece.get(at..).filter(|left| !left.is_empty()) else {
+                break;
+            };
             let Some(next) = memchr3(b'\n', b'"', b'\r', left) else {
                 break;
             };
@@ -120,6 +144,45 @@ impl<T: Takes> Reader<'_, T> {
             at += used;
         }
         Ok(at)
+    }
+
+    /// Takes lines that are rows as they lie there, as long as there are such; says how far they reach.
+    fn usual(&mut self, piece: &[u8], from: usize) -> Result<usize, Unfit> {
+        let Some((picks, columns)) = &self.picks else {
+            return Ok(from);
+        };
+        let (Some(pick), columns) = (picks.first().copied(), *columns) else {
+            return Ok(from);
+        };
+        let plain = piece.get(from..plain_until(piece, from));
+        let plain = plain.filter(|_| !matches!(self.delimiter, b'\n' | b'\r' | b'"'));
+        let plain = plain.unwrap_or_default();
+        let (mut start, mut cell, mut count, mut given) = (0, 0, 0, (0, 0));
+        for mark in memchr2_iter(b'\n', self.delimiter, plain) {
+            let ends_line = plain[mark] == b'\n';
+            let mut end = mark;
+            if ends_line && end > cell && plain[end - 1] == b'\r' {
+                end -= 1;
+            }
+            if count == pick {
+                given = (cell, end);
+            }
+            count += 1;
+            cell = mark + 1;
+            if !ends_line {
+                continue;
+            }
+            let is_usual = count == columns
+                && self
+                    .takes
+                    .usual(self.line, from + given.0, &plain[given.0..given.1])?;
+            if !is_usual {
+                self.plain(&plain[start..end], from + start)?;
+            }
+            self.line += 1;
+            (start, count) = (cell, 0);
+        }
+        Ok(from + start)
     }
 
     /// A line that is a row as it lies there.
@@ -231,4 +294,12 @@ impl<T: Takes> Reader<'_, T> {
             ragged: (ended != *columns).then_some(ended),
         })
     }
+}
+
+/// Up to where there is no quote and no odd line end.
+fn plain_until(piece: &[u8], from: usize) -> usize {
+    let left = piece.get(from..).unwrap_or_default();
+    let left = memchr(b'"', left).map_or(left, |quote| &left[..quote]);
+    let odd = memchr_iter(b'\r', left).find(|at| left.get(at + 1) != Some(&b'\n'));
+    from + odd.unwrap_or(left.len())
 }

@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::sync::mpsc::channel;
 
 use super::*;
 
@@ -7,7 +8,8 @@ fn rows(bytes: &[u8], form: &Form) -> Result<Vec<String>, String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     let mut rows = Vec::new();
-    let read = read(file.path(), form, Arc::default(), &mut |batch| {
+    let (_, spent) = channel();
+    let read = read(file.path(), form, Arc::default(), spent, &mut |batch| {
         assert_eq!(batch.first, rows.len() as u64 + 1);
         let mut odd = batch.odd.iter();
         for row in &batch.rows {
@@ -153,6 +155,19 @@ fn plain_numbers_are_what_the_reader_of_numbers_makes_of_them() {
             }
         }
     }
+    for length in 0..=16 {
+        let digits = &"9876543210123456"[..length];
+        let value = Phone::parse(digits).map(Phone::digits);
+        assert_eq!(plain(digits.as_bytes(), false), value, "{digits}");
+        // One byte that is no digit, at each place: also those next to digits, and those with the highest bit.
+        for at in 0..length {
+            for wrong in [b'/', b':', b'?', b'@', b' ', b'p', 0, 0xb5, 0xff] {
+                let mut bytes = digits.as_bytes().to_vec();
+                bytes[at] = wrong;
+                assert_eq!(plain(&bytes, false), None, "{bytes:?}");
+            }
+        }
+    }
     assert_eq!(plain(b"+15551230001", true), Some(15_551_230_001));
     assert_eq!(plain(b"15551230001", true), None);
 }
@@ -203,6 +218,19 @@ impl lines::Takes for Taken {
         Ok(())
     }
 
+    fn usual(&mut self, line: u64, at: usize, given: &[u8]) -> Result<bool, Unfit> {
+        let is_usual = !given.is_empty() && given.iter().all(u8::is_ascii_digit);
+        if is_usual {
+            self.row(&lines::Found {
+                line,
+                given,
+                at: Some(at),
+                ragged: None,
+            })?;
+        }
+        Ok(is_usual)
+    }
+
     fn piece(&mut self, piece: Vec<u8>) -> Result<bool, Unfit> {
         for (at, given) in self.places.drain(..) {
             if let Some(at) = at {
@@ -215,6 +243,16 @@ impl lines::Takes for Taken {
 
 proptest::proptest! {
     #[test]
+    fn plain_digits_are_read_as_all_numbers_are(text in "[+]?[0-9]{1,17}") {
+        if let Some(digits) = plain(text.as_bytes(), false) {
+            proptest::prop_assert_eq!(number::read(&text, None).map(Phone::digits), Ok(digits));
+        } else {
+            let digits = text.trim_start_matches('+');
+            proptest::prop_assert!(digits.starts_with('0') || !(7..=15).contains(&digits.len()));
+        }
+    }
+
+    #[test]
     fn plain_reading_is_general_reading(
         cells in proptest::collection::vec(
             proptest::collection::vec(proptest::sample::select(vec![
@@ -223,14 +261,21 @@ proptest::proptest! {
             ]), 1..4),
             1..60,
         ),
+        // Mostly rows that are usual, or anything.
+        mostly in proptest::bool::ANY,
+        kept in proptest::collection::vec(0_u8..30, 60),
         ends in proptest::collection::vec(proptest::sample::select(vec!["\n", "\r\n", "\n\n", "\r", "\n\r\n"]), 60),
         last in proptest::bool::ANY,
         first in proptest::sample::select(vec!["\n", "\r\n"]),
-        pieces in 1_usize..40,
+        pieces in proptest::prop_oneof![1_usize..40, 40_usize..3_000],
     ) {
         let mut text = format!("a;b;c{first}");
         for (at, (row, end)) in cells.iter().zip(&ends).enumerate() {
-            text.push_str(&row.join(";"));
+            let (row, end) = match (mostly, kept[at]) {
+                (true, 0..28) => ("name;15551230002;".to_owned(), &first),
+                _ => (row.join(";"), end),
+            };
+            text.push_str(&row);
             if last || at + 1 < cells.len() {
                 text.push_str(end);
             }

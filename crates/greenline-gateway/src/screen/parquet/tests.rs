@@ -59,17 +59,23 @@ fn rows(bytes: &[u8], column: Option<&str>) -> Result<Vec<String>, String> {
         ..Form::default()
     };
     let mut rows = Vec::new();
-    let read = list::read(file.path(), &form, Arc::default(), &mut |batch| {
-        let mut odd = batch.odd.iter();
-        rows.extend(batch.rows.iter().map(|row| match row.digits {
-            0 => match odd.next().unwrap() {
-                Odd::Unread { line, problem } => format!("{line}: {problem}"),
-                Odd::User(_) => "user".to_owned(),
-            },
-            digits => digits.to_string(),
-        }));
-        Ok(true)
-    });
+    let read = list::read(
+        file.path(),
+        &form,
+        Arc::default(),
+        std::sync::mpsc::channel().1,
+        &mut |batch| {
+            let mut odd = batch.odd.iter();
+            rows.extend(batch.rows.iter().map(|row| match row.digits {
+                0 => match odd.next().unwrap() {
+                    Odd::Unread { line, problem } => format!("{line}: {problem}"),
+                    Odd::User(_) => "user".to_owned(),
+                },
+                digits => digits.to_string(),
+            }));
+            Ok(true)
+        },
+    );
     match read {
         Ok(_) => Ok(rows),
         Err(Unfit::File(why)) => Err(why),

@@ -50,7 +50,7 @@ impl Part<'_, '_> {
             }
         }
         for status in &value.statuses {
-            self.status(status);
+            self.status(value.metadata.phone_number_id.as_deref(), status);
         }
         self.number_errors(value);
     }

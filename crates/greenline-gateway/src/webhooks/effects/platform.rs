@@ -28,6 +28,14 @@ const ENDED: [(&str, &str); 2] = [
     ),
 ];
 
+/// The restriction that a violation of this name says the end of.
+pub(crate) fn ended_restriction(violation: &str) -> Option<&'static str> {
+    let mut ended = ENDED.iter();
+    ended
+        .find(|(named, _)| *named == violation)
+        .map(|(_, restriction)| *restriction)
+}
+
 /// Fields that are only kept: what they are about, and the member that says what happened. Fields that
 /// name people are not among them; the inbox keeps those as long as bodies are kept.
 const KEPT: [(&str, &str, &str); 7] = [
@@ -133,12 +141,9 @@ impl Part<'_, '_> {
                 )
             })
             .collect();
-        let ended = ENDED
-            .iter()
-            .filter(|(violation, _)| update.violation.as_deref() == Some(violation));
-        restrictions.extend(
-            ended.map(|(_, kind)| (RestrictionKind::parse(kind), Box::from(*kind), Some(at_ms))),
-        );
+        let ended = update.violation.as_deref().and_then(ended_restriction);
+        restrictions
+            .extend(ended.map(|kind| (RestrictionKind::parse(kind), Box::from(kind), Some(at_ms))));
         if !restrictions.is_empty() {
             self.push(Effect::Restricted {
                 waba_id: waba_id.clone(),

@@ -1,6 +1,6 @@
 //! What became of messages. Law 12: of all error codes only 131050 is the platform's word on a stop.
 
-use greenline_ledger::types::{Actor, Effect, Evidence, NewEvent};
+use greenline_ledger::types::{Actor, Effect, Evidence, HealthNews, NewEvent};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::evidence::Method;
 use greenline_policy::scope::{Category, Scope};
@@ -9,12 +9,16 @@ use greenline_wire::webhook::{Messages, Status, StatusKind};
 
 use super::time::Moment;
 use super::{Part, person};
+use crate::health;
 
 /// The person turned WhatsApp's own marketing switch off (OPT-41).
 const NATIVE_STOP: i64 = 131_050;
+/// The platform limits what the number sends, because people blocked or reported too much of it (QL-09).
+const SPAM_LIMIT: i64 = 131_048;
 
 impl Part<'_, '_> {
-    pub(super) fn status(&mut self, status: &Status<'_>) {
+    /// What became of a message from this number.
+    pub(super) fn status(&mut self, number: Option<&str>, status: &Status<'_>) {
         let moment = Moment::new(status.timestamp_s, self.reading.received_ms);
         let to_group = status.recipient_type.as_deref() == Some("group");
         let phone = if to_group {
@@ -38,6 +42,18 @@ impl Part<'_, '_> {
                     .iter()
                     .find_map(|error| u32::try_from(error.code?).ok()),
             });
+        }
+        let mut errors = status.errors.iter();
+        if status.status == StatusKind::Failed && errors.any(|error| error.code == Some(SPAM_LIMIT))
+        {
+            self.spam_limit(number, moment.start_ms());
+        }
+        if status.status == StatusKind::Failed {
+            let codes = status.errors.iter();
+            let codes = codes.filter_map(|error| u32::try_from(error.code?).ok());
+            for news in codes.filter_map(health::refused) {
+                self.refused(number, &news, moment.start_ms());
+            }
         }
         let native = status
             .errors
@@ -71,9 +87,42 @@ impl Part<'_, '_> {
         }
     }
 
+    /// A refusal that says something of the whole account.
+    fn refused(&mut self, number: Option<&str>, news: &HealthNews, at_ms: i64) {
+        let reading = self.reading;
+        let business = reading.business.ix;
+        let number = number.unwrap_or_default();
+        for number in health::concerned(reading.directory, business, number) {
+            self.push(Effect::Health {
+                number: (&*number).into(),
+                news: news.clone(),
+                at_ms,
+            });
+        }
+    }
+
+    fn spam_limit(&mut self, number: Option<&str>, at_ms: i64) {
+        if let Some(number) = number.filter(|number| !number.is_empty()) {
+            self.push(Effect::Spam {
+                number: number.into(),
+                limits: true,
+                at_ms,
+            });
+        }
+    }
+
     /// Errors of the number itself, such as its rate limit.
     pub(super) fn number_errors(&mut self, value: &Messages<'_>) {
         for error in &value.errors {
+            if error.code == Some(SPAM_LIMIT) {
+                let at_ms = self.reading.received_ms;
+                self.spam_limit(value.metadata.phone_number_id.as_deref(), at_ms);
+            }
+            let code = error.code.and_then(|code| u32::try_from(code).ok());
+            if let Some(news) = code.and_then(health::refused) {
+                let at_ms = self.reading.received_ms;
+                self.refused(value.metadata.phone_number_id.as_deref(), &news, at_ms);
+            }
             let code = error
                 .code
                 .map_or_else(|| "unknown".to_owned(), |code| code.to_string());

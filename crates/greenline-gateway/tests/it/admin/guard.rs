@@ -11,13 +11,14 @@ use super::{ADMIN, AGENT, Desk, MANAGER, STRANGER, VIEWER, basic, granted, reque
 /// Open on the private listener without a token.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Every page, with the methods it takes.
-const PAGES: [(&str, &str); 21] = [
+const PAGES: [(&str, &str); 22] = [
     ("GET", "/"),
     ("GET", "/avenues"),
     ("GET", "/docs"),
     ("GET", "/guide"),
     ("GET", "/guide/dec_00000000000000000000"),
     ("GET", "/guide/rules/dec_00000000000000000000"),
+    ("GET", "/numbers/dec_00000000000000000000"),
     ("GET", "/people"),
     ("POST", "/people"),
     ("POST", "/people/export"),

@@ -35,6 +35,7 @@ async fn send(door: &Door, to: &str) -> Admitted {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

@@ -281,6 +281,7 @@ async fn a_stop_is_answered_only_once_earlier_sends_are_over() {
         confirms: None,
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,

@@ -7,6 +7,7 @@ use greenline_policy::decide::{
     Decision, Intent, NumberFacts, PersonFacts, Reason, Rules, TemplateFacts, TemplateStatus,
     Verdict,
 };
+use greenline_policy::health::Cause;
 use greenline_policy::hold::Hold;
 use greenline_policy::identity::{Identifier, Phone, UserId};
 use greenline_policy::lasting::YesLasts;
@@ -126,6 +127,7 @@ fn ask(text: &str, full: bool) -> Ask {
         confirms: full.then_some(EVENT),
         places: Default::default(),
         caps: Default::default(),
+        paced: false,
         reply: None,
         keep: None,
         release: None,
@@ -151,6 +153,9 @@ fn number(full: bool) -> NumberFacts {
             score: Score::Unrated,
             read_ms: -8,
         }),
+        spam_limited_ms: Some(-9),
+        watched: true,
+        health: vec![Cause::LockSuspected, Cause::Payment],
     }
 }
 
@@ -222,6 +227,7 @@ fn goes_round(text: &str, full: bool) {
             pace: Pace {
                 capped_until_ms: full.then_some(4),
                 limited_until_ms: full.then_some(-5),
+                paired_until_ms: full.then_some(6),
             },
         })
         .collect();

@@ -8,6 +8,7 @@ use super::{Around, Depth, LinkRow, Snapshot};
 use crate::compose::{self, GroupRows, PersonRows};
 use crate::error::LedgerError;
 use crate::postgres::flights::OVER_AFTER_MS;
+use crate::postgres::pairs::KEPT_MS;
 use crate::postgres::rows::{identifier, shard};
 use crate::postgres::trouble::Trouble;
 use crate::state::links::Move;
@@ -134,13 +135,20 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What went to people, but for what did not reach any of a group.
+    /// What went to people, but for what did not reach any of a group; what went in the last moments stands with each.
     fn marks(&mut self, slots: &FxHashMap<PersonId, Slot>) {
         let mut back: Vec<(Slot, u64)> = Vec::new();
+        self.state.pairs.kept_ms = KEPT_MS;
         for (person, known) in &self.people {
             let Some(slot) = slots.get(person) else {
                 continue;
             };
+            if let Some(business) = self.state.businesses.get_mut(known.business.0 as usize) {
+                for row in &known.pairs {
+                    let number = business.platform.place(&row.number);
+                    self.state.pairs.add(*person, row.message(number));
+                }
+            }
             if let Some(limited) = known.limited {
                 self.state.limited.set(*person, Some((limited, 0)));
             }

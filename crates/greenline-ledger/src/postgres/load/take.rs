@@ -1,5 +1,6 @@
 //! From the rows that were found to what is known of each person and of the platform.
 
+use greenline_policy::number::Ban;
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
@@ -7,17 +8,56 @@ use super::{
     Around, Depth, Found, Known, LinkRow, Name, OpenSend, PeopleAsks, PeopleRows, Snapshot,
     WindowRow,
 };
-use crate::codec::{ban_of, decode_head, restriction_kind};
+use crate::codec::{ban_of, decode_head, restriction_row};
 use crate::error::LedgerError;
 use crate::postgres::marks::{MarkRow, MessageRow, limited_of};
 use crate::postgres::notice::takes;
+use crate::postgres::pairs;
 use crate::postgres::rows::{
     boxed, category, event_row, identifier, identifier_row, maybe_boxed, person, seq,
 };
 use crate::postgres::trouble::Trouble;
 use crate::postgres::wants::KeyKind;
-use crate::state::platform::{AccountRow, NumberRow, RestrictionRow, TemplateRow};
+use crate::state::platform::{AccountRow, HealthRow, NumberRow, RestrictionRow, TemplateRow};
 use crate::types::{BusinessIx, PersonId};
+
+/// A row of `FIND_NUMBERS`.
+pub(in crate::postgres) fn number(row: &Row) -> Result<NumberRow, Trouble> {
+    // 0 stands for a number that was never read.
+    let at_ms: Option<i64> = row.try_get(4)?;
+    Ok(NumberRow {
+        status: maybe_boxed(row, 2)?,
+        rating: maybe_boxed(row, 3)?,
+        rating_at_ms: row.try_get(5)?,
+        at_ms: at_ms.filter(|at_ms| *at_ms > 0),
+        spam_ms: row.try_get(6)?,
+        health: HealthRow {
+            read: maybe_boxed(row, 7)?,
+            read_ms: row.try_get(8)?,
+            available_ms: row.try_get(9)?,
+            locked_ms: row.try_get(10)?,
+            policy_ms: row.try_get(11)?,
+        },
+    })
+}
+
+/// A row of `FIND_ACCOUNTS`.
+pub(in crate::postgres) fn ban(row: &Row) -> Result<(Ban, Option<i64>), Trouble> {
+    let ban = ban_of(row.try_get(2)?).ok_or_else(|| LedgerError::unreadable("a ban state"))?;
+    Ok((ban, row.try_get(3)?))
+}
+
+/// A row of `FIND_RESTRICTIONS`.
+pub(in crate::postgres) fn restriction(row: &Row) -> Result<RestrictionRow, Trouble> {
+    let kind = restriction_row(row.try_get(3)?, row.try_get(2)?)
+        .ok_or_else(|| LedgerError::unreadable("a restriction"))?;
+    Ok(RestrictionRow {
+        kind,
+        named: boxed(row, 2)?,
+        until_ms: row.try_get(4)?,
+        at_ms: row.try_get(5)?,
+    })
+}
 
 impl Snapshot {
     /// Takes what [`super::first_round`] found; who was named.
@@ -90,12 +130,7 @@ impl Snapshot {
             let Some(business) = around.ix(row.try_get(0)?) else {
                 continue;
             };
-            let read = NumberRow {
-                status: maybe_boxed(row, 2)?,
-                rating: maybe_boxed(row, 3)?,
-                rating_at_ms: row.try_get(5)?,
-                at_ms: row.try_get(4)?,
-            };
+            let read = number(row)?;
             let platform = &mut self.state.business_mut(business)?.platform;
             let _ = platform.set_number(row.try_get(1)?, read);
         }
@@ -105,22 +140,13 @@ impl Snapshot {
                 continue;
             };
             let account = accounts.entry((business, boxed(row, 1)?)).or_default();
-            account.ban =
-                ban_of(row.try_get(2)?).ok_or_else(|| LedgerError::unreadable("a ban state"))?;
-            account.ban_at_ms = row.try_get(3)?;
+            (account.ban, account.ban_at_ms) = ban(row)?;
         }
         for row in &found.restrictions {
             let Some(business) = around.ix(row.try_get(0)?) else {
                 continue;
             };
-            let kind = restriction_kind(row.try_get(3)?)
-                .ok_or_else(|| LedgerError::unreadable("a restriction"))?;
-            let read = RestrictionRow {
-                kind,
-                named: boxed(row, 2)?,
-                until_ms: row.try_get(4)?,
-                at_ms: row.try_get(5)?,
-            };
+            let read = restriction(row)?;
             accounts
                 .entry((business, boxed(row, 1)?))
                 .or_default()
@@ -173,6 +199,10 @@ impl Snapshot {
             known.last_seq = seq(row.try_get(3)?);
             let limited: (Option<i64>, Option<i64>) = (row.try_get(4)?, row.try_get(5)?);
             known.limited = limited_of(limited);
+            if let Some(text) = row.try_get(6)? {
+                known.pairs = pairs::read(text)
+                    .ok_or_else(|| LedgerError::unreadable("what went to a person of late"))?;
+            }
             // In the order of ids.
             if asks.heads.binary_search(&id).is_ok() {
                 known.depth = Depth::Head;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use sqlparser::ast::{AlterTableOperation, ColumnOption, Statement};
+use sqlparser::ast::{
+    AlterTableOperation, ColumnOption, Insert, OnConflictAction, OnInsert, Statement, TableObject,
+};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
@@ -31,6 +33,19 @@ fn parsed(text: &str) -> Result<Vec<Statement>, String> {
     Parser::parse_sql(&PostgreSqlDialect {}, text).map_err(|error| error.to_string())
 }
 
+/// Whether rows go where the release before looks for none, and once.
+fn fills(insert: &Insert, released: &[String]) -> bool {
+    let is_new = match &insert.table {
+        TableObject::TableName(name) => !released.contains(&name.to_string()),
+        _ => false,
+    };
+    let once = match &insert.on {
+        Some(OnInsert::OnConflict(conflict)) => conflict.action == OnConflictAction::DoNothing,
+        _ => false,
+    };
+    is_new && once
+}
+
 /// What is wrong with a migration.
 fn complaint(text: &str, released: &[String]) -> Option<String> {
     let statements = match parsed(text) {
@@ -42,6 +57,7 @@ fn complaint(text: &str, released: &[String]) -> Option<String> {
     };
     match statement {
         Statement::CreateTable(table) if table.if_not_exists && table.query.is_none() => None,
+        Statement::Insert(insert) if fills(insert, released) => None,
         Statement::CreateIndex(index) if index.if_not_exists => {
             if released.contains(&index.table_name.to_string()) {
                 return Some(format!(
@@ -150,6 +166,9 @@ fn a_migration_that_takes_something_is_found() {
         "CREATE UNIQUE INDEX IF NOT EXISTS one ON heads (person_shard, body)",
         "CREATE TABLE IF NOT EXISTS a (id BIGINT PRIMARY KEY); CREATE TABLE IF NOT EXISTS b (id BIGINT PRIMARY KEY)",
         "UPDATE people SET version = 1",
+        "INSERT INTO people (person_shard) SELECT 1 ON CONFLICT (person_shard) DO NOTHING",
+        "INSERT INTO extra (id) SELECT version FROM people",
+        "INSERT INTO extra (id) SELECT version FROM people ON CONFLICT (id) DO UPDATE SET id = 1",
         "CREATE SEQUENCE s",
         "SELECT FROM WHERE",
     ];
@@ -161,6 +180,7 @@ fn a_migration_that_takes_something_is_found() {
         "CREATE INDEX IF NOT EXISTS by_body ON heads (body)",
         "ALTER TABLE people ADD COLUMN IF NOT EXISTS note TEXT",
         "ALTER TABLE people ADD COLUMN IF NOT EXISTS note BIGINT NOT NULL DEFAULT 0",
+        "INSERT INTO extra (id) SELECT version FROM people ON CONFLICT (id) DO NOTHING",
     ];
     for text in taken {
         assert_eq!(complaint(text, &released), None, "{text}");

@@ -243,13 +243,19 @@ async fn strays(link: &mut Link, s: &Strays) -> Result<(), Trouble> {
 async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
     match rows {
         Rows::Numbers(n) => {
-            let columns: [Param<'_>; 6] = [
+            let columns: [Param<'_>; 12] = [
                 &n.business,
                 &n.number,
                 &n.status,
                 &n.rating,
                 &n.at_ms,
                 &n.rating_at_ms,
+                &n.spam_ms,
+                &n.health,
+                &n.health_ms,
+                &n.available_ms,
+                &n.locked_ms,
+                &n.policy_ms,
             ];
             run(link, sql::NUMBERS, &columns).await
         }

@@ -75,8 +75,10 @@ pub(super) const STRAYS: &str = "INSERT INTO messages (person_shard, message_id,
        status_at_ms = excluded.status_at_ms, status_code = excluded.status_code
      WHERE messages.status_at_ms IS NULL OR messages.status_at_ms < excluded.status_at_ms";
 
-pub(super) const NUMBERS: &str = "INSERT INTO numbers (business, number, status, rating, at_ms, rating_at_ms)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])";
+pub(super) const NUMBERS: &str = "INSERT INTO numbers (business, number, status, rating, at_ms, rating_at_ms, spam_ms,
+       health, health_ms, available_ms, locked_ms, policy_ms)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+       $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])";
 
 pub(super) const INBOUND: &str =
     "INSERT INTO number_inbound (person_shard, business, number, last_inbound_ms)
@@ -112,11 +114,11 @@ pub(super) const REACH: &str =
     "INSERT INTO reach_log (person_shard, portfolio, version, until_ms, entries)
      SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])";
 
-/// A portfolio goes on where its log ends.
-pub(super) const REACH_VERSIONS: &str = "INSERT INTO portfolios (person_shard, portfolio, version, sends)
-     SELECT shard, portfolio, max(version), 0 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS new (shard, portfolio, version)
+/// What comes from the other store is the first part of a portfolio's log.
+pub(super) const REACH_VERSIONS: &str = "INSERT INTO reach_parts (person_shard, portfolio, part, version, places)
+     SELECT shard, portfolio, 0, max(version), 0 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS new (shard, portfolio, version)
      GROUP BY shard, portfolio
-     ON CONFLICT (person_shard, portfolio) DO UPDATE SET version = greatest(portfolios.version, excluded.version)";
+     ON CONFLICT (person_shard, portfolio, part) DO UPDATE SET version = greatest(reach_parts.version, excluded.version)";
 
 pub(super) const RELAYS: &str = "INSERT INTO relays (person_shard, inbox_seq, app, business, lane, due_ms, attempts, parked)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])";

@@ -88,7 +88,12 @@ FROM (SELECT i, (i * 7919) % 1000000 AS p FROM generate_series(0::bigint, 99999)
 INSERT INTO portfolios SELECT i % 4096, 'portfolio' || i, 1000, 900, 1000, 'graph', 1700000000000 FROM generate_series(0, 49999) AS i;
 
 INSERT INTO reach_log
-SELECT (i % 500) % 4096, 'portfolio' || i % 500, i / 500, 1700000000000 + i, ''::bytea FROM generate_series(0::bigint, 199999) AS i;
+SELECT (i % 500) % 4096, 'portfolio' || i % 500, (i / 500 % 4) * 1099511627776 + i / 2000, 1700000000000 + i, ''::bytea
+FROM generate_series(0::bigint, 199999) AS i;
+
+INSERT INTO reach_parts
+SELECT i % 12500, 'portfolio' || i % 12500, i / 12500, (i / 12500) * 1099511627776 + 99, CASE WHEN i % 3 = 0 THEN 100 ELSE 0 END
+FROM generate_series(0::bigint, 49999) AS i;
 
 -- A few of them are over, whenever this runs.
 INSERT INTO batches

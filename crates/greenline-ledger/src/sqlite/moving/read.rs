@@ -264,14 +264,24 @@ pub(super) fn numbers(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read
     if let Some(last_ms) = row.get(5)? {
         of!(taken, Inbound).push((business.clone(), number.clone(), last_ms));
     }
-    if let Some(at_ms) = row.get(4)? {
+    let (at_ms, spam_ms): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(7)?);
+    let (health_ms, locked_ms): (Option<i64>, Option<i64>) = (row.get(9)?, row.get(11)?);
+    let policy_ms: Option<i64> = row.get(12)?;
+    let said_ms = at_ms.or(spam_ms).or(health_ms).or(locked_ms).or(policy_ms);
+    if said_ms.is_some() {
         of!(taken, Numbers).push((
             business,
             number.clone(),
             row.get(2)?,
             row.get(3)?,
-            at_ms,
+            at_ms.unwrap_or(0),
             row.get(6)?,
+            spam_ms,
+            row.get(8)?,
+            health_ms,
+            row.get(10)?,
+            locked_ms,
+            policy_ms,
         ));
     }
     Ok(key([json!(place), json!(number)]))

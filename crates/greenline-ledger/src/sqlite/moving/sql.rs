@@ -88,7 +88,7 @@ pub(super) const STRAYS: &str = page!(
     "?2"
 );
 pub(super) const NUMBERS: &str = page!(
-    "business_id, number, status, rating, at_ms, last_inbound_ms, rating_at_ms",
+    "business_id, number, status, rating, at_ms, last_inbound_ms, rating_at_ms, spam_ms, health, health_ms, available_ms, locked_ms, policy_ms",
     "numbers",
     "business_id, number",
     "?2, ?3"
@@ -225,7 +225,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
         "SELECT count(*) FROM (SELECT message_id FROM decisions JOIN sends ON decision_seq = seq
          WHERE verdict > 0 AND message_id IS NOT NULL UNION SELECT message_id FROM stray_statuses)",
     ),
-    ("numbers", "SELECT count(*) FROM numbers WHERE at_ms IS NOT NULL"),
+    ("numbers", "SELECT count(*) FROM numbers WHERE at_ms IS NOT NULL OR coalesce(spam_ms, health_ms, locked_ms, policy_ms) IS NOT NULL"),
     ("numbers written to", "SELECT count(*) FROM numbers WHERE last_inbound_ms IS NOT NULL"),
     ("accounts", "SELECT count(*) FROM accounts"),
     ("restrictions", "SELECT count(*) FROM restrictions"),
@@ -256,7 +256,8 @@ pub(super) const MARKS: &[&str] = &[
     "SELECT sum(coalesce(wrote_at_ms, 0) % 1000003 + coalesce(call_at_ms, 0) % 1000003) FROM windows",
     "SELECT sum(coalesce(left_at_ms, 0) % 1000003 + coalesce(gone_at_ms, 0) % 1000003) FROM identifiers",
     "SELECT sum(generation) FROM person_links",
-    "SELECT sum(coalesce(at_ms, 0) % 1000003 + coalesce(last_inbound_ms, 0) % 1000003) FROM numbers",
+    "SELECT sum(coalesce(at_ms, 0) % 1000003 + coalesce(last_inbound_ms, 0) % 1000003 + coalesce(spam_ms, 0) % 1000003 + coalesce(health_ms, 0) % 1000003
+       + coalesce(locked_ms, 0) % 1000003 + coalesce(policy_ms, 0) % 1000003) FROM numbers",
     "SELECT sum(coalesce(ban_at_ms, 0) % 1000003) FROM accounts",
     "SELECT sum(at_ms % 1000003) FROM restrictions",
     "SELECT sum(at_ms % 1000003) FROM templates",

@@ -1,6 +1,7 @@
 //! The people a portfolio reached of late, in the order of the newest message that reached them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use greenline_policy::reach::{REACH_MS, counts_until_ms};
 use rustc_hash::FxHashMap;
@@ -13,6 +14,10 @@ use crate::types::PersonId;
 pub(super) const KEPT_MS: i64 = 60 * 60 * 1_000;
 /// How far a count of people may be moved on without a leap.
 const NEAR_MS: u64 = 10 * 60 * 1_000;
+/// Of the oldest so many are found by walking from the oldest.
+const WALK_MAX: usize = 2;
+/// A delivery tells of its send again that came so long after it: before what told of the send is let go.
+const LONG_AFTER_MS: i64 = KEPT_MS / 2;
 /// Sends looked at for each one added: enough to keep up, never a long sweep.
 const SWEEP_PER_ADDED: usize = 2;
 
@@ -83,6 +88,23 @@ impl Default for Cursor {
 
 type Queue = BTreeSet<(i64, PersonId)>;
 
+/// A place in the queue: what was asked for last is mostly near to what is asked for next.
+#[derive(Clone, Copy, Debug)]
+struct Rank {
+    at: (i64, PersonId),
+    /// How many come after it.
+    newer: usize,
+}
+
+impl Default for Rank {
+    fn default() -> Self {
+        Self {
+            at: (i64::MAX, PersonId(u64::MAX)),
+            newer: 0,
+        }
+    }
+}
+
 /// Those who were last reached after one moment and up to another.
 fn between(queue: &Queue, after_ms: i64, up_to_ms: i64) -> usize {
     let key = |ms: i64| (ms.saturating_add(1), PersonId(0));
@@ -101,6 +123,7 @@ pub(crate) struct Counted {
     pub(super) queue: Queue,
     /// For sends, which come at one moment after another, and for questions, which may be about any.
     cursors: [Cursor; 2],
+    rank: Rank,
     /// Sends in the order in which they can be forgotten.
     ages: VecDeque<(i64, u64)>,
     names: FxHashMap<i64, u64>,
@@ -142,14 +165,34 @@ impl Counted {
     }
 
     /// When so many of those who count now will no longer.
-    pub(crate) fn frees_at_ms(&self, now_ms: i64, people: u32) -> Option<i64> {
-        let after = (
-            now_ms.saturating_sub(REACH_MS).saturating_add(1),
-            PersonId(0),
-        );
+    pub(crate) fn frees_at_ms(&mut self, now_ms: i64, people: u32) -> Option<i64> {
         let place = usize::try_from(people).ok()?.checked_sub(1)?;
-        let (last_ms, _) = self.queue.range(after..).nth(place)?;
-        Some(counts_until_ms(*last_ms))
+        let last_ms = if place < WALK_MAX {
+            let after = (
+                now_ms.saturating_sub(REACH_MS).saturating_add(1),
+                PersonId(0),
+            );
+            self.queue.range(after..).nth(place)?.0
+        } else {
+            let counted = usize::try_from(self.count(now_ms)).ok()?;
+            self.before_the_newest(counted.checked_sub(place + 1)?)?
+        };
+        Some(counts_until_ms(last_ms))
+    }
+
+    /// When somebody was last reached after whom come so many.
+    fn before_the_newest(&mut self, newer: usize) -> Option<i64> {
+        let rank = self.rank;
+        let found = match newer.checked_sub(rank.newer) {
+            Some(further) => self.queue.range(..=rank.at).nth_back(further),
+            None => {
+                let after = (Bound::Excluded(rank.at), Bound::Unbounded);
+                self.queue.range(after).nth(rank.newer - 1 - newer)
+            }
+        };
+        let at = *found?;
+        self.rank = Rank { at, newer };
+        Some(at.0)
     }
 
     /// Under whom a group counts.
@@ -179,6 +222,35 @@ impl Counted {
         self.sends.contains_key(&seq)
     }
 
+    /// Whether an entry means the same whatever else is told that is as old.
+    pub(crate) fn is_ready_for(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Refused { seq }
+            | Entry::Gone { seq }
+            | Entry::Delivered { seq, .. }
+            | Entry::Failed { seq }
+            | Entry::Named { seq, .. } => self.knows(*seq),
+            // Of more messages to both.
+            Entry::Joined { .. } => false,
+            Entry::Sent { .. } | Entry::StrayDelivered { .. } | Entry::StrayFailed { .. } => true,
+        }
+    }
+
+    /// A send once more, for a log, if it was long before that moment.
+    pub(super) fn sent_long_before(&self, seq: u64, at_ms: i64) -> SmallVec<[Entry; 1]> {
+        let sent = self.sends.get(&seq);
+        let sent = sent.filter(|sent| sent.at_ms.saturating_add(LONG_AFTER_MS) < at_ms);
+        let again = |sent: &Sent| {
+            let to = |person: &PersonId| Entry::Sent {
+                seq,
+                person: *person,
+                at_ms: sent.at_ms,
+            };
+            sent.people.iter().map(to).collect()
+        };
+        sent.map(again).unwrap_or_default()
+    }
+
     /// What came of a message before its send was known.
     fn stray(&self, hash: i64) -> Stray {
         self.strays.get(&hash).copied().unwrap_or_default()
@@ -190,6 +262,12 @@ impl Counted {
         } else {
             self.queue.remove(&(last_ms, person))
         };
+        if changed && (last_ms, person) > self.rank.at {
+            self.rank.newer = match is_there {
+                true => self.rank.newer + 1,
+                false => self.rank.newer.saturating_sub(1),
+            };
+        }
         for cursor in &mut self.cursors {
             if changed && last_ms <= cursor.horizon_ms {
                 cursor.over = match is_there {

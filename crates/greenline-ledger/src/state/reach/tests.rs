@@ -223,3 +223,63 @@ fn a_log_that_does_not_read_is_said() {
     assert!(decode(&[99; 25]).is_err());
     assert_eq!(decode(&[]).unwrap(), []);
 }
+
+#[test]
+fn a_late_delivery_counts_though_what_told_of_its_send_is_gone() {
+    let (seq, person) = (7, PersonId(1));
+    let mut counted = Counted::default();
+    let at_ms = 0;
+    counted.apply(Entry::Sent { seq, person, at_ms }, &mut |_| {});
+    let late_ms = REACH_MS / 2;
+    let mut row = counted.sent_long_before(seq, late_ms).to_vec();
+    row.push(Entry::Delivered {
+        seq,
+        at_ms: late_ms,
+    });
+    let mut again = Counted::default();
+    for entry in decode(&encode(&row)).unwrap() {
+        again.apply(entry, &mut |_| {});
+        counted.apply(entry, &mut |_| {});
+    }
+    for counted in [&mut again, &mut counted] {
+        let frees = counted.frees_at_ms(REACH_MS + 1, 1);
+        assert_eq!(frees, Some(late_ms + REACH_MS));
+    }
+    assert!(counted.sent_long_before(seq, 1).is_empty());
+}
+
+#[test]
+fn whoever_has_to_go_first_is_found_wherever_it_was_asked_last() {
+    let mut counted = Counted::default();
+    let mut frees = Vec::new();
+    for n in 0..500_u64 {
+        // In an order of its own.
+        let at_ms = i64::try_from(n * 7_919 % 500).unwrap();
+        let (seq, person) = (n, PersonId(n + 1));
+        counted.apply(Entry::Sent { seq, person, at_ms }, &mut |_| {});
+        if n % 3 == 0 {
+            counted.apply(Entry::Failed { seq }, &mut |_| {});
+        } else {
+            frees.push(at_ms + REACH_MS);
+        }
+        if n % 5 == 4 {
+            frees.sort_unstable();
+            for place in [
+                0,
+                1,
+                2,
+                3,
+                frees.len() / 2,
+                frees.len() - 1,
+                frees.len() / 3,
+            ] {
+                let people = u32::try_from(place + 1).unwrap();
+                assert_eq!(
+                    counted.frees_at_ms(600, people),
+                    frees.get(place).copied(),
+                    "{n} {place}"
+                );
+            }
+        }
+    }
+}

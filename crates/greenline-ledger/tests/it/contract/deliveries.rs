@@ -1,10 +1,12 @@
 //! Deliveries, relay, own replies, and what the platform says.
 
 use greenline_ledger::types::{
-    DecisionRecord, Effect, Lane, OwnReply, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
+    DecisionRecord, Effect, HealthNews, Lane, NumberKnown, OwnReply, RelayDone, RelayResult,
+    ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
 use greenline_policy::decide::decide;
+use greenline_policy::health::state::{Health, Sending};
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::quality::{QualityGuard, Score};
 use greenline_policy::rule::Rule;
@@ -334,7 +336,21 @@ pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
         first_rule(&offer(&ledger, P1, NOON + 9).await),
         Rule::NumberRestricted
     );
-    assert!(allows(&offer(&ledger, P1, NOON + 99).await));
+    // Its end has passed, and nothing read since says that it is over.
+    assert_eq!(
+        first_rule(&offer(&ledger, P1, NOON + 99).await),
+        Rule::NumberUnread
+    );
+    let available = Effect::Health {
+        number: "n1".into(),
+        news: HealthNews::Read(Health {
+            overall: Sending::Available,
+            entities: Vec::new(),
+        }),
+        at_ms: NOON + 100,
+    };
+    ledger.learn(ACME, vec![available]).await.unwrap();
+    assert!(allows(&offer(&ledger, P1, NOON + 101).await));
 
     let number = |status: &str, at_ms| Effect::Number {
         number: "n1".into(),
@@ -358,6 +374,17 @@ pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
         ledger.numbers(ACME).await.unwrap()[0].status.as_deref(),
         Some("BANNED")
     );
+    let known = ledger.number_known(ACME, "n1", "w1").await.unwrap();
+    assert_eq!(
+        (known.status.as_deref(), known.at_ms),
+        (Some("BANNED"), Some(NOON + 5))
+    );
+    assert_eq!((known.ban, known.ban_at_ms), (Ban::None, Some(NOON + 6)));
+    let named = "RESTRICTED_BIZ_INITIATED_MESSAGING".into();
+    assert_eq!(known.restrictions, [(named, Some(NOON + 99), NOON + 5)]);
+    assert_eq!(known.available_ms, Some(NOON + 100));
+    let nothing = ledger.number_known(ACME, "n9", "w9").await.unwrap();
+    assert_eq!(nothing, NumberKnown::default());
 }
 
 pub(crate) async fn a_rating_is_kept_with_its_age(place: Place) {

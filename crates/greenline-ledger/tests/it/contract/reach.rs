@@ -215,6 +215,26 @@ pub(crate) async fn a_delivery_renews_whom_it_reaches(place: Place) {
     );
 }
 
+/// What was sent so long ago that nobody remembers it counts again when it arrives.
+pub(crate) async fn a_message_that_arrives_after_days_takes_a_place_again(place: Place) {
+    let mut ledger = reaching(&place, 1).await;
+    let id = goes(&ledger, A, NOON).await;
+    settled(&ledger, id, accepted("wamid.late")).await;
+    for n in 1..9 {
+        let other = [B, C][n % 2];
+        let now_ms = NOON + n as i64 * REACH_MS / 2;
+        let went = ledger.admit(to(other, now_ms)).await.unwrap();
+        assert_eq!(allows(&went.decision), n % 2 == 0, "{n}");
+    }
+    let later = NOON + 5 * REACH_MS;
+    status(&ledger, "wamid.late", "delivered", later).await;
+    for _ in 0..2 {
+        assert_eq!(until(&ledger, D, later + 1).await, Some(later + REACH_MS));
+        assert_eq!(until(&ledger, A, later + 1).await, None);
+        ledger = place.reopen(ledger).await;
+    }
+}
+
 /// A status may overtake the answer that names its message.
 pub(crate) async fn a_status_before_the_answer_counts_once_the_answer_is_there(place: Place) {
     let ledger = reaching(&place, 1).await;

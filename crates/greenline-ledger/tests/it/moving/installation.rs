@@ -6,11 +6,12 @@ use greenline_ledger::Ledger;
 use greenline_ledger::later::{HeldFilter, HeldStep, Keep, KeptRequest};
 use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
-    BusinessIx, Delivery, Effect, Lane, NewEvent, Outcome, OwnReply, RelayDone, RelayResult,
-    ReplyEnd,
+    BusinessIx, Delivery, Effect, HealthNews, Lane, NewEvent, Outcome, OwnReply, RelayDone,
+    RelayResult, ReplyEnd,
 };
 use greenline_policy::consent::EventKind;
 use greenline_policy::country::Place as Here;
+use greenline_policy::health::state::{Health, Sending};
 use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::quiet::Quiet;
@@ -179,6 +180,17 @@ async fn consent(ledger: &Ledger) {
 }
 
 async fn platform(ledger: &Ledger) {
+    let health = |news, at_ms| Effect::Health {
+        number: "n9".into(),
+        news,
+        at_ms,
+    };
+    let read = || {
+        HealthNews::Read(Health {
+            overall: Sending::Available,
+            entities: Vec::new(),
+        })
+    };
     let effects = vec![
         Effect::Number {
             number: "n1".into(),
@@ -191,6 +203,20 @@ async fn platform(ledger: &Ledger) {
             status: None,
             rating: Some("YELLOW".into()),
             at_ms: NOON + 1,
+        },
+        health(read(), NOON + 1),
+        health(HealthNews::Locked, NOON + 2),
+        health(HealthNews::Policy, NOON),
+        Effect::Spam {
+            number: "n2".into(),
+            limits: true,
+            at_ms: NOON,
+        },
+        // One of which nothing else is known.
+        Effect::Spam {
+            number: "n3".into(),
+            limits: true,
+            at_ms: NOON + 2,
         },
         Effect::Banned {
             waba_id: "w9".into(),
@@ -387,6 +413,8 @@ async fn said(ledger: &Ledger, business: BusinessIx) -> Vec<String> {
     said.push(format!("{open:#?}"));
     said.push(format!("{:#?}", ledger.stops(business, 100).await.unwrap()));
     said.push(format!("{:#?}", ledger.numbers(business).await.unwrap()));
+    let known = ledger.number_known(business, "n9", "w8").await.unwrap();
+    said.push(format!("{known:#?}"));
     said.push(format!(
         "{:#?}",
         ledger.templates(business, None).await.unwrap()

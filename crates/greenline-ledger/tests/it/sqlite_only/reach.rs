@@ -1,10 +1,9 @@
 //! Whom a portfolio reaches, as far as the file and its commits show.
 
 use greenline_ledger::Ledger;
-use greenline_ledger::types::{Ask, Effect, Outcome};
+use greenline_ledger::types::{Ask, Effect};
 use greenline_policy::reach::{MessagingLimit, REACH_MS};
 use greenline_policy::rule::Rule;
-use smallvec::smallvec;
 
 use super::File;
 use crate::contract::reach::{crowd, one_of, use_up};
@@ -63,38 +62,4 @@ async fn the_log_lets_go_of_what_no_longer_counts() {
     drop(ledger);
     let ledger = place.open();
     assert_eq!(ledger.portfolio(ACME, last_ms).await.unwrap().reached, 2);
-}
-
-#[tokio::test]
-async fn a_message_that_arrives_after_days_takes_a_place_again() {
-    let place = File::new();
-    let ledger = place.open();
-    limited(&ledger, 1).await;
-    let sent = ledger.admit(to(0, NOON)).await.unwrap();
-    let message_ids = smallvec!["wamid.late".into()];
-    ledger.settle(sent.id, Outcome::Accepted { message_ids });
-    // Much happens meanwhile, and the first send is forgotten.
-    let later = NOON + 5 * REACH_MS;
-    for n in 1..9 {
-        let now_ms = NOON + n * REACH_MS / 2;
-        ledger.admit(to(n as usize, now_ms)).await.unwrap();
-    }
-    let arrives = Effect::Status {
-        message_id: "wamid.late".into(),
-        status: "delivered".into(),
-        at_ms: later,
-        code: None,
-    };
-    ledger.learn(ACME, vec![arrives]).await.unwrap();
-    let mut ledger = ledger;
-    for _ in 0..2 {
-        let refused = ledger.preview(to(20, later + 1)).await.unwrap();
-        assert_eq!(first_rule(&refused.decision), Rule::LimitPortfolio);
-        assert_eq!(refused.decision.reasons[0].until_ms, Some(later + REACH_MS));
-        assert!(allows(
-            &ledger.preview(to(0, later + 1)).await.unwrap().decision
-        ));
-        drop(ledger);
-        ledger = place.open();
-    }
 }

@@ -3,9 +3,10 @@
 use greenline_ledger::import::{ImportPiece, ImportRow, ROW_KEY};
 use greenline_ledger::later::HeldStep;
 use greenline_ledger::types::{
-    Delivery, Effect, Lane, Mode, NewEvent, Outcome, OwnReply, RelayResult,
+    Delivery, Effect, HealthNews, Lane, Mode, NewEvent, Outcome, OwnReply, RelayResult,
 };
 use greenline_policy::consent::{EventKind, Strength};
+use greenline_policy::health::state::{Entity, EntityKind, Health, Sending};
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::Category;
@@ -81,6 +82,11 @@ fn when() -> impl Strategy<Value = i64> {
     (0..30_i64).prop_map(|second| NOON + second * SECOND)
 }
 
+/// A moment about a day before or after, or now.
+fn days() -> impl Strategy<Value = i64> {
+    (when(), -1..2_i64).prop_map(|(at_ms, days)| at_ms + days * 24 * 3_600 * SECOND)
+}
+
 fn message() -> impl Strategy<Value = Box<str>> {
     (0..6_u8).prop_map(|n| format!("wamid.{n}").into())
 }
@@ -112,6 +118,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         Outcome::Accepted { message_ids },
         Outcome::Rejected { code: 131_026 },
         Outcome::Rejected { code: 131_049 },
+        Outcome::Rejected { code: 131_056 },
         Outcome::NotSent,
         Outcome::Unknown,
         Outcome::Unknown,
@@ -238,16 +245,38 @@ fn effect() -> impl Strategy<Value = Effect> {
                 until_ms,
             }
         ),
-        2 => (message(), select(vec!["sent", "delivered", "read", "failed"]), when(), any::<bool>()).prop_map(
-            |(message_id, status, at_ms, limited)| Effect::Status {
+        2 => (message(), select(vec!["sent", "delivered", "read", "failed"]), when(), select(vec![131_026, 131_049, 131_056])).prop_map(
+            |(message_id, status, at_ms, code)| Effect::Status {
                 message_id,
                 status: status.into(),
                 at_ms,
-                code: (status == "failed").then_some(if limited { 131_049 } else { 131_026 }),
+                code: (status == "failed").then_some(code),
             }
         ),
         2 => news(),
     ]
+}
+
+/// Reads that block, that do not, and refusals.
+fn any_health() -> impl Strategy<Value = HealthNews> {
+    let read = |overall: Sending, codes: &[u32]| {
+        let account = Entity {
+            kind: EntityKind::Account,
+            sending: overall,
+            codes: codes.to_vec(),
+        };
+        HealthNews::Read(Health {
+            overall,
+            entities: vec![account],
+        })
+    };
+    select(vec![
+        read(Sending::Available, &[]),
+        read(Sending::Blocked, &[141_008]),
+        read(Sending::Blocked, &[141_006]),
+        HealthNews::Locked,
+        HealthNews::Policy,
+    ])
 }
 
 fn news() -> impl Strategy<Value = Effect> {
@@ -304,6 +333,20 @@ fn news() -> impl Strategy<Value = Effect> {
             status,
             rating,
             at_ms,
+        }),
+        (select(vec!["n1", "n2"]), any::<bool>(), days()).prop_map(|(number, limits, at_ms)| {
+            Effect::Spam {
+                number: number.into(),
+                limits,
+                at_ms,
+            }
+        }),
+        (select(vec!["n1", "n2"]), any_health(), days()).prop_map(|(number, news, at_ms)| {
+            Effect::Health {
+                number: number.into(),
+                news,
+                at_ms,
+            }
         }),
         bans.prop_map(|(ban, at_ms)| Effect::Banned {
             waba_id: "w1".into(),

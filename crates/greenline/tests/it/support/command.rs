@@ -8,7 +8,10 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::soon;
+use super::SOON;
+
+/// Longest wait for work that grows with what a test was asked for.
+const LONG: Duration = Duration::from_mins(15);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -45,8 +48,19 @@ pub(crate) async fn run_with(config: &Path, args: &[&str]) -> Ran {
     run(&[args, &["--config", config]].concat()).await
 }
 
+/// As [`run_with`], for work that grows with what the test was asked for.
+pub(crate) async fn run_long(config: &Path, args: &[&str]) -> Ran {
+    let config = config.to_str().expect("a path in UTF-8");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    run_within(LONG, folder, &[args, &["--config", config]].concat(), "").await
+}
+
 /// Runs the program in a folder, with something on standard input.
 pub(crate) async fn run_in(folder: &Path, args: &[&str], input: &str) -> Ran {
+    run_within(SOON, folder, args, input).await
+}
+
+async fn run_within(within: Duration, folder: &Path, args: &[&str], input: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_greenline"))
         .args(args)
         .current_dir(folder)
@@ -63,10 +77,12 @@ pub(crate) async fn run_in(folder: &Path, args: &[&str], input: &str) -> Ran {
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
     };
-    let (_, output) = soon(&format!("`greenline {}`", args.join(" ")), async {
+    let ended = tokio::time::timeout(within, async {
         tokio::join!(writing, child.wait_with_output())
-    })
-    .await;
+    });
+    let Ok((_, output)) = ended.await else {
+        panic!("`greenline {}`: not within {within:?}", args.join(" "));
+    };
     let output = output.expect("its end");
     Ran {
         code: output.status.code(),

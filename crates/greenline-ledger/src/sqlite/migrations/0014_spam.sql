@@ -1,0 +1,1 @@
+-- When the platform last said that it limits a number for spam: a column, which `connect.rs` adds where it is missing.

@@ -1,0 +1,2 @@
+-- Whether a number can send, as last read, and since when it was refused as by a lock or for policy: columns, which
+-- `connect.rs` adds where they are missing.
