@@ -44,9 +44,10 @@ pub(super) struct Room {
     pub(super) folder: &'static str,
 }
 
-/// Writes a body down as a new file that only its owner may read; its SHA-256 and its length.
+/// Writes a body down as a new file that only its owner may read; its SHA-256 and its length. Once it answers, nothing
+/// is written any more, so that what came of it can be thrown away.
 pub(super) async fn receive(
-    mut body: Body,
+    body: Body,
     path: PathBuf,
     room: Room,
 ) -> Result<(String, u64), Problem> {
@@ -61,6 +62,18 @@ pub(super) async fn receive(
         file.sync_all()?;
         Ok::<_, io::Error>(hash.finalize())
     });
+    let read = read(body, to, &room).await;
+    let written = writing.await;
+    let bytes = read?;
+    let hash = written
+        .map_err(|_| Problem::new(Kind::Bug, "writing the file ended in a panic"))?
+        .map_err(|error| broken(room.folder, &error))?;
+    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((hash, bytes))
+}
+
+/// Hands a body on in the parts in which it comes, until nobody takes them any more; its length.
+async fn read(mut body: Body, to: mpsc::Sender<Bytes>, room: &Room) -> Result<u64, Problem> {
     let mut bytes = 0_u64;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -84,13 +97,7 @@ pub(super) async fn receive(
             break;
         }
     }
-    drop(to);
-    let hash = writing
-        .await
-        .map_err(|_| Problem::new(Kind::Bug, "writing the file ended in a panic"))?
-        .map_err(|error| broken(room.folder, &error))?;
-    let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((hash, bytes))
+    Ok(bytes)
 }
 
 /// An answer of any length, as it is written. Where writing fails the answer breaks off, so that nobody takes it for

@@ -99,7 +99,7 @@ fn came(id: &str) -> Because {
         _ => match family(id) {
             "consent" => Because::YesEnded,
             "limit" => Because::LimitUsedUp,
-            "frequency" | "pair" => Because::WrittenMeanwhile,
+            "frequency" | "pace" => Because::WrittenMeanwhile,
             "quiet_hours" => Because::OtherHour,
             "send" => Because::OutcomeAwaited,
             "number" | "account" | "guard" => Because::NumberChanged,
