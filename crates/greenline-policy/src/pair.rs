@@ -1,8 +1,11 @@
 //! How fast one number may write to one person: the platform's pair limit (SND-45).
 //!
-//! One message is paid for by every six seconds. Within the six seconds after a first one more may go, up to 45 in
-//! all: they borrow from the time after them, and the next message waits until that is paid back, six seconds for
-//! each. Where the platform itself says that the pair is too fast, nothing is tried for four seconds, and four times as
+//! One message is paid for by every six seconds. Until a first one is paid for more may go, up to 45 in all: they borrow
+//! from the time after them, six seconds each. Once 45 are owed the next message waits until all of them are paid for.
+//!
+//! The platform's page may be read to say that after a smaller burst one has to wait as well. A bot that answers with
+//! three messages and is asked again at once would then be kept from answering, without the platform having said a
+//! word; so that is left to the platform. Where it itself says that the pair is too fast, nothing is tried for four seconds, and four times as
 //! long after each further try that it answers so.
 //!
 //! A message that was rejected, or certainly did not go out, takes nothing: it is left out of what is counted.
@@ -11,8 +14,6 @@
 pub const EVERY_MS: i64 = 6_000;
 /// Messages that a burst may have.
 pub const BURST_MAX: u16 = 45;
-/// How long after its first message a burst may take more.
-pub const BURST_WITHIN_MS: i64 = 6_000;
 /// How long the longest burst takes to be paid: earlier messages matter no more.
 pub const PAID_WITHIN_MS: i64 = EVERY_MS * BURST_MAX as i64;
 /// Refusals in a row after which the wait grows no longer.
@@ -67,7 +68,7 @@ impl Pair {
     /// Until when another message has to wait; `None` where it may go now.
     #[must_use]
     pub fn until_ms(&self, now_ms: i64) -> Option<i64> {
-        let unpaid = self.paid_ms().filter(|_| !self.may_borrow(now_ms));
+        let unpaid = self.paid_ms().filter(|_| !self.may_borrow());
         let untried = self.tried_again_ms();
         unpaid.max(untried).filter(|until_ms| *until_ms > now_ms)
     }
@@ -100,10 +101,8 @@ impl Pair {
     }
 
     /// Whether the latest burst may take one more.
-    fn may_borrow(&self, at_ms: i64) -> bool {
-        self.burst.is_some_and(|(began_ms, messages)| {
-            messages < BURST_MAX && at_ms < began_ms.saturating_add(BURST_WITHIN_MS)
-        })
+    fn may_borrow(&self) -> bool {
+        self.burst.is_some_and(|(_, messages)| messages < BURST_MAX)
     }
 
     /// When something may be tried again after what the platform said.
@@ -116,7 +115,7 @@ impl Pair {
         self.refused = None;
         if self.paid_ms().is_none_or(|paid_ms| at_ms >= paid_ms) {
             self.burst = Some((at_ms, 1));
-        } else if self.may_borrow(at_ms)
+        } else if self.may_borrow()
             && let Some((_, messages)) = &mut self.burst
         {
             *messages += 1;

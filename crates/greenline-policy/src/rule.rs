@@ -276,7 +276,7 @@ rules! {
         "Send an approved template that the person's opt-in covers, or wait until they write." }
     /// Too fast from this number to this person.
     PacePair { "pace.pair", Passing,
-        "From one number to one person the platform takes one message every six seconds. Up to 45 within six seconds may borrow from the time after them, and until that is paid back the next one waits. Where the platform itself answers that it is too fast, the next one waits longer each time.",
+        "From one number to one person the platform takes one message every six seconds. Up to 45 may borrow from the time after them, and once so many are owed the next one waits until all are paid back. Where the platform itself answers that it is too fast, the next one waits longer each time.",
         ["SND-45"],
         "Wait until the time given, and put what there is to say into fewer messages.",
         hold(Pacing) }

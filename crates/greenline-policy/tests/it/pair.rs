@@ -3,7 +3,7 @@
 
 use greenline_policy::decide::{Intent, NumberFacts, PersonFacts};
 use greenline_policy::pair::{
-    BURST_MAX, BURST_WITHIN_MS, EVERY_MS, PAID_WITHIN_MS, Pair, REFUSED_MS_MAX, Went,
+    BURST_MAX, EVERY_MS, PAID_WITHIN_MS, Pair, REFUSED_MS_MAX, Went,
 };
 use proptest::prelude::*;
 
@@ -27,24 +27,18 @@ fn until(messages: &[Went], now_ms: i64) -> Option<i64> {
     Pair::after(messages.iter().copied()).until_ms(now_ms)
 }
 
-/// When the next message may go, in the words of the platform's page: whatever went within six seconds of a first
-/// message is one burst; it takes six seconds for each of them; nothing goes before that is over, and none has more
-/// than 45.
+/// When the next message may go: each takes six seconds, one after the other, from when it went or the one before it is
+/// paid for. With 45 of them unpaid of those that followed each other nothing goes until the last is.
 fn slow(instants: &[i64], now_ms: i64) -> Option<i64> {
-    let mut rest = instants;
-    let mut end = None;
-    while let [first, ..] = rest {
-        let burst: Vec<i64> = rest
-            .iter()
-            .copied()
-            .take_while(|at| at - first < 6_000)
-            .collect();
-        let paid = first + 6_000 * burst.len() as i64;
-        let is_open = now_ms - first < 6_000 && burst.len() < 45;
-        end = (now_ms < paid && !is_open).then_some(paid);
-        rest = &rest[burst.len()..];
+    let mut owed: Vec<i64> = Vec::new();
+    for at in instants.iter().copied() {
+        match owed.last() {
+            Some(paid) if at < *paid => owed.push(paid + 6_000),
+            _ => owed = vec![at + 6_000],
+        }
     }
-    end
+    let paid = *owed.last()?;
+    (owed.len() >= 45 && now_ms < paid).then_some(paid)
 }
 
 #[test]
@@ -54,11 +48,9 @@ fn one_message_is_paid_for_by_six_seconds() {
     assert_eq!(until(&one, NOW + EVERY_MS - 1), None);
     assert_eq!(until(&one, NOW + EVERY_MS), None);
     let borrowed = [went(NOW), went(NOW + EVERY_MS - 1)];
-    let paid = NOW + 2 * EVERY_MS;
-    assert_eq!(until(&borrowed, NOW + EVERY_MS - 1), None);
-    assert_eq!(until(&borrowed, NOW + EVERY_MS), Some(paid));
-    assert_eq!(until(&borrowed, paid - 1), Some(paid));
-    assert_eq!(until(&borrowed, paid), None);
+    for at in [EVERY_MS - 1, EVERY_MS, 2 * EVERY_MS - 1, 2 * EVERY_MS] {
+        assert_eq!(until(&borrowed, NOW + at), None, "{at}");
+    }
     // One every six seconds goes on for ever.
     let steady: Vec<Went> = (0..200).map(|n| went(NOW + n * EVERY_MS)).collect();
     for n in 0..200 {
@@ -81,6 +73,31 @@ fn a_burst_has_45_and_is_paid_for_in_full() {
     assert_eq!(until(&again, paid + 44), None);
     again.push(went(paid + 44));
     assert_eq!(until(&again, paid + 45), Some(paid + PAID_WITHIN_MS));
+}
+
+#[test]
+fn a_bot_that_says_three_things_at_a_time_is_not_kept_from_answering() {
+    let mut messages = Vec::new();
+    for turn in 0..7 {
+        for n in 0..3 {
+            let at = NOW + turn * 10_000 + n;
+            assert_eq!(until(&messages, at), None, "{turn}");
+            messages.push(went(at));
+        }
+    }
+}
+
+#[test]
+fn whoever_borrows_all_the_time_waits_in_the_end() {
+    // One a second, each before the one before is paid for.
+    let trickle: Vec<Went> = (0..45).map(|n| went(NOW + n * 1_000)).collect();
+    assert_eq!(until(&trickle[..44], NOW + 44_000), None);
+    let paid = NOW + PAID_WITHIN_MS;
+    assert_eq!(until(&trickle, NOW + 45_000), Some(paid));
+    assert_eq!(until(&trickle, paid), None);
+    // What is paid for in time owes nothing.
+    let pauses: Vec<Went> = (0..45).map(|n| went(NOW + n / 2 * 12_000 + n % 2)).collect();
+    assert_eq!(until(&pauses, NOW + 264_003), None);
 }
 
 #[test]
@@ -182,7 +199,7 @@ proptest! {
                 6 => Just(0_i64),
                 3 => 1_i64..4,
                 2 => prop::sample::select(vec![
-                    EVERY_MS - 1, EVERY_MS, EVERY_MS + 1, BURST_WITHIN_MS / 2, 2 * EVERY_MS - 1, 2 * EVERY_MS,
+                    EVERY_MS - 1, EVERY_MS, EVERY_MS + 1, EVERY_MS / 2, 2 * EVERY_MS - 1, 2 * EVERY_MS,
                     PAID_WITHIN_MS - 1, PAID_WITHIN_MS,
                 ]),
                 1 => 0_i64..30_000,

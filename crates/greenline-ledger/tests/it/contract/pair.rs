@@ -55,6 +55,14 @@ async fn sent(ledger: &Ledger, ask: Ask) -> DecisionId {
     admitted.id
 }
 
+/// As many as may be owed; the last of them.
+async fn burst(ledger: &Ledger, at_ms: i64) -> DecisionId {
+    for n in 1..i64::from(BURST_MAX) {
+        sent(ledger, reply_at(P1, at_ms + n - 1)).await;
+    }
+    sent(ledger, reply_at(P1, at_ms + i64::from(BURST_MAX))).await
+}
+
 async fn asked(ledger: &Ledger, ask: Ask) -> Decision {
     ledger.preview(ask).await.unwrap().decision
 }
@@ -125,28 +133,28 @@ pub(crate) async fn one_message_in_six_seconds_goes_on_for_ever(place: Place) {
     for n in 0..50 {
         sent(&ledger, reply_at(P1, NOON + n * EVERY_MS)).await;
     }
-    let last = NOON + 49 * EVERY_MS;
-    // One that borrows makes the next one wait.
-    sent(&ledger, reply_at(P1, last + EVERY_MS - 1)).await;
-    for at in [last + EVERY_MS, last + 2 * EVERY_MS - 1] {
-        let waits = asked(&ledger, reply_at(P1, at)).await;
-        assert_eq!(until(&waits), Some(last + 2 * EVERY_MS), "{at}");
+    // Faster by a little, it borrows, until 45 are owed.
+    let began = NOON + 50 * EVERY_MS;
+    let faster = EVERY_MS - 10;
+    for n in 0..45 {
+        sent(&ledger, reply_at(P1, began + n * faster)).await;
     }
-    let at = last + 2 * EVERY_MS;
-    assert_eq!(until(&asked(&ledger, reply_at(P1, at)).await), None);
+    let paid = began + PAID_WITHIN_MS;
+    for at in [began + 45 * faster, paid - 1] {
+        let waits = asked(&ledger, reply_at(P1, at)).await;
+        assert_eq!(until(&waits), Some(paid), "{at}");
+    }
+    assert_eq!(until(&asked(&ledger, reply_at(P1, paid)).await), None);
 }
 
 pub(crate) async fn what_was_rejected_or_not_sent_takes_nothing(place: Place) {
     let mut ledger = willing(&place).await;
-    let borrowed = |at| (reply_at(P1, at), reply_at(P1, at + 1));
     for (round, outcome) in (0..).zip([Outcome::Rejected { code: 131_026 }, Outcome::NotSent]) {
         let at = NOON + round * 2 * PAID_WITHIN_MS;
-        let (first, second) = borrowed(at);
-        let id = sent(&ledger, first).await;
-        sent(&ledger, second).await;
-        let later = || reply_at(P1, at + 1 + EVERY_MS);
+        let id = burst(&ledger, at).await;
+        let later = || reply_at(P1, at + EVERY_MS);
         let waits = until(&asked(&ledger, later()).await);
-        assert_eq!(waits, Some(at + 2 * EVERY_MS));
+        assert_eq!(waits, Some(at + PAID_WITHIN_MS));
         settled(&ledger, id, outcome).await;
         for reopened in [false, true] {
             if reopened {
@@ -157,9 +165,7 @@ pub(crate) async fn what_was_rejected_or_not_sent_takes_nothing(place: Place) {
     }
     // What the platform took and failed to deliver took its place.
     let at = NOON + 9 * PAID_WITHIN_MS;
-    let (first, second) = borrowed(at);
-    let id = sent(&ledger, first).await;
-    sent(&ledger, second).await;
+    let id = burst(&ledger, at).await;
     let message_ids = smallvec!["wamid.1".into()];
     settled(&ledger, id, Outcome::Accepted { message_ids }).await;
     let failed = Effect::Status {
@@ -170,7 +176,7 @@ pub(crate) async fn what_was_rejected_or_not_sent_takes_nothing(place: Place) {
     };
     ledger.learn(ACME, vec![failed]).await.unwrap();
     let waits = asked(&ledger, reply_at(P1, at + EVERY_MS)).await;
-    assert_eq!(until(&waits), Some(at + 2 * EVERY_MS));
+    assert_eq!(until(&waits), Some(at + PAID_WITHIN_MS));
     assert_clean(&ledger).await;
 }
 
@@ -237,12 +243,18 @@ pub(crate) async fn what_goes_unbound_is_counted_up_to_what_may_go(place: Place)
 
 pub(crate) async fn all_names_of_a_person_are_one_pair(place: Place) {
     let mut ledger = willing(&place).await;
-    sent(&ledger, offer_at(P1, NOON)).await;
     let other = "US.1001";
     ledger.append(yes(&[other], "all", NOON)).await.unwrap();
-    sent(&ledger, offer_at(other, NOON + 1)).await;
+    for n in 0..45 {
+        let name = if n % 2 == 0 { P1 } else { other };
+        sent(&ledger, offer_at(name, NOON + n)).await;
+    }
+    for name in [P1, other] {
+        let may = asked(&ledger, offer_at(name, NOON + EVERY_MS)).await;
+        assert_eq!(until(&may), None, "{name}");
+    }
     // They turn out to be one.
-    let linked = known(&[P1, other], NOON + 2);
+    let linked = known(&[P1, other], NOON + 100);
     ledger.learn(ACME, vec![linked]).await.unwrap();
     for reopened in [false, true] {
         if reopened {
@@ -250,16 +262,18 @@ pub(crate) async fn all_names_of_a_person_are_one_pair(place: Place) {
         }
         for name in [P1, other] {
             let waits = asked(&ledger, offer_at(name, NOON + EVERY_MS)).await;
-            assert_eq!(until(&waits), Some(NOON + 2 * EVERY_MS), "{name}");
+            assert_eq!(until(&waits), Some(NOON + PAID_WITHIN_MS), "{name}");
         }
     }
     // A message to both names is one message.
-    let at = NOON + 2 * EVERY_MS;
-    let mut both = offer_at(P1, at);
-    both.to = ids(&[P1, other]);
-    sent(&ledger, both).await;
-    let next = asked(&ledger, offer_at(other, at + EVERY_MS)).await;
-    assert_eq!(until(&next), None);
+    let at = NOON + PAID_WITHIN_MS;
+    for n in 0..45 {
+        let mut both = offer_at(P1, at + n);
+        both.to = ids(&[P1, other]);
+        sent(&ledger, both).await;
+    }
+    let waits = asked(&ledger, offer_at(other, at + EVERY_MS)).await;
+    assert_eq!(until(&waits), Some(at + PAID_WITHIN_MS));
     assert_clean(&ledger).await;
 }
 

@@ -31,7 +31,10 @@ async fn what_one_node_sent_or_gave_back_another_knows() {
     one.append(yes(&[P1], "all", NOON)).await.unwrap();
     let at = |at_ms: i64| paced(template(P1, "offer", at_ms));
     let first = one.admit(at(NOON)).await.unwrap();
-    assert!(allows(&other.admit(at(NOON + 1)).await.unwrap().decision));
+    for n in 1..i64::from(BURST_MAX) {
+        let node = if n % 2 == 0 { &one } else { &other };
+        assert!(allows(&node.admit(at(NOON + n)).await.unwrap().decision));
+    }
     for node in [&one, &other] {
         let refused = node
             .preview(at(NOON + EVERY_MS + 1))

@@ -1,6 +1,6 @@
 //! How fast one number writes to one person, as far as the file and its commits show.
 
-use greenline_policy::pair::EVERY_MS;
+use greenline_policy::pair::{BURST_MAX, EVERY_MS};
 use greenline_policy::rule::Rule;
 
 use super::File;
@@ -18,15 +18,13 @@ async fn a_commit_that_fails_takes_nothing_of_the_pace() {
     let at = |at_ms: i64| paced(template(P1, "offer", at_ms));
     place.faults.fail(1, 0);
     assert!(ledger.admit(at(NOON)).await.is_err());
-    assert!(allows(&ledger.admit(at(NOON + 1)).await.unwrap().decision));
-    let next = ledger.admit(at(NOON + 1 + EVERY_MS)).await.unwrap();
-    assert!(allows(&next.decision));
-    // One that is only looked at takes nothing either.
-    for _ in 0..2 {
-        ledger.preview(at(NOON + 2 + EVERY_MS)).await.unwrap();
+    for n in 1..=i64::from(BURST_MAX) {
+        // One that is only looked at takes nothing either.
+        ledger.preview(at(NOON + n)).await.unwrap();
+        assert!(allows(&ledger.admit(at(NOON + n)).await.unwrap().decision));
     }
-    let next = ledger.admit(at(NOON + 1 + 2 * EVERY_MS)).await.unwrap();
-    assert!(allows(&next.decision));
+    let next = ledger.admit(at(NOON + EVERY_MS)).await.unwrap();
+    assert_eq!(first_rule(&next.decision), Rule::PacePair);
 }
 
 #[tokio::test]
@@ -35,7 +33,7 @@ async fn whoever_was_written_to_of_late_is_screened_alone() {
     let ledger = place.open();
     ledger.learn(ACME, listed(NOON)).await.unwrap();
     ledger.append(yes(&[P1], "all", NOON)).await.unwrap();
-    for n in 0..2 {
+    for n in 0..i64::from(BURST_MAX) {
         let sent = ledger.admit(paced(template(P1, "offer", NOON + n)));
         assert!(allows(&sent.await.unwrap().decision));
     }
