@@ -2,9 +2,7 @@
 //! beginning each time.
 
 use greenline_policy::decide::{Intent, NumberFacts, PersonFacts};
-use greenline_policy::pair::{
-    BURST_MAX, EVERY_MS, PAID_WITHIN_MS, Pair, REFUSED_MS_MAX, Went,
-};
+use greenline_policy::pair::{BURST_MAX, EVERY_MS, PAID_WITHIN_MS, Pair, REFUSED_MS_MAX, Went};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_796_000_000_000;
@@ -96,7 +94,9 @@ fn whoever_borrows_all_the_time_waits_in_the_end() {
     assert_eq!(until(&trickle, NOW + 45_000), Some(paid));
     assert_eq!(until(&trickle, paid), None);
     // What is paid for in time owes nothing.
-    let pauses: Vec<Went> = (0..45).map(|n| went(NOW + n / 2 * 12_000 + n % 2)).collect();
+    let pauses: Vec<Went> = (0..45)
+        .map(|n| went(NOW + n / 2 * 12_000 + n % 2))
+        .collect();
     assert_eq!(until(&pauses, NOW + 264_003), None);
 }
 
