@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::places::Places;
 
+mod forecast;
 mod import;
 mod moving;
 mod screen;
@@ -20,7 +21,12 @@ struct Bench {
     run: fn(&[String]) -> Result<()>,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
+    Bench {
+        name: "forecast",
+        about: "forecasts of ratings, enforcement and limits against simulated numbers with hidden thresholds: lead time, false alarms, misses",
+        run: forecast::run,
+    },
     Bench {
         name: "import",
         about: "a large list imported into SQLite: rows a second, memory, waits of sends beside it, against a plain `sqlite3` import",

@@ -1,6 +1,8 @@
 //! What takes too long for every change: the decisions and folds against their slow twins over millions of generated
 //! cases, and a screening of a great many people against the sends that follow it. To be run at night, or before a release.
 //!
+//! `--cases 0` leaves out the twins; `--store sqlite` or `--store postgres` screens and sends on one store alone.
+//!
 //! Every round draws its own seeds. A case that fails is printed with its seed, and belongs into the tests afterwards.
 
 use std::process::{Child, Command, Stdio};
@@ -21,14 +23,26 @@ const TWINS: [&str; 3] = [
     "pace::caps_agree_with_the_twin",
 ];
 /// What is screened and then sent, on each store.
-const PARITY: &str = "test(sends_are_answered_as_the_screening_said)";
+const PARITY: &str = "sends_are_answered_as_the_screening_said";
+/// The stores.
+const STORES: [&str; 2] = ["sqlite", "postgres"];
 /// Cases of one process, after which one hears that it is still well.
 const CASES_AT_ONCE: u32 = 250_000;
 
 pub(crate) fn sweep(args: &[String]) -> Result<()> {
-    let options = Options::read(args, &["--cases", "--people"], &[])?;
+    let options = Options::read(args, &["--cases", "--people", "--store"], &[])?;
     let count = options.value("--cases", 10_000_000)?;
     let people: u32 = options.value("--people", 100_000)?;
+    let store = options.value("--store", String::new())?;
+    if !store.is_empty() && !STORES.contains(&store.as_str()) {
+        bail!("`--store {store}`: there are {}", STORES.join(" and "));
+    }
+    let of_store = if store.is_empty() {
+        String::new()
+    } else {
+        format!("::{store}::")
+    };
+    let parity = format!("test({of_store}{PARITY})");
     let places = Places::find()?;
     let mut steps = Steps::new("sweep");
     let policy = [
@@ -39,20 +53,23 @@ pub(crate) fn sweep(args: &[String]) -> Result<()> {
         "--test",
         "it",
     ];
-    steps.step("build", || {
-        run(cargo_command(&places)
-            .arg("test")
-            .args(policy)
-            .arg("--no-run"))
-    })?;
-    for twin in TWINS {
+    let twins = if count == 0 { &[][..] } else { &TWINS };
+    if !twins.is_empty() {
+        steps.step("build", || {
+            run(cargo_command(&places)
+                .arg("test")
+                .args(policy)
+                .arg("--no-run"))
+        })?;
+    }
+    for twin in twins {
         steps.step(twin, || {
             cases(count, || {
                 let mut command = cargo_command(&places);
                 command
                     .arg("test")
                     .args(policy)
-                    .args(["--", "--exact", twin]);
+                    .args(["--", "--exact", *twin]);
                 command
             })
         })?;
@@ -67,7 +84,7 @@ pub(crate) fn sweep(args: &[String]) -> Result<()> {
                 "greenline",
                 "--locked",
                 "-E",
-                PARITY,
+                &parity,
             ])
             .args(["--profile", "sweep", "--test-threads", "1"])
             .env("GREENLINE_TEST_PEOPLE", people.to_string());

@@ -42,6 +42,8 @@ pub struct AgreementSection {
     pub differed: u64,
     /// Rows that nothing was decided about.
     pub not_sent: u64,
+    /// Rows whose person was erased since.
+    pub erased: u64,
     /// Rows that name somebody whom an earlier one names.
     pub duplicates: u64,
     /// Rows that could not be read.
@@ -85,6 +87,7 @@ mod tests {
             other_reasons: 1,
             differed: 1,
             not_sent: 0,
+            erased: 0,
             duplicates: 0,
             unreadable: 0,
             differences: vec![AgreementDifference {

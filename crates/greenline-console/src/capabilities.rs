@@ -1,8 +1,5 @@
-//! The page of what a number can still do.
+//! What a number can still do, for its page.
 
-use askama::Template;
-
-use crate::page::Frame;
 use crate::words::When;
 
 /// Whether a number can do something.
@@ -25,7 +22,7 @@ pub struct CapabilityRow {
 }
 
 impl CapabilityRow {
-    fn tone(&self) -> &'static str {
+    pub(crate) fn tone(&self) -> &'static str {
         match self.can {
             "yes" => "good",
             "no" => "bad",
@@ -55,30 +52,4 @@ pub struct CauseView {
     pub seen: Option<(When, &'static str)>,
     /// The guide's page.
     pub guide: String,
-}
-
-/// What a number can still do.
-#[derive(Clone, Debug, Template)]
-#[template(path = "capabilities.html")]
-pub struct CapabilitiesPage {
-    /// The surroundings.
-    pub frame: Frame,
-    /// The number as people see it.
-    pub display: String,
-    /// The phone_number_id.
-    pub id: String,
-    /// The moment that is asked about.
-    pub at: When,
-    /// It lies ahead.
-    pub ahead: bool,
-    /// It lies back.
-    pub back: bool,
-    /// What was typed into the form.
-    pub asked: String,
-    /// Every capability.
-    pub rows: Vec<CapabilityRow>,
-    /// Everything that holds, gravest first.
-    pub causes: Vec<CauseView>,
-    /// When anybody last wrote to the number.
-    pub last_inbound: Option<When>,
 }

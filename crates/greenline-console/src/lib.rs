@@ -8,22 +8,37 @@
 //! nothing by itself either; whoever fills a view chooses what may be seen.
 
 mod agreement;
+mod alerts;
 mod avenues;
 mod capabilities;
 mod chart;
 pub mod docs;
+mod forecast;
 pub mod guide;
 pub mod held;
+mod lists;
+mod number;
 pub mod opt_in;
 mod page;
 pub mod preference;
 mod screening;
 mod subscriptions;
+pub mod timeline;
 pub mod words;
 
 pub use agreement::{AgreementDifference, AgreementSection};
+pub use alerts::{AlertRow, AlertTold, AlertsPage};
 pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
-pub use capabilities::{CapabilitiesPage, CapabilityRow, CauseView};
+pub use capabilities::{CapabilityRow, CauseView};
+pub use forecast::{ForecastDay, ForecastPoint, ForecastRisk, ForecastSection};
+pub use lists::{
+    HeldCancelPage, HeldPage, HeldRow, ScreeningDeletePage, ScreeningRow, ScreeningState,
+    ScreeningsPage,
+};
+pub use number::{
+    CountView, DayView, FactView, LikelyView, MeasuredView, MessagesView, NumberListRow,
+    NumberPage, NumbersPage, ProbeView, ReceptionView,
+};
 pub use page::{
     Addressee, Alarm, Business, Counts, DecisionPage, DecisionRow, Evidence, Frame, HistoryRow,
     Marker, MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay,

@@ -5,6 +5,7 @@
 
 mod access;
 mod alarms;
+pub(crate) mod alerts;
 mod auth;
 mod avenues;
 mod capabilities;
@@ -12,11 +13,13 @@ pub mod consents;
 pub mod decisions;
 pub(crate) mod erase;
 mod extract;
+mod forecast;
 pub mod guide;
 pub(crate) mod imports;
 mod keys;
 mod later;
 pub mod links;
+mod numbers;
 pub mod openapi;
 mod operate;
 mod opt_in;
@@ -29,6 +32,7 @@ mod records;
 mod screenings;
 pub(crate) mod shape;
 pub mod subscriptions;
+pub(crate) mod timeline;
 mod transfer;
 
 use axum::Router;
@@ -36,6 +40,7 @@ use axum::routing::{get, post};
 
 use crate::app::Shared;
 
+pub(crate) use avenues::word as avenue_word;
 use problem::{Kind, Problem};
 
 /// Every endpoint of the admin API and every page.
@@ -70,6 +75,8 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/log/{business}/head", get(proof::head))
         .route("/v1/keys/{id}", get(keys::show))
         .route("/v1/stops", get(records::stops))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/test", post(alerts::test))
         .route("/v1/avenues", get(avenues::show))
         .route("/v1/avenues/probe", post(avenues::walk))
         .route(
@@ -91,10 +98,16 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/held", get(later::list))
         .route("/v1/held/{id}", get(later::show).delete(later::cancel))
         .route("/v1/numbers", get(records::numbers))
+        .route("/v1/numbers/{id}", get(numbers::show))
+        .route("/v1/numbers/{id}/probe", post(numbers::probe::ask))
         .route("/v1/numbers/{id}/capabilities", get(capabilities::show))
+        .route("/v1/numbers/{id}/forecast", get(forecast::show))
         .route("/v1/portfolio", get(portfolio::show))
         .route("/v1/templates", get(records::templates))
         .route("/v1/timeline", get(records::timeline))
+        .route("/v1/numbers/{id}/timeline", get(timeline::of_a_number))
+        .route("/v1/accounts/{id}/timeline", get(timeline::of_an_account))
+        .route("/v1/portfolio/timeline", get(timeline::of_the_portfolio))
         .route(
             "/v1/subscriptions",
             get(subscriptions::list).post(subscriptions::make),
@@ -128,8 +141,23 @@ pub fn routes() -> Router<Shared> {
         )
         .route("/people", get(pages::people).post(pages::search))
         .route("/people/export", post(access::download))
-        .route("/numbers/{id}", get(capabilities::page))
+        .route("/numbers", get(numbers::page::list))
+        .route("/numbers/{id}", get(numbers::page::show))
+        .route("/numbers/{id}/probe", post(numbers::probe::from_page))
+        .route("/alerts", get(alerts::page))
         .route("/avenues", get(avenues::page))
+        .route("/screenings", get(screenings::pages::list))
+        .route("/screenings/{id}/report", get(screenings::pages::report))
+        .route(
+            "/screenings/{id}/delete",
+            get(screenings::pages::ask).post(screenings::pages::delete),
+        )
+        .route("/screenings/{id}/{part}", get(screenings::pages::download))
+        .route("/held", get(later::pages::list))
+        .route(
+            "/held/{id}/cancel",
+            get(later::pages::ask).post(later::pages::cancel),
+        )
         .route("/subscriptions", get(subscriptions::pages::list))
         .route("/subscriptions/{id}", get(subscriptions::pages::show))
         .route("/subscriptions/{id}/ping", post(subscriptions::pages::ping))

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use greenline_ledger::Ledger;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::alerts::Alerts;
 use crate::avenues::Avenues;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::events::Events;
-use crate::health::Looks;
 use crate::health::header::Abilities;
+use crate::health::{Looks, Threads};
 use crate::imports::Imports;
 use crate::keyring::Keys;
 use crate::later::Later;
 use crate::media::MediaHosts;
 use crate::metrics::Metrics;
+use crate::polling::Reads;
 use crate::preferences::Preferences;
+use crate::reception::Receptions;
 use crate::retention::Progress;
 use crate::screen::job::Screenings;
 use crate::sealer::Unread;
@@ -46,6 +49,8 @@ pub struct App {
     pub preferences: Preferences,
     /// What is known of subscribers.
     pub events: Events,
+    /// Who is told of alerts, and what the last look found.
+    pub alerts: Alerts,
     /// What is known of ways out.
     pub avenues: Avenues,
     /// What was let go of.
@@ -64,10 +69,18 @@ pub struct App {
     pub clock: Clock,
     /// What numbers can do, as deliveries tell.
     pub abilities: Abilities,
-    /// Numbers that are to be read at once.
+    /// What is to be read at once.
     pub looks: Looks,
+    /// When what was read, and is to be read next.
+    pub reads: Reads,
+    /// Whose the threads of numbers are.
+    pub threads: Threads,
+    /// Rung when the timeline has new entries.
+    pub timeline_grew: Notify,
     /// What is known here of held messages.
     pub later: Later,
+    /// Counts of late of how people took what was sent.
+    pub receptions: Receptions,
     /// Batches of questions that may be answered at once.
     pub decision_batches: Arc<Semaphore>,
     /// Rung when deliveries are waiting for apps.

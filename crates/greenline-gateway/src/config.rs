@@ -3,6 +3,7 @@
 //! Holds values only, never clients or connections. Unknown settings are refused, and what is wrong is
 //! said with the setting's path. Secrets never print.
 
+pub mod alerts;
 mod check;
 mod load;
 mod store_url;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+pub(crate) use check::is_id;
 pub use check::{Finding, check};
 pub use load::{ConfigError, load, parse};
 pub use store_url::StoreUrl;
@@ -74,6 +76,8 @@ pub struct Config {
     pub relay: Relay,
     /// What subscribers are told.
     pub events: Events,
+    /// `[alerts]`.
+    pub alerts: alerts::Alerts,
     /// Imports.
     pub imports: Imports,
     /// `[screenings]`.

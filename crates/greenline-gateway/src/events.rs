@@ -7,6 +7,7 @@
 //! Nothing here is on the way of a send. What is known of subscriptions is read when there is something to tell
 //! and is a moment old at most; how deliveries go is written down in short intervals.
 
+pub mod follow;
 mod payload;
 pub mod record;
 pub mod secret;
@@ -194,8 +195,14 @@ impl Events {
 
 /// What an event is about: those that share one go one after the other.
 pub(crate) fn keys(body: &[u8]) -> SmallVec<[u64; 4]> {
-    let Ok(Notice::Consent(changed)) = Notice::decode(body) else {
-        return SmallVec::new();
+    let changed = match Notice::decode(body) {
+        Ok(Notice::Consent(changed)) => changed,
+        Ok(Notice::Alert { key, .. }) => {
+            let mut hasher = FxHasher::default();
+            hasher.write(key.as_bytes());
+            return SmallVec::from_elem(hasher.finish(), 1);
+        }
+        _ => return SmallVec::new(),
     };
     let key = |id: &greenline_ledger::types::PersonId| {
         let mut hasher = FxHasher::default();

@@ -6,22 +6,24 @@
 pub mod header;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greenline_ledger::LedgerError;
 use greenline_ledger::types::{BusinessIx, Effect, HealthNews, NumberKnown, TimelineEntry};
 use greenline_policy::health::State;
 use greenline_policy::health::state::{
-    BanTold, Entity, EntityKind, Health, Origin, Review, Sending, Told,
+    AccountStatus, BanTold, Entity, EntityKind, Health, Origin, Review, Sending, Told,
 };
 use greenline_policy::number::{Ban, NumberStatus, RestrictionKind};
 use greenline_policy::quality::Score;
-use greenline_wire::webhook::{self, AccountUpdate, Value};
-use greenline_wire::{answer, ascii};
+use greenline_wire::answer;
+use greenline_wire::webhook::{AccountUpdate, Value};
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
 use crate::app::{App, Shared};
 use crate::directory::{Directory, Number};
+use crate::timeline;
 use crate::webhooks::effects::ended_restriction;
 
 /// Newest entries of a timeline that are looked at; what lies before is not told of the past. What holds now is kept
@@ -35,34 +37,60 @@ const SPAM: u32 = 131_048;
 const LOCKED: u32 = 131_031;
 const POLICY: u32 = 368;
 const PAYMENT: u32 = 131_042;
+/// The platform does not take the token.
+pub(crate) const TOKEN: u32 = 190;
+/// Utility templates are limited within 24 hours, and as many as may go went (N9).
+const UTILITY: u32 = 131_064;
+/// How long that counts.
+const UTILITY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Numbers that are to be read at once.
+/// What is to be read at once.
 #[derive(Debug, Default)]
 pub struct Looks {
-    wanted: Mutex<BTreeSet<Arc<str>>>,
+    wanted: Mutex<Wanted>,
     bell: Notify,
 }
 
+/// Ids of what is.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Numbers.
+    pub(crate) numbers: BTreeSet<Arc<str>>,
+    /// Accounts, with their templates and who gets their webhooks.
+    pub(crate) accounts: BTreeSet<Arc<str>>,
+}
+
 impl Looks {
+    fn hold(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has numbers read at once.
     pub(crate) fn want(&self, numbers: Vec<Arc<str>>) {
         if numbers.is_empty() {
             return;
         }
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.extend(numbers);
+        self.hold().numbers.extend(numbers);
         self.bell.notify_one();
     }
 
-    /// Waits until some are.
+    /// Has accounts read at once.
+    pub(crate) fn want_accounts(&self, accounts: Vec<Arc<str>>) {
+        if accounts.is_empty() {
+            return;
+        }
+        self.hold().accounts.extend(accounts);
+        self.bell.notify_one();
+    }
+
+    /// Waits until something is wanted.
     pub(crate) async fn wanted(&self) {
         self.bell.notified().await;
     }
 
-    /// Takes them out.
-    pub(crate) fn take(&self) -> BTreeSet<Arc<str>> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut wanted)
+    /// Takes it out.
+    pub(crate) fn take(&self) -> Wanted {
+        std::mem::take(&mut *self.hold())
     }
 }
 
@@ -75,28 +103,70 @@ pub(crate) fn refused(code: u32) -> Option<HealthNews> {
     }
 }
 
+/// What the ledger keeps of a 131064: no utility template starts anything for 24 hours (N9).
+pub(crate) fn utility_limited(waba_id: &str, at_ms: i64) -> Effect {
+    let kind = RestrictionKind::UtilityLimit;
+    let named = kind.own_word().unwrap_or_default();
+    Effect::Restricted {
+        waba_id: waba_id.into(),
+        restrictions: vec![(kind, named.into(), Some(at_ms.saturating_add(UTILITY_MS)))],
+        at_ms,
+    }
+}
+
 /// Takes a refusal for what it may mean, for every number of the account, and has them read at once. Where Greenline has
 /// no token to read with, nobody could say when it is over, and the platform is left to answer for itself.
 pub(crate) async fn heed(app: &Shared, business: BusinessIx, number: &str, code: u32) {
-    if refused(code).is_none() && code != PAYMENT {
+    if !is_told(code) && code != TOKEN {
         return;
     }
+    let at_ms = app.clock.now_ms();
     let numbers = concerned(&app.directory, business, number);
+    let mut effects: Vec<Effect> = Vec::new();
     if let Some(news) = refused(code) {
-        let at_ms = app.clock.now_ms();
-        let effects = numbers.iter().map(|number| Effect::Health {
+        effects.extend(numbers.iter().map(|number| Effect::Health {
             number: (&**number).into(),
             news: news.clone(),
             at_ms,
-        });
-        let effects: Vec<Effect> = effects.collect();
-        if !effects.is_empty()
-            && let Err(error) = app.ledger.learn(business, effects).await
-        {
-            tracing::error!(number.id = number, %error, "a refusal that looks like a lock could not be recorded");
+        }));
+    }
+    if code == UTILITY
+        && let Some(known) = app.directory.number(number)
+    {
+        effects.push(utility_limited(&known.waba_id, at_ms));
+    }
+    if !effects.is_empty()
+        && let Err(error) = app.ledger.learn(business, effects).await
+    {
+        tracing::error!(number.id = number, code, %error, "what a refusal says of the account could not be recorded");
+    }
+    if is_told(code) {
+        note_refusals(app, business, &[(number.into(), code)], at_ms).await;
+    }
+    // A limit has its own hours, which no read shortens.
+    if !matches!(code, SPAM | UTILITY) {
+        app.looks.want(numbers);
+    }
+}
+
+/// Puts on the timeline what sends were refused with.
+pub(crate) async fn note_refusals(
+    app: &App,
+    business: BusinessIx,
+    refusals: &[(Box<str>, u32)],
+    at_ms: i64,
+) {
+    for (number, code) in refusals {
+        let noted = timeline::note::refused(app, business, number, *code, at_ms).await;
+        if let Err(error) = noted {
+            tracing::error!(number.id = %number, code, %error, "a refusal could not be put on the timeline");
         }
     }
-    app.looks.want(numbers);
+}
+
+/// Whether a code is put on the timeline: it says something of the number or its account.
+pub(crate) fn is_told(code: u32) -> bool {
+    is_evidence(code) || code == PAYMENT
 }
 
 /// The numbers of an account that one of its numbers speaks for, where Greenline can read them.
@@ -128,6 +198,69 @@ pub(crate) fn refused_numbers(effects: &[Effect]) -> Vec<Arc<str>> {
         _ => None,
     });
     refused.collect()
+}
+
+/// The accounts that a delivery tells something of which a read may tell more.
+pub(crate) fn accounts_told_of(effects: &[Effect]) -> Vec<Arc<str>> {
+    let told = effects.iter().filter_map(|effect| match effect {
+        Effect::Timeline {
+            subject: "account",
+            subject_id,
+            origin,
+            ..
+        } if matches!(
+            &**origin,
+            "account_update" | "account_review_update" | "account_alerts"
+        ) =>
+        {
+            Some(Arc::from(&**subject_id))
+        }
+        _ => None,
+    });
+    let told: BTreeSet<Arc<str>> = told.collect();
+    told.into_iter().collect()
+}
+
+/// Whose the threads of each number are, as far as this node looked: a message is no reason to look again.
+#[derive(Debug, Default)]
+pub struct Threads(Mutex<FxHashMap<Box<str>, (bool, i64)>>);
+
+/// How long what was looked at is good enough.
+const THREADS_FRESH_MS: i64 = 60_000;
+
+impl Threads {
+    fn knows(&self, number: &str, stood_by: bool, now_ms: i64) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(number);
+        known
+            .is_some_and(|(by, looked_ms)| *by == stood_by && now_ms - looked_ms < THREADS_FRESH_MS)
+    }
+
+    /// Takes in where messages came in, of each number the newest last.
+    pub(crate) async fn hear(
+        &self,
+        app: &App,
+        business: BusinessIx,
+        threads: &[(Box<str>, bool, i64)],
+    ) {
+        let mut threads: Vec<_> = threads.iter().collect();
+        threads.sort_by_key(|(_, _, at_ms)| *at_ms);
+        for (number, stood_by, at_ms) in threads {
+            let now_ms = app.clock.now_ms();
+            if self.knows(number, *stood_by, now_ms) || app.directory.number(number).is_none() {
+                continue;
+            }
+            match timeline::note::thread(app, business, number, *stood_by, *at_ms).await {
+                Ok(()) => {
+                    let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    known.insert(number.clone(), (*stood_by, now_ms));
+                }
+                Err(error) => {
+                    tracing::error!(number.id = %number, %error, "whose threads a number's are could not be put on the timeline");
+                }
+            }
+        }
+    }
 }
 
 /// A read of `health_status`, in the policy's words; nothing where it says nothing of sending.
@@ -163,6 +296,7 @@ pub(crate) async fn state(app: &App, number: &Number) -> Result<State, LedgerErr
     let subjects = [
         ("account", &*number.waba_id),
         ("number", &*number.id),
+        (timeline::THREAD, &*number.id),
         ("business", business.config.id.as_str()),
     ];
     let mut ban_said_ms = None;
@@ -204,6 +338,27 @@ pub(crate) async fn state(app: &App, number: &Number) -> Result<State, LedgerErr
     Ok(state)
 }
 
+/// What decisions look at of a number, without the past: its health as far as the plan of reads needs it, and its status.
+///
+/// # Errors
+/// `Unavailable` or `Corrupt` when the store does not read.
+pub(crate) async fn known_state(
+    app: &App,
+    number: &Number,
+) -> Result<(State, NumberStatus), LedgerError> {
+    let known = app
+        .ledger
+        .number_known(number.business, &number.id, &number.waba_id)
+        .await?;
+    let mut state = State::at(app.clock.now_ms());
+    tell_known(&mut state, &known, None);
+    let status = known.status.as_deref();
+    Ok((
+        state,
+        status.map_or(NumberStatus::Unknown, NumberStatus::parse),
+    ))
+}
+
 /// How many numbers of the portfolio are configured here.
 fn numbers_of_portfolio(app: &App, portfolio_id: &str, business: &str) -> u32 {
     let businesses = app.directory.businesses();
@@ -243,7 +398,14 @@ fn tell_known(state: &mut State, known: &NumberKnown, ban_said_ms: Option<i64>) 
             state.tell(Told::Failed(code), Origin::Error, at_ms);
         }
     }
-    if let Some(at_ms) = known.ban_at_ms.filter(|at_ms| ban_said_ms < Some(*at_ms)) {
+    // A scheduled day is kept apart, and says more.
+    let day = RestrictionKind::BanScheduled.own_word().unwrap_or_default();
+    let mut kept = known.restrictions.iter();
+    let has_day = kept.any(|(named, _, at_ms)| **named == *day && known.ban_at_ms <= Some(*at_ms));
+    let ban_at_ms = known
+        .ban_at_ms
+        .filter(|_| known.ban != Ban::Scheduled || !has_day);
+    if let Some(at_ms) = ban_at_ms.filter(|at_ms| ban_said_ms < Some(*at_ms)) {
         let ban = match known.ban {
             Ban::None => BanTold::Reinstated,
             Ban::Scheduled => BanTold::Scheduled(None),
@@ -252,6 +414,21 @@ fn tell_known(state: &mut State, known: &NumberKnown, ban_said_ms: Option<i64>) 
         state.tell(Told::Ban(ban), Origin::Webhook, at_ms);
     }
     for (named, until_ms, at_ms) in &known.restrictions {
+        let kind = RestrictionKind::parse(named);
+        if kind.own_word().is_some() {
+            let origin = match kind {
+                RestrictionKind::UtilityLimit => Origin::Error,
+                RestrictionKind::AccountDisabled
+                | RestrictionKind::AccountRestricted
+                | RestrictionKind::AccountPending => Origin::Read,
+                _ => Origin::Webhook,
+            };
+            let lasts = *until_ms != Some(*at_ms);
+            if let Some(told) = held(kind, *until_ms).filter(|_| lasts) {
+                state.tell(told, origin, *at_ms);
+            }
+            continue;
+        }
         state.tell(
             restricted(named, *until_ms, *at_ms),
             Origin::Webhook,
@@ -273,51 +450,102 @@ fn restricted(named: &str, until_ms: Option<i64>, at_ms: i64) -> Told {
     }
 }
 
-/// What an entry of the timeline said, read by the reader of webhooks.
+/// What is kept of an account beside restrictions of the platform's naming; `None` for what is over, which whatever
+/// ended it tells.
+fn held(kind: RestrictionKind, until_ms: Option<i64>) -> Option<Told> {
+    Some(match kind {
+        RestrictionKind::UtilityLimit => Told::Failed(UTILITY),
+        RestrictionKind::BanScheduled => Told::Ban(BanTold::Scheduled(until_ms)),
+        RestrictionKind::BanUnclear => Told::Ban(BanTold::Unclear),
+        RestrictionKind::AccountDisabled => Told::Account(AccountStatus::Disabled),
+        RestrictionKind::AccountRestricted => Told::Account(AccountStatus::Restricted),
+        RestrictionKind::AccountPending => Told::Account(AccountStatus::Pending),
+        RestrictionKind::AccountDeleted => Told::AccountDeleted,
+        RestrictionKind::ReviewRejected => Told::Review(Review::Rejected),
+        RestrictionKind::ReviewRestricted => Told::Review(Review::Restricted),
+        RestrictionKind::Offboarded => Told::Offboarded,
+        _ => return None,
+    })
+}
+
+/// What an entry of the timeline said: by the reader of webhooks, or what a read or a refusal was noted as.
 fn tell_entry(state: &mut State, entry: &TimelineEntry, display_number: &str) {
-    let delivery = format!(
-        "{{\"entry\":[{{\"changes\":[{{\"field\":{},\"value\":{}}}]}}]}}",
-        ascii::string(&entry.origin),
-        if entry.body.is_empty() {
-            "{}"
-        } else {
-            &entry.body
-        },
-    );
-    let Ok(delivery) = webhook::parse(delivery.as_bytes()) else {
-        return;
-    };
-    let at_ms = entry.at_ms;
-    let mut tell = |told| state.tell(told, Origin::Webhook, at_ms);
-    let changes = delivery.entries.iter().flat_map(|entry| &entry.changes);
-    for change in changes {
-        match &change.value {
-            Value::AccountUpdate(update) => {
-                for told in account_update(update, at_ms, display_number) {
-                    tell(told);
-                }
-            }
-            Value::AccountReview { decision } => tell(Told::Review(Review::parse(decision))),
-            Value::PhoneNumberName(value) => match &*value.decision {
-                "APPROVED" => tell(Told::NameApproved(true)),
-                "REJECTED" => tell(Told::NameApproved(false)),
-                _ => {}
-            },
-            Value::PhoneNumberQuality(value) => match &*value.event {
-                "FLAGGED" => tell(Told::Status(NumberStatus::Flagged)),
-                "UNFLAGGED" => tell(Told::Status(NumberStatus::Connected)),
-                _ => {}
-            },
-            Value::BusinessCapability(value) => {
-                if let Some(most) = value.numbers_per_business {
-                    let most = u32::try_from(most.max(0)).unwrap_or(u32::MAX);
-                    tell(Told::Numbers { held: 0, most });
-                }
-            }
-            _ => {}
+    let (told, origin) = match (&*entry.origin, &*entry.subject) {
+        (timeline::READ, _) => (told_by_read(entry), Origin::Read),
+        // What refusals amount to is kept beside the timeline, and not kept where nobody could say that it is over.
+        (timeline::REFUSAL, _) => return,
+        (_, timeline::THREAD) => {
+            let told = match &*entry.event {
+                timeline::note::STOOD_BY => Told::StoodBy,
+                _ => Told::Wrote,
+            };
+            (vec![told], Origin::Webhook)
         }
+        (timeline::OWN, _) => return,
+        _ => {
+            let told = timeline::with_values(entry, |entry, value| {
+                told_by_webhook(value, entry.at_ms, display_number)
+            });
+            (told, Origin::Webhook)
+        }
+    };
+    for told in told {
+        state.tell(told, origin, entry.at_ms);
     }
 }
+
+/// Codes that are evidence by themselves; the others only have the number read.
+fn is_evidence(code: u32) -> bool {
+    matches!(code, LOCKED | POLICY | SPAM | UTILITY)
+}
+
+fn told_by_read(entry: &TimelineEntry) -> Vec<Told> {
+    let told = timeline::said(entry).into_iter().filter_map(|said| {
+        Some(match (&*entry.subject, &*said.what) {
+            ("number", "status") => Told::Status(NumberStatus::parse(&said.value)),
+            ("number", "rating") => Told::Rating(Score::parse(&said.value)),
+            ("number", "name_status") => match &*said.value {
+                "APPROVED" | "AVAILABLE_WITHOUT_REVIEW" => Told::NameApproved(true),
+                "DECLINED" => Told::NameApproved(false),
+                _ => return None,
+            },
+            ("account", "account_status") => Told::Account(AccountStatus::parse(&said.value)),
+            ("account", "review") => Told::Review(Review::parse(&said.value)),
+            ("account", "subscribed") => Told::Subscribed(said.value != NOT_SUBSCRIBED),
+            _ => return None,
+        })
+    });
+    told.collect()
+}
+
+fn told_by_webhook(value: &Value<'_>, at_ms: i64, display_number: &str) -> Vec<Told> {
+    let one = match value {
+        Value::AccountUpdate(update) => return account_update(update, at_ms, display_number),
+        Value::AccountReview { decision } => Told::Review(Review::parse(decision)),
+        Value::PhoneNumberName(value) => match &*value.decision {
+            "APPROVED" => Told::NameApproved(true),
+            "REJECTED" => Told::NameApproved(false),
+            _ => return Vec::new(),
+        },
+        Value::PhoneNumberQuality(value) => match &*value.event {
+            "FLAGGED" => Told::Status(NumberStatus::Flagged),
+            "UNFLAGGED" => Told::Status(NumberStatus::Connected),
+            _ => return Vec::new(),
+        },
+        Value::BusinessCapability(value) => {
+            let Some(most) = value.numbers_per_business else {
+                return Vec::new();
+            };
+            let most = u32::try_from(most.max(0)).unwrap_or(u32::MAX);
+            Told::Numbers { held: 0, most }
+        }
+        _ => return Vec::new(),
+    };
+    vec![one]
+}
+
+/// How a read says that no app gets the account's webhooks.
+pub(crate) const NOT_SUBSCRIBED: &str = "no";
 
 fn account_update(update: &AccountUpdate<'_>, at_ms: i64, display_number: &str) -> Vec<Told> {
     let mut told = Vec::new();

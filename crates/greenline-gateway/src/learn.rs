@@ -1,22 +1,27 @@
-//! Reading the platform of our own accord: template lists, and the fields of numbers.
+//! What reads of the platform teach: template lists, the fields of numbers and accounts, who gets an account's webhooks.
 //!
-//! What passes through the gateway teaches the same things; both end in the ledger as effects.
-
-use std::time::Duration;
+//! Greenline's own reads, which [`crate::polling`] plans, and what passes through the gateway teach the same things: both
+//! end in the ledger as effects, and what changed on the timeline.
 
 use bytes::Bytes;
-use greenline_ledger::types::{BusinessIx, Effect, HealthNews, TimelineEntry};
+use greenline_ledger::LedgerError;
+use greenline_ledger::types::{BusinessIx, Effect, HealthNews, TemplateView, TimelineEntry};
+use greenline_policy::health::state::{AccountStatus, Review, Sending};
+use greenline_policy::number::RestrictionKind;
+use greenline_policy::polling;
 use greenline_policy::reach::MessagingLimit;
 use greenline_policy::scope::Category;
 use greenline_wire::answer::{self, AccountFields, NumberFields, Templates};
 use greenline_wire::ascii;
 use greenline_wire::webhook::Limit;
 use http::{HeaderMap, HeaderValue, Request, header};
-use tokio::sync::watch;
+use rustc_hash::FxHashMap;
 
-use crate::app::{App, Shared};
+use crate::app::App;
 use crate::health;
+use crate::timeline::{self, note};
 use crate::upstream::Outgoing;
+use crate::webhooks::effects::{REVIEWS, hold_one_of};
 
 /// The Graph version of our own calls.
 pub const API_VERSION: &str = "v23.0";
@@ -28,14 +33,17 @@ const HEALTH_FIELD: &str = ",health_status";
 const TEMPLATE_FIELDS: &str = "id,name,language,status,category,components,quality_score";
 /// Where a limit was read that no webhook told.
 const FROM_GRAPH: &str = "graph";
-/// How often numbers are read at once that somebody wants read.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Fields read of an account (QL-11, ENF-32).
+const ACCOUNT_FIELDS: &str =
+    "id,status,account_review_status,whatsapp_business_manager_messaging_limit";
 /// How much is kept of a word that is not known.
 const WORD_CHARS_MAX: usize = 64;
 /// Entries among which such a word is looked for before it is noted again.
 const TIMELINE_LOOKED_AT: usize = 64;
 /// Templates asked for in one page.
 const TEMPLATE_PAGE: usize = 200;
+/// The code of a token that the platform does not take.
+const TOKEN: u32 = 190;
 /// Pages read of one account's list; 6,000 templates are the most an account may have (QL-31).
 const TEMPLATE_PAGES_MAX: usize = 50;
 
@@ -56,16 +64,56 @@ pub(crate) fn own_headers(app: &App, business: BusinessIx) -> HeaderMap {
     headers
 }
 
-async fn get(app: &App, business: BusinessIx, target: &str) -> Result<Bytes, String> {
+/// Why a read taught nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Unread {
+    /// In words.
+    pub(crate) why: String,
+    /// The platform's code.
+    pub(crate) code: Option<u32>,
+    /// For how long the platform wants to be left alone.
+    pub(crate) wait_ms: Option<i64>,
+    /// The platform answered, with an error.
+    pub(crate) is_answer: bool,
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+/// Calls that a read made, counted as they are made.
+#[derive(Debug, Default)]
+pub(crate) struct Calls(pub(crate) usize);
+
+async fn get(
+    app: &App,
+    business: BusinessIx,
+    target: &str,
+    calls: &mut Calls,
+) -> Result<Bytes, Unread> {
     let mut request = Request::new(Outgoing::empty());
     *request.uri_mut() = target.parse().map_err(|error| format!("{error}"))?;
     *request.headers_mut() = own_headers(app, business);
+    calls.0 += 1;
     let response = app
         .upstream
         .call(request, None)
         .await
         .map_err(|error| error.to_string())?;
     let status = response.status();
+    let wait = response.headers().get(header::RETRY_AFTER);
+    let wait_s = wait.and_then(|wait| wait.to_str().ok()?.trim().parse::<i64>().ok());
     let body = response
         .into_body()
         .read(app.config.limits.answer_bytes_max)
@@ -74,13 +122,25 @@ async fn get(app: &App, business: BusinessIx, target: &str) -> Result<Bytes, Str
     if status.is_success() {
         return Ok(body);
     }
-    let code = answer_code(&body);
-    Err(format!("the platform answered {status}{code}"))
+    let error = greenline_wire::error::read(&body);
+    let code = error.and_then(|error| u32::try_from(error.code).ok());
+    let named = code.map_or_else(String::new, |code| format!(", code {code}"));
+    Err(Unread {
+        why: format!("the platform answered {status}{named}"),
+        code,
+        wait_ms: wait_s.map(|wait_s| wait_s.max(0).saturating_mul(1_000)),
+        is_answer: true,
+    })
 }
 
-fn answer_code(body: &[u8]) -> String {
-    greenline_wire::error::read(body)
-        .map_or_else(String::new, |error| format!(", code {}", error.code))
+impl Unread {
+    /// Whether asking for less may help: a field that a token may not read fails the whole call.
+    fn may_be_a_field(&self) -> bool {
+        let is_token = self
+            .code
+            .is_some_and(|code| code == TOKEN || polling::too_often(code).is_some());
+        self.is_answer && !is_token
+    }
 }
 
 /// Looks one template up, all its languages.
@@ -97,21 +157,29 @@ pub async fn template(
     let target = format!(
         "/{API_VERSION}/{waba_id}/message_templates?name={name}&fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}"
     );
-    let body = get(app, business, &target).await?;
+    let body = get(app, business, &target, &mut Calls::default()).await;
+    let body = body.map_err(|unread| unread.why)?;
     let templates = answer::read_templates(&body).ok_or("the answer is not a template list")?;
     keep_templates(app, business, waba_id, &templates).await
 }
 
 /// Reads an account's whole list.
-async fn templates(app: &App, business: BusinessIx, waba_id: &str) -> Result<(), String> {
+pub(crate) async fn templates(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    calls: &mut Calls,
+) -> Result<(), Unread> {
     let base = format!(
         "/{API_VERSION}/{waba_id}/message_templates?fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}"
     );
     let mut target = base.clone();
+    let known = app.ledger.templates(business, Some(waba_id)).await;
+    let known = known.map_err(|error| error.to_string())?;
     for _ in 0..TEMPLATE_PAGES_MAX {
-        let body = get(app, business, &target).await?;
+        let body = get(app, business, &target, calls).await?;
         let page = answer::read_templates(&body).ok_or("the answer is not a template list")?;
-        keep_templates(app, business, waba_id, &page).await?;
+        keep_page(app, business, waba_id, &page, &known).await?;
         let Some(after) = page.after else {
             return Ok(());
         };
@@ -130,6 +198,19 @@ pub async fn keep_templates(
     business: BusinessIx,
     waba_id: &str,
     templates: &Templates<'_>,
+) -> Result<(), String> {
+    let known = app.ledger.templates(business, Some(waba_id)).await;
+    let known = known.map_err(|error| error.to_string())?;
+    keep_page(app, business, waba_id, templates, &known).await
+}
+
+/// The same, given what the ledger had of the account's templates before.
+async fn keep_page(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    templates: &Templates<'_>,
+    known: &[TemplateView],
 ) -> Result<(), String> {
     let at_ms = app.clock.now_ms();
     let named = |template: &answer::Template<'_>| {
@@ -155,10 +236,20 @@ pub async fn keep_templates(
     if effects.is_empty() {
         return Ok(());
     }
-    app.ledger
-        .learn(business, effects)
-        .await
-        .map_err(|error| error.to_string())?;
+    let words = |error: LedgerError| error.to_string();
+    let known: FxHashMap<(&str, &str), &TemplateView> = known
+        .iter()
+        .map(|view| ((&*view.name, &*view.language), view))
+        .collect();
+    for read in &templates.rows {
+        let language = read.language.as_deref().unwrap_or_default();
+        if let Some(view) = known.get(&(&*read.name, language)) {
+            note::template_seen(app, business, view, read, at_ms)
+                .await
+                .map_err(words)?;
+        }
+    }
+    app.ledger.learn(business, effects).await.map_err(words)?;
     for template in templates
         .rows
         .iter()
@@ -181,17 +272,69 @@ pub fn category(text: &str) -> Category {
     }
 }
 
-async fn number(app: &App, business: BusinessIx, number: &str) -> Result<(), String> {
+/// Reads a number.
+pub(crate) async fn number(
+    app: &App,
+    business: BusinessIx,
+    number: &str,
+    calls: &mut Calls,
+) -> Result<(), Unread> {
     // What happens while the platform answers is newer than the answer.
     let asked_ms = app.clock.now_ms();
     let target = format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}");
-    let body = match get(app, business, &format!("{target}{HEALTH_FIELD}")).await {
-        Ok(body) => body,
-        // A field that a token may not read fails the whole call.
-        Err(_) => get(app, business, &target).await?,
+    let body = match get(app, business, &format!("{target}{HEALTH_FIELD}"), calls).await {
+        Err(unread) if unread.may_be_a_field() => get(app, business, &target, calls).await?,
+        body => body?,
     };
     let fields = answer::read_number(&body).ok_or("the answer is not a number's fields")?;
-    keep_number(app, business, number, &fields, asked_ms).await
+    Ok(keep_number(app, business, number, &fields, asked_ms).await?)
+}
+
+/// Reads an account.
+pub(crate) async fn account(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    calls: &mut Calls,
+) -> Result<(), Unread> {
+    let asked_ms = app.clock.now_ms();
+    let target = format!("/{API_VERSION}/{waba_id}?fields=");
+    let whole = format!("{target}{ACCOUNT_FIELDS}{HEALTH_FIELD}");
+    let body = match get(app, business, &whole, calls).await {
+        Err(unread) if unread.may_be_a_field() => {
+            get(
+                app,
+                business,
+                &format!("{target}id,account_review_status"),
+                calls,
+            )
+            .await?
+        }
+        body => body?,
+    };
+    let fields = answer::read_account(&body).ok_or("the answer is not an account's fields")?;
+    Ok(keep_account(app, business, waba_id, &fields, asked_ms).await?)
+}
+
+/// Reads whether any app gets an account's webhooks. Which one is Greenline's the platform does not say.
+pub(crate) async fn subscription(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    calls: &mut Calls,
+) -> Result<(), Unread> {
+    let asked_ms = app.clock.now_ms();
+    let target = format!("/{API_VERSION}/{waba_id}/subscribed_apps");
+    let body = get(app, business, &target, calls).await?;
+    let apps = answer::read_subscribed(&body).ok_or("the answer is not a list of apps")?;
+    let word = if apps == 0 {
+        health::NOT_SUBSCRIBED
+    } else {
+        "yes"
+    };
+    let values = [("subscribed", word.to_owned())];
+    let noted = note::seen(app, business, ("account", waba_id), &values, asked_ms).await;
+    Ok(noted.map_err(|error| error.to_string())?)
 }
 
 /// Writes what was read of a number to the ledger, as of the moment it was asked for.
@@ -206,6 +349,16 @@ pub async fn keep_number(
     at_ms: i64,
 ) -> Result<(), String> {
     keep_limit(app, business, fields.messaging_limit.as_deref()).await?;
+    let text = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().map(timeline::word);
+    let values = [
+        ("status", text(&fields.status)),
+        ("rating", text(&fields.quality_rating)),
+        ("throughput", text(&fields.throughput)),
+        ("name_status", text(&fields.name_status)),
+        ("verified_name", text(&fields.verified_name)),
+        ("health", fields.health.as_ref().and_then(note::health_line)),
+    ];
+    keep_seen(app, business, ("number", number), values, at_ms).await?;
     let mut effects = Vec::new();
     if fields.status.is_some() || fields.quality_rating.is_some() {
         effects.push(Effect::Number {
@@ -229,31 +382,111 @@ pub async fn keep_number(
     learn(app, business, effects).await
 }
 
-/// Writes what was read of an account to the ledger: its portfolio's limit, and its health for each of its numbers.
+/// Puts what was read on the timeline as far as it is not as it was last told.
+async fn keep_seen<const FIELDS: usize>(
+    app: &App,
+    business: BusinessIx,
+    subject: (&'static str, &str),
+    values: [(&'static str, Option<String>); FIELDS],
+    at_ms: i64,
+) -> Result<(), String> {
+    let read = values.into_iter();
+    let read: Vec<(&str, String)> = read
+        .filter_map(|(what, value)| Some((what, value?)))
+        .collect();
+    let noted = note::seen(app, business, subject, &read, at_ms).await;
+    noted.map_err(|error| error.to_string())
+}
+
+/// Writes what was read of an account, or of the portfolio itself, to the ledger: the portfolio's limit, the account's
+/// status and review, and for each of its numbers what is in the way of its health.
 ///
 /// # Errors
 /// The ledger's.
 pub async fn keep_account(
     app: &App,
     business: BusinessIx,
-    waba_id: &str,
+    id: &str,
     fields: &AccountFields<'_>,
+    at_ms: i64,
 ) -> Result<(), String> {
     keep_limit(app, business, fields.messaging_limit.as_deref()).await?;
-    let Some(read) = fields.health.as_ref().and_then(health::read) else {
-        return Ok(());
-    };
-    let at_ms = app.clock.now_ms();
-    let numbers = app.directory.numbers();
-    let of_account =
-        numbers.filter(|number| number.business == business && *number.waba_id == *waba_id);
-    let effects = of_account.map(|number| Effect::Health {
-        number: (&*number.id).into(),
-        news: HealthNews::Read(read.clone()),
-        at_ms,
-    });
-    learn(app, business, effects.collect()).await
+    let is_portfolio = app.directory.business(business).config.portfolio_id == id;
+    let mut effects = Vec::new();
+    if !is_portfolio {
+        let text = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().map(timeline::word);
+        let values = [
+            ("account_status", text(&fields.status)),
+            ("review", text(&fields.review_status)),
+            ("health", fields.health.as_ref().and_then(note::health_line)),
+        ];
+        keep_seen(app, business, ("account", id), values, at_ms).await?;
+        effects.extend(account_held(app, business, id, fields, at_ms).await?);
+    }
+    let read = fields.health.as_ref().and_then(health::read);
+    // What an account or the portfolio may do says nothing of a number that may not: it only closes. A number's own read
+    // speaks of both.
+    let read = read.filter(|read| read.overall != Sending::Available);
+    if let Some(read) = read {
+        let numbers = app.directory.numbers();
+        let concerned = numbers.filter(|number| {
+            number.business == business && (is_portfolio || *number.waba_id == *id)
+        });
+        effects.extend(concerned.map(|number| Effect::Health {
+            number: (&*number.id).into(),
+            news: HealthNews::Read(read.clone()),
+            at_ms,
+        }));
+    }
+    learn(app, business, effects).await
 }
+
+/// What sends are told of an account's status and review, where that is not what the ledger has.
+async fn account_held(
+    app: &App,
+    business: BusinessIx,
+    waba_id: &str,
+    fields: &AccountFields<'_>,
+    at_ms: i64,
+) -> Result<Option<Effect>, String> {
+    let known = app.ledger.number_known(business, "", waba_id).await;
+    let known = known.map_err(|error| error.to_string())?.restrictions;
+    let mut restrictions = Vec::new();
+    if let Some(status) = fields.status.as_deref() {
+        let held = match AccountStatus::parse(status) {
+            AccountStatus::Disabled => Some(RestrictionKind::AccountDisabled),
+            AccountStatus::Restricted => Some(RestrictionKind::AccountRestricted),
+            AccountStatus::Pending => Some(RestrictionKind::AccountPending),
+            AccountStatus::Active => None,
+        };
+        restrictions.extend(hold_one_of(&STATUSES, held.map(|held| (held, None)), at_ms));
+    }
+    if let Some(review) = fields.review_status.as_deref() {
+        let held = match Review::parse(review) {
+            Review::Rejected => Some(RestrictionKind::ReviewRejected),
+            Review::Restricted => Some(RestrictionKind::ReviewRestricted),
+            Review::Fine => None,
+        };
+        restrictions.extend(hold_one_of(&REVIEWS, held.map(|held| (held, None)), at_ms));
+    }
+    restrictions.retain(|(_, named, until_ms)| {
+        let row = known.iter().find(|(known, ..)| known == named);
+        let is_held = row.is_some_and(|(_, until_ms, at_ms)| *until_ms != Some(*at_ms));
+        until_ms.is_none() != is_held
+    });
+    Ok((!restrictions.is_empty()).then(|| Effect::Restricted {
+        waba_id: waba_id.into(),
+        restrictions,
+        at_ms,
+    }))
+}
+
+/// How an account is held by its status.
+const STATUSES: [RestrictionKind; 3] = [
+    RestrictionKind::AccountDisabled,
+    RestrictionKind::AccountRestricted,
+    RestrictionKind::AccountPending,
+];
 
 async fn learn(app: &App, business: BusinessIx, effects: Vec<Effect>) -> Result<(), String> {
     if effects.is_empty() {
@@ -288,12 +521,18 @@ pub async fn keep_limit(app: &App, business: BusinessIx, read: Option<&str>) -> 
         return Ok(());
     };
     let at_ms = app.clock.now_ms();
-    let effect = match messaging_limit(&Limit::of(read.into())) {
-        Some(limit) => Effect::Limit {
-            limit,
-            origin: FROM_GRAPH.into(),
-            at_ms,
-        },
+    let told = Limit::of(read.into());
+    let effect = match messaging_limit(&told) {
+        Some(limit) => {
+            let id = app.directory.business(business).config.id.clone();
+            let values = [("limit", Some(timeline::limit_word(&told)))];
+            keep_seen(app, business, ("business", &id), values, at_ms).await?;
+            Effect::Limit {
+                limit,
+                origin: FROM_GRAPH.into(),
+                at_ms,
+            }
+        }
         None => {
             let id = app.directory.business(business).config.id.clone();
             let word: String = read.chars().take(WORD_CHARS_MAX).collect();
@@ -340,66 +579,4 @@ pub async fn remember_templates(app: &App) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Reads numbers and lists at the start and then at the configured interval, until told to stop.
-pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
-    let pause = Duration::from_secs(app.config.upstream.poll_interval_s.max(1));
-    loop {
-        let work = read_everything(&app);
-        tokio::select! {
-            () = work => {}
-            _ = stop.changed() => return,
-        }
-        let next = tokio::time::Instant::now() + pause;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep_until(next) => break,
-                () = app.looks.wanted() => {}
-                _ = stop.changed() => return,
-            }
-            tokio::select! {
-                () = look(&app) => {}
-                _ = stop.changed() => return,
-            }
-        }
-    }
-}
-
-/// Reads the numbers that somebody wants read at once.
-async fn look(app: &App) {
-    for id in app.looks.take() {
-        let Some(known) = app.directory.number(&id) else {
-            continue;
-        };
-        if let Err(why) = number(app, known.business, &known.id).await {
-            tracing::warn!(number.id = %known.id, %why, "a number could not be read");
-        }
-    }
-    // Whatever is wanted meanwhile is read once.
-    tokio::time::sleep(LOOK_EVERY).await;
-}
-
-async fn read_everything(app: &App) {
-    for known in app.directory.numbers() {
-        if app
-            .directory
-            .business(known.business)
-            .authorization
-            .is_none()
-        {
-            continue;
-        }
-        if let Err(why) = number(app, known.business, &known.id).await {
-            tracing::warn!(number.id = %known.id, %why, "a number could not be read");
-        }
-    }
-    for (waba_id, business) in app.directory.accounts() {
-        if app.directory.business(business).authorization.is_none() {
-            continue;
-        }
-        if let Err(why) = templates(app, business, waba_id).await {
-            tracing::warn!(account.id = waba_id, %why, "a template list could not be read");
-        }
-    }
 }

@@ -1,15 +1,23 @@
 //! Counters, each named once; labels are closed sets.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use greenline_policy::decide::{Decision, Verdict};
 use greenline_policy::pack::Pack;
+use greenline_policy::rule::Rule;
 
 macro_rules! counters {
     ($($name:ident: $metric:literal, $help:literal;)*) => {
         /// Every counter of the gateway.
         #[derive(Debug, Default)]
-        pub struct Metrics { $(#[doc = $help] pub $name: Counter,)* }
+        pub struct Metrics {
+            $(#[doc = $help] pub $name: Counter,)*
+            /// Sends by decision and rule.
+            pub decided: Decided,
+            /// When a webhook last came in.
+            pub webhook: Moment,
+        }
 
         impl Metrics {
             /// The text format that Prometheus reads.
@@ -17,6 +25,8 @@ macro_rules! counters {
             pub fn render(&self) -> String {
                 let mut text = String::new();
                 $(let _ = write!(text, "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", $metric, $help, self.$name.get());)*
+                self.decided.render(&mut text);
+                self.webhook.render(&mut text);
                 text
             }
         }
@@ -47,6 +57,65 @@ pub(crate) fn pack(now_ms: i64) -> String {
         );
     }
     text
+}
+
+/// Sends that were decided, by verdict and by the rule that answered first. One relaxed addition for each.
+#[derive(Debug)]
+pub struct Decided([[AtomicU64; Rule::ALL.len()]; Verdict::ALL.len()]);
+
+impl Default for Decided {
+    fn default() -> Self {
+        let row = |_| std::array::from_fn(|_| AtomicU64::new(0));
+        Self(std::array::from_fn(row))
+    }
+}
+
+impl Decided {
+    /// Counts one.
+    pub fn add(&self, decision: &Decision) {
+        let rule = decision.first().map(|reason| reason.rule as usize);
+        let row = self.0.get(decision.verdict as usize);
+        if let Some(count) = rule.and_then(|rule| row?.get(rule)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn render(&self, text: &mut String) {
+        let name = "greenline_decisions_total";
+        let help = "Sends that were decided, by decision and the rule that answered first.";
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} counter\n");
+        for (verdict, row) in Verdict::ALL.iter().zip(&self.0) {
+            for (rule, count) in Rule::ALL.iter().zip(row) {
+                let count = count.load(Ordering::Relaxed);
+                if count > 0 {
+                    let (decision, rule) = (verdict.as_str(), rule.id());
+                    let labels = format!("decision=\"{decision}\",rule=\"{rule}\"");
+                    let _ = writeln!(text, "{name}{{{labels}}} {count}");
+                }
+            }
+        }
+    }
+}
+
+/// A moment that is set again and again; absent before the first time.
+#[derive(Debug, Default)]
+pub struct Moment(AtomicI64);
+
+impl Moment {
+    /// It is now.
+    pub fn set(&self, now_ms: i64) {
+        self.0.fetch_max(now_ms, Ordering::Relaxed);
+    }
+
+    fn render(&self, text: &mut String) {
+        let name = "greenline_webhook_timestamp_seconds";
+        let help = "When this node last took a webhook of the platform; absent before the first.";
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n");
+        let at_ms = self.0.load(Ordering::Relaxed);
+        if at_ms > 0 {
+            let _ = writeln!(text, "{name} {}", at_ms.div_euclid(1_000));
+        }
+    }
 }
 
 /// A number that only grows.

@@ -391,7 +391,7 @@ async fn teach(app: &Shared, business: BusinessIx, edge: &Edge<'_>, body: &[u8])
         // An account, or the portfolio itself: both tell the portfolio's limit (QL-11).
         Edge::Node { id } if app.directory.owner(id) == Some(business) => {
             match answer::read_account(body) {
-                Some(fields) => learn::keep_account(app, business, id, &fields).await,
+                Some(fields) => learn::keep_account(app, business, id, &fields, now_ms).await,
                 None => Ok(()),
             }
         }

@@ -41,7 +41,9 @@ use crate::upstream::lines::Lines;
 use crate::upstream::{CallError, Outgoing};
 use crate::{avenues, ids, later, learn, pass, spill};
 
-pub(crate) use question::{LookUps, addressed, preview, question, template_question};
+pub(crate) use question::{
+    LookUps, addressed, on_a_condition, preview, question, template_question,
+};
 
 /// A send may begin to go out this long after it was decided, counted from before the decision.
 pub const DISPATCH_WITHIN: Duration = Duration::from_secs(2);
@@ -318,6 +320,7 @@ async fn carry(app: &Shared, parcel: &mut Parcel) -> Ended {
                 None => return Ended::NotSent(store_down(app, &error)),
             },
         };
+        app.metrics.decided.add(&admitted.decision);
         let id = ids::decision(admitted.id);
         let Some(flight) = admitted.flight else {
             if admitted.decision.verdict == Verdict::Hold {

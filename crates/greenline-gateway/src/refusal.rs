@@ -36,7 +36,8 @@ pub fn code(rule: Rule) -> (u32, u16) {
         Rule::NumberBanned | Rule::AccountLocked | Rule::AccountUnclear => (131_031, 403),
         Rule::NumberOffline => (133_010, 400),
         Rule::AccountPayment => (131_042, 400),
-        Rule::NumberRestricted | Rule::NumberUnread => (368, 403),
+        Rule::NumberRestricted | Rule::UtilityRestricted | Rule::NumberUnread => (368, 403),
+        Rule::LimitUtility => (131_064, 400),
         Rule::LimitPortfolio | Rule::LimitReached | Rule::LimitSpam | Rule::GuardQuality => {
             (131_048, 400)
         }

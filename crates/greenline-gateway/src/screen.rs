@@ -11,6 +11,7 @@
 pub mod agreement;
 mod deciding;
 mod disk;
+pub(crate) mod erased;
 mod fate;
 pub mod job;
 mod judge;
@@ -225,6 +226,8 @@ pub(crate) struct Outline {
     column: Option<String>,
     /// All of it rests on what was known at one moment.
     is_one_view: bool,
+    /// The last end of a restriction that was taken to be over, on a condition.
+    ended_ms: Option<i64>,
     /// How long it took to find out what is known.
     loading: Duration,
 }
@@ -244,7 +247,7 @@ pub async fn run(app: &Shared, order: Order, watch: &Watch) -> Result<Report, Un
                 let_others_go_first();
             }
             // Whoever asked may have gone.
-            let _ = to.send(screen(&app, &prepared, handle, &watch));
+            let _ = to.send(screen(&app, &prepared, &handle, &watch));
         })
         .map_err(|error| Unscreened::Unavailable(format!("there is no thread for it: {error}")))?;
     screened.await.map_err(|_| {
@@ -405,7 +408,7 @@ async fn template(
 fn screen(
     app: &Shared,
     prepared: &Prepared,
-    handle: Handle,
+    handle: &Handle,
     watch: &Watch,
 ) -> Result<Report, Unscreened> {
     let begun = app.clock.instant();
@@ -415,13 +418,25 @@ fn screen(
             prepared.order.list.display()
         )));
     }
-    let mut results = Results::begin(&prepared.order.out)?;
-    let done = decided(app, prepared, handle, watch, &mut results);
-    let (tally, outline) = match done {
-        Ok(done) => done,
-        Err(unscreened) => {
-            results.abandon();
-            return Err(unscreened);
+    let mut sharing = !prepared.order.no_sharing;
+    let (results, tally, outline) = loop {
+        let mut results = Results::begin(&prepared.order.out)?;
+        match decided(app, prepared, (handle, sharing), watch, &mut results) {
+            Ok(Some((tally, outline))) => break (results, tally, outline),
+            // Begun anew, with everyone decided about alone.
+            Ok(None) if sharing => {
+                results.abandon();
+                sharing = false;
+                watch.read.store(0, Ordering::Relaxed);
+            }
+            Ok(None) => {
+                results.abandon();
+                return Err(LedgerError::Bug("a list that is too far ahead for anybody").into());
+            }
+            Err(unscreened) => {
+                results.abandon();
+                return Err(unscreened);
+            }
         }
     };
     let took = app.clock.instant().saturating_duration_since(begun);
@@ -437,14 +452,14 @@ fn screen(
     Ok(report)
 }
 
-/// Reads on one thread, writes on another, decides on this one.
+/// Reads on one thread, writes on another, decides on this one. `None` where everyone has to be decided about alone.
 fn decided(
     app: &Shared,
     prepared: &Prepared,
-    handle: Handle,
+    (handle, sharing): (&Handle, bool),
     watch: &Watch,
     results: &mut Results,
-) -> Result<(Tally, Outline), Unscreened> {
+) -> Result<Option<(Tally, Outline)>, Unscreened> {
     let (to, from) = sync_channel(AHEAD);
     let (on, decided) = sync_channel(AHEAD);
     let (back, spent) = channel();
@@ -452,14 +467,18 @@ fn decided(
     std::thread::scope(|threads| {
         let reading = threads.spawn(|| read(prepared, watch, spent, to));
         let writing = threads.spawn(move || writing::all(&decided, &back, results));
-        let sharing = !prepared.order.no_sharing;
-        let judging = Judge::new(app, prepared.ask.clone(), handle, sharing);
+        let asked = (prepared.ask.clone(), prepared.made_ms);
+        let judging = Judge::new(app, asked, handle.clone(), sharing);
+        let mut is_too_far = false;
         let told = judging.map_err(Unscreened::from).and_then(|judge| {
             let loading = app.clock.instant().saturating_duration_since(begun);
             let is_one_view = judge.is_one_view();
             let mut deciding = Deciding::new(judge);
-            deciding.all(&from, &on)?;
-            Ok((deciding.tally, is_one_view, loading))
+            let done = deciding.all(&from, &on);
+            is_too_far = deciding.is_too_far();
+            done?;
+            let ended_ms = deciding.ended_ms();
+            Ok((deciding.tally, (is_one_view, ended_ms, loading)))
         });
         drop((from, on));
         let read = reading
@@ -473,14 +492,18 @@ fn decided(
         }
         // A list that cannot be read is told before what came of it.
         let column = read?;
-        let (tally, is_one_view, loading) = told?;
+        if is_too_far {
+            return Ok(None);
+        }
+        let (tally, (is_one_view, ended_ms, loading)) = told?;
         written.map_err(Unplaced::Disk)?;
         let outline = Outline {
             column,
             is_one_view,
+            ended_ms,
             loading,
         };
-        Ok((tally, outline))
+        Ok(Some((tally, outline)))
     })
 }
 

@@ -21,24 +21,26 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 use tower::ServiceExt;
 
+use crate::alerts::{self, Alerts};
 use crate::app::{App, Shared};
 use crate::avenues::{self, Avenues};
 use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
 use crate::directory::Directory;
-use crate::health::Looks;
 use crate::health::header::Abilities;
+use crate::health::{Looks, Threads};
 use crate::inbound::Inbound;
 use crate::keyring::{Keys, KeysError};
 use crate::metrics::Metrics;
 use crate::patience::Prompt;
+use crate::polling::Reads;
 use crate::preferences::{Brands, Limiter, Peer, Preferences};
 use crate::spill::Spill;
 use crate::templates::Templates;
 use crate::upstream::{Bounds, Origin};
 use crate::workers::Workers;
 use crate::{
-    events, express, graph, later, learn, relay, replies, retention, router, sealer, spill,
+    events, express, graph, later, learn, polling, relay, replies, retention, router, sealer, spill,
 };
 
 /// How long requests under way may take to end once told to stop.
@@ -138,6 +140,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
     };
     let app = App {
         directory: Directory::new(&config),
+        alerts: Alerts::new(&config, &clock),
         keys: Keys::new(&config),
         avenues: Avenues::new(&config),
         imports: crate::imports::Imports::new(&config),
@@ -146,6 +149,7 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         unread: sealer::Unread::default(),
         events: Default::default(),
         later: Default::default(),
+        receptions: Default::default(),
         decision_batches: Arc::new(Semaphore::new(config.limits.decision_batches_max.max(1))),
         preferences: Preferences {
             brands: Brands::new(&config).map_err(|error| StartError::Config(error.to_string()))?,
@@ -161,6 +165,9 @@ pub fn build(config: Config, ledger: Ledger, clock: Clock) -> Result<Shared, Sta
         clock,
         abilities: Abilities::default(),
         looks: Looks::default(),
+        reads: Reads::default(),
+        threads: Threads::default(),
+        timeline_grew: Notify::new(),
         relay_due: Notify::new(),
         replies_due: Notify::new(),
     };
@@ -268,7 +275,8 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
             },
             true,
         )),
-        tokio::spawn(learn::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(polling::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(events::follow::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(relay::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(events::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(replies::run(Arc::clone(&app), stopped.clone())),
@@ -276,6 +284,7 @@ pub async fn start(app: Shared) -> Result<Running, StartError> {
         tokio::spawn(retention::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(sealer::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(avenues::run(Arc::clone(&app), stopped.clone())),
+        tokio::spawn(alerts::run(Arc::clone(&app), stopped.clone())),
         tokio::spawn(spill::run(Arc::clone(&app), stopped)),
     ];
     tracing::info!(listen.public = %public_at, listen.private = %private_at, "listening");

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use greenline_ledger::types::Delivery;
+use greenline_ledger::types::{Delivery, Effect};
 use greenline_wire::{signature, webhook};
 use http::{HeaderMap, Request, StatusCode, header};
 use serde::Deserialize;
@@ -29,7 +29,7 @@ use tokio::sync::SemaphorePermit;
 use crate::app::{App, Shared};
 use crate::config::Secret;
 use crate::directory::Business;
-use crate::{avenues, health, opt_in};
+use crate::{avenues, health, inbound_probe, opt_in};
 use body::BodyError;
 use effects::{Learned, Reading};
 
@@ -200,6 +200,17 @@ async fn take(
         let answered = opt_in::question::answered(app, business, &answer, received_ms);
         learned.effects.extend(answered);
     }
+    for probe in std::mem::take(&mut learned.probes) {
+        match inbound_probe::arrived(app, business.ix, &probe).await {
+            Ok(effect) => learned.effects.extend(effect),
+            Err(error) if error.is_passing() => {
+                return unavailable(app, &business.config.id, &error);
+            }
+            Err(error) => {
+                tracing::error!(business.id = %business.config.id, %error, "whether a word was asked for could not be read; it was taken as an ordinary message");
+            }
+        }
+    }
     let wrote_ms = avenues::last_written(business, &learned.effects);
     let delivery = Delivery {
         business: business.ix,
@@ -211,7 +222,15 @@ async fn take(
         effects: std::mem::take(&mut learned.effects),
     };
     let owed = !delivery.relay_to.is_empty();
-    let refused = health::refused_numbers(&delivery.effects);
+    let mut wanted = health::refused_numbers(&delivery.effects);
+    let accounts = health::accounts_told_of(&delivery.effects);
+    let is_news = |effect: &Effect| matches!(effect, Effect::Timeline { .. });
+    let has_news = delivery.effects.iter().any(is_news);
+    for account in &accounts {
+        let numbers = app.directory.numbers();
+        let of_account = numbers.filter(|number| number.waba_id == *account);
+        wanted.extend(of_account.map(|number| Arc::clone(&number.id)));
+    }
     let ingested = match piecemeal::ingest(app, business, delivery).await {
         Ok(ingested) => ingested,
         Err(error) => return unavailable(app, &business.config.id, &error),
@@ -225,7 +244,15 @@ async fn take(
         app.replies_due.notify_one();
     }
     if !ingested.duplicate {
-        app.looks.want(refused);
+        if business.authorization.is_some() {
+            app.looks.want(wanted);
+            app.looks.want_accounts(accounts);
+        }
+        if has_news {
+            app.timeline_grew.notify_one();
+        }
+        health::note_refusals(app, business.ix, &learned.refusals, received_ms).await;
+        app.threads.hear(app, business.ix, &learned.threads).await;
     }
     for flight in &ingested.flights {
         flight.settled().await;
@@ -279,6 +306,7 @@ fn unavailable(app: &App, whose: &str, error: &greenline_ledger::LedgerError) ->
 
 fn count(app: &App, business: &Business, learned: &Learned, duplicate: bool) {
     app.metrics.webhooks.add();
+    app.metrics.webhook.set(app.clock.now_ms());
     if duplicate {
         app.metrics.webhooks_repeated.add();
         return;

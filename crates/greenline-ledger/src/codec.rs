@@ -33,6 +33,7 @@ use crate::types::{DecisionId, DecisionRecord, Evidence, OwnReply, PersonId, Rec
 pub(crate) mod health;
 pub(crate) mod rows;
 pub(crate) mod sealed;
+pub(crate) mod taken;
 mod write;
 
 /// The form written today.
@@ -323,6 +324,16 @@ pub(crate) fn restriction_name(kind: RestrictionKind) -> &'static str {
         RestrictionKind::AddingNumbers => "adding_numbers",
         RestrictionKind::UtilityRate => "utility_rate",
         RestrictionKind::DirectUtility => "direct_utility",
+        RestrictionKind::UtilityLimit => "utility_limit",
+        RestrictionKind::BanScheduled => "ban_scheduled",
+        RestrictionKind::BanUnclear => "ban_unclear",
+        RestrictionKind::AccountDisabled => "account_disabled",
+        RestrictionKind::AccountRestricted => "account_restricted",
+        RestrictionKind::AccountPending => "account_pending",
+        RestrictionKind::AccountDeleted => "account_deleted",
+        RestrictionKind::ReviewRejected => "review_rejected",
+        RestrictionKind::ReviewRestricted => "review_restricted",
+        RestrictionKind::Offboarded => "offboarded",
         RestrictionKind::Other => "other",
         RestrictionKind::Unknown => "unknown",
     }
@@ -345,6 +356,7 @@ pub(crate) fn restriction_column(kind: RestrictionKind) -> &'static str {
         | RestrictionKind::AddingNumbers
         | RestrictionKind::UtilityRate
         | RestrictionKind::DirectUtility => RestrictionKind::Other,
+        kind if kind.own_word().is_some() => RestrictionKind::Other,
         known => known,
     };
     restriction_name(known)

@@ -6,10 +6,13 @@
 //! look at ([`Found::Alone`]) is not described here but loaded whole, and decided about as ever.
 //!
 //! A class keeps a head without the names and the times of its events. The names say why and change no answer; the
-//! times matter where a yes lasts only so long, and then nobody may be decided about by class.
+//! times matter only where a yes lasts so many days. There a class also keeps the day of each yes, and before it is used
+//! those are put together whose yeses have all run out, or all not, for as long as is looked ahead (`Crowd::as_of`).
+//! Whose yes runs out within that time is not described.
 
 use greenline_policy::consent::{EventId, Head, Standing};
 use greenline_policy::identity::{Phone, Spelling};
+use greenline_policy::lasting::YesLasts;
 use rustc_hash::FxHashMap;
 
 /// Bits of a slot that name the class.
@@ -20,6 +23,10 @@ const ALONE: u16 = (1 << CLASS_BITS) - 1;
 const SLOTS_LEAST: usize = 1 << 10;
 /// Slots that are asked for together.
 const AT_ONCE: usize = 16;
+/// How exactly a class knows the time of a yes, where that matters.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// How far ahead of the moment asked about decisions by class hold where a yes lasts only so long.
+pub const AHEAD_MS: i64 = 8 * DAY_MS;
 /// The slot of a number that has none.
 pub const NOWHERE: u32 = u32::MAX;
 /// Odd, so that it mixes all bits upwards (the golden ratio's).
@@ -154,6 +161,8 @@ pub struct Crowd {
     classes: Vec<Head>,
     /// Somebody was erased: whom nothing is known of may be one of them.
     kept: bool,
+    /// Up to then decisions by class are those about everyone in it; without an end if there is none.
+    until_ms: Option<i64>,
 }
 
 impl Crowd {
@@ -207,8 +216,50 @@ impl Crowd {
         fits.then_some(Self {
             tables,
             classes,
-            kept: false,
+            ..Self::default()
         })
+    }
+
+    /// Puts classes together that are one for decisions about that moment and those up to [`AHEAD_MS`] after it, where a
+    /// yes lasts so long. Whoever is of a class of which that cannot be said is not described any more: their numbers.
+    pub(crate) fn as_of(
+        &mut self,
+        lasts: YesLasts,
+        now_ms: i64,
+    ) -> Result<Vec<u64>, crate::LedgerError> {
+        if lasts == YesLasts::FOR_EVER {
+            return Ok(Vec::new());
+        }
+        let until_ms = now_ms.saturating_add(AHEAD_MS);
+        self.until_ms = Some(until_ms);
+        let mut like: FxHashMap<String, u16> = FxHashMap::default();
+        let mut places = Vec::with_capacity(self.classes.len());
+        for (place, head) in (0_u16..).zip(&self.classes) {
+            places.push(match run_out(head, lasts, now_ms, until_ms) {
+                None => ALONE,
+                Some(run_out) => {
+                    let key = format!("{run_out:?}{}", crate::codec::encode_head(&undated(head))?);
+                    *like.entry(key).or_insert(place)
+                }
+            });
+        }
+        let mut numbers = Vec::new();
+        for slot in self.tables.iter_mut().flat_map(|table| &mut table.slots) {
+            let class = (*slot & u64::from(ALONE)) as usize;
+            if let (true, Some(place)) = (*slot != 0, places.get(class)) {
+                *slot = *slot >> CLASS_BITS << CLASS_BITS | u64::from(*place);
+                if *place == ALONE {
+                    numbers.push(*slot >> CLASS_BITS);
+                }
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Up to which moment decisions by class are those about everyone in it; `None` where that has no end.
+    #[must_use]
+    pub fn until_ms(&self) -> Option<i64> {
+        self.until_ms
     }
 
     /// Its tables, by spelling.
@@ -267,15 +318,48 @@ pub fn spelling_at(spelling: Spelling) -> usize {
     }
 }
 
+/// Which of the yeses of a head have run out, by each length that there is and whatever scope they are asked for, alike at
+/// every moment of a span; `None` where one of them runs out within it. Of each yes only the day is known.
+fn run_out(head: &Head, lasts: YesLasts, from_ms: i64, to_ms: i64) -> Option<Vec<bool>> {
+    let standings = head.topics.iter().map(|(_, standing)| standing);
+    let mut found = Vec::new();
+    for standing in head.base.iter().chain(standings) {
+        let Standing::Covered { at_ms, .. } = standing else {
+            continue;
+        };
+        for days in lasts.days().into_iter().filter(|days| *days > 0) {
+            let end_ms = at_ms.saturating_add(i64::from(days) * DAY_MS);
+            match (end_ms.saturating_add(DAY_MS) <= from_ms, end_ms > to_ms) {
+                (true, _) => found.push(true),
+                (_, true) => found.push(false),
+                _ => return None,
+            }
+        }
+    }
+    Some(found)
+}
+
 /// A head without the names and times of its events.
-fn plain(head: &Head) -> Head {
+fn undated(head: &Head) -> Head {
+    plain(head, false)
+}
+
+/// A head without the names of its events; of times at most the days of its yeses.
+fn plain(head: &Head, dated: bool) -> Head {
     let (event, at_ms) = (EventId(0), 0);
     let plain = |standing: &Standing| match standing {
         Standing::Unknown => Standing::Unknown,
         Standing::Refused { .. } => Standing::Refused { event, at_ms },
-        Standing::Covered { strength, .. } => Standing::Covered {
+        Standing::Covered {
+            strength,
+            at_ms: given_ms,
+            ..
+        } => Standing::Covered {
             event,
-            at_ms,
+            at_ms: match dated {
+                true => given_ms.div_euclid(DAY_MS) * DAY_MS,
+                false => at_ms,
+            },
             strength: *strength,
         },
         Standing::Claimed { .. } => Standing::Claimed { event },
@@ -302,18 +386,28 @@ pub(crate) struct Gathering {
     known: FxHashMap<String, u16>,
     /// The same by what was read, so that what was seen once is not read twice.
     read: FxHashMap<Box<str>, u16>,
+    /// Classes keep the days of yeses.
+    dated: bool,
 }
 
 /// Texts of heads that are remembered.
 const READ_MAX: usize = 1 << 16;
 
 impl Gathering {
+    /// Nobody yet; classes keep the days of yeses, or not.
+    pub(crate) fn new(dated: bool) -> Self {
+        Self {
+            dated,
+            ..Self::default()
+        }
+    }
+
     /// The class of a head as it is stored; `None` where there are too many classes.
     pub(crate) fn class(&mut self, stored: &str) -> Result<Option<u16>, crate::LedgerError> {
         if let Some(class) = self.read.get(stored) {
             return Ok(Some(*class));
         }
-        let head = plain(&crate::codec::decode_head(stored)?);
+        let head = plain(&crate::codec::decode_head(stored)?, self.dated);
         let class = self.class_of(&head)?;
         if let Some(class) = class
             && self.read.len() < READ_MAX

@@ -41,6 +41,7 @@ mod preference;
 pub mod prune;
 pub mod question;
 mod queue;
+pub mod reception;
 mod request;
 pub mod seal;
 mod sqlite;
@@ -56,6 +57,7 @@ use std::sync::Arc;
 use greenline_policy::consent::EventId;
 use greenline_policy::decide::{Decision, Facts, Intent, Rules};
 use greenline_policy::identity::Identifier;
+use greenline_policy::reception::Reception;
 
 pub use error::LedgerError;
 pub use postgres::{Database, examine};
@@ -67,6 +69,7 @@ use erasure::{Erase, Erased, ErasureKey};
 use fault::Faults;
 use greenline_proof::{Known, NodeAt};
 use import::{ImportPiece, PIECE_ROWS_MAX, RowDone};
+use reception::Counting;
 use request::{Answer, Request};
 use seal::{Form, NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
@@ -497,6 +500,15 @@ impl Ledger {
         waba_id: &str,
     ) -> Result<NumberKnown> {
         on!(self, store => store.number_known(business, number, waba_id).await)
+    }
+
+    /// How people took what was sent in the last seven days, counted from what is recorded; by readers, so that no send
+    /// waits for it.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn reception(&self, counting: Counting) -> Result<Reception> {
+        on!(self, store => store.reception(counting).await)
     }
 
     /// What is known of the templates, of one account or all.

@@ -23,6 +23,7 @@ mod platform;
 mod preference;
 mod prune;
 mod reach;
+mod reception;
 mod seal;
 mod sends;
 mod then;
@@ -33,6 +34,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use greenline_policy::pace::Limited;
+use greenline_policy::reception::Reception;
 use greenline_proof::{Known, NodeAt};
 
 use crate::erasure::{Erase, ErasureKey, Keys, is_pseudonym_of};
@@ -42,6 +44,7 @@ use crate::ids::Ids;
 use crate::later::{GivenIds, HeldFilter, HeldMessage};
 use crate::preference::LinkHolder;
 use crate::prune::PruneKind;
+use crate::reception::Counting;
 use crate::request::{Answer, Request};
 use crate::seal::{Form, LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use crate::state::platform::number_known;
@@ -200,6 +203,23 @@ impl Store {
         &self,
         _: &crate::types::Ask,
     ) -> Result<Option<(crate::state::State, crate::crowd::Crowd)>> {
+        Ok(None)
+    }
+
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn nobody(
+        &self,
+        _: &crate::types::Ask,
+    ) -> Result<Option<crate::state::State>> {
+        Ok(None)
+    }
+
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn piece(
+        &self,
+        _: &crate::types::Ask,
+        _: &[Identifier],
+    ) -> Result<Option<crate::state::State>> {
         Ok(None)
     }
 
@@ -415,6 +435,10 @@ impl Store {
 
     pub(crate) async fn numbers(&self, business: BusinessIx) -> Result<Vec<NumberView>> {
         Ok(self.of(business)?.numbers(business))
+    }
+
+    pub(crate) async fn reception(&self, counting: Counting) -> Result<Reception> {
+        Ok(self.of(counting.business)?.reception(counting))
     }
 
     pub(crate) async fn number_known(

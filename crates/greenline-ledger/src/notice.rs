@@ -1,4 +1,4 @@
-//! Notices: what is told to whoever subscribed, of changes of consent and of ways out.
+//! Notices: what is told to whoever subscribed, of changes of consent, of ways out and of alerts.
 //!
 //! A notice is a delivery of a lane of its own. It is written by the transaction that makes the change, so there
 //! is none without the other, and it is carried, tried again, claimed and pruned as any delivery is. It holds no
@@ -39,6 +39,21 @@ pub enum Notice {
         open: bool,
         /// The timeline entry that said the contrary; so every node tells the same.
         after: i64,
+    },
+    /// A condition that somebody should look at began to stand, or stands no more.
+    Alert {
+        /// Which, and of whom.
+        key: Box<str>,
+        /// Whether it stands now.
+        open: bool,
+        /// The timeline entry that said the contrary, 0 for none; so every node tells the same.
+        after: i64,
+    },
+    /// Something of a number, an account, a template or the portfolio changed. What, stands in the delivery's headers.
+    Timeline {
+        /// Names the change, the same on every node: the timeline entry, or the one that it contradicts with what was
+        /// read instead.
+        name: Box<str>,
     },
     /// A test.
     Ping {
@@ -215,6 +230,14 @@ enum Code<'a> {
         open: bool,
         after: i64,
     },
+    Alert {
+        key: String,
+        open: bool,
+        after: i64,
+    },
+    Timeline {
+        name: String,
+    },
     Ping {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         to: String,
@@ -248,6 +271,14 @@ impl Notice {
                 avenue: avenue.to_string(),
                 open: *open,
                 after: *after,
+            },
+            Self::Alert { key, open, after } => Code::Alert {
+                key: key.to_string(),
+                open: *open,
+                after: *after,
+            },
+            Self::Timeline { name } => Code::Timeline {
+                name: name.to_string(),
             },
             Self::Ping {
                 subscription,
@@ -301,6 +332,12 @@ impl Notice {
                 open,
                 after,
             },
+            Code::Alert { key, open, after } => Self::Alert {
+                key: key.into(),
+                open,
+                after,
+            },
+            Code::Timeline { name } => Self::Timeline { name: name.into() },
             Code::Ping { to, nonce } => Self::Ping {
                 subscription: to.into(),
                 nonce,

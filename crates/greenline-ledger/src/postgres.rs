@@ -22,6 +22,7 @@ mod import;
 mod in_hand;
 mod later;
 mod load;
+mod look;
 mod marks;
 mod migrate;
 pub(crate) mod moving;
@@ -38,6 +39,7 @@ mod preference;
 mod prune;
 mod reach;
 mod read;
+mod reception;
 mod relay;
 mod rows;
 mod seal;
@@ -60,6 +62,7 @@ use crate::erasure::Keys;
 use crate::error::LedgerError;
 use crate::queue::Queue;
 use crate::request::{Answer, Caller, Job, Request};
+use crate::state::reach::portfolio_key;
 use crate::types::{BusinessIx, DecisionId, Outcome};
 use connect::{Pool, retrying};
 pub use examine::{Database, examine};
@@ -74,6 +77,8 @@ pub(crate) struct Store {
     pool: Arc<Pool>,
     /// Ids from the configuration, by [`BusinessIx`].
     businesses: Businesses,
+    /// The names of their portfolios, in the same order.
+    portfolios: Vec<Box<str>>,
     seat: Arc<Seat>,
     in_hand: InHand,
     /// What identifiers of those erased were hashed with.
@@ -125,6 +130,7 @@ impl Store {
         let store = Self {
             pool: Arc::new(Pool::new(url, handle.clone())?),
             businesses: Arc::clone(&businesses),
+            portfolios: setup.businesses.iter().map(portfolio_key).collect(),
             seat: Arc::new(Seat::new()),
             in_hand: InHand::default(),
             erasure: Keys::default(),
@@ -141,7 +147,7 @@ impl Store {
             handle.clone(),
             businesses,
             setup.decide,
-            (seat, Reach::new(setup)),
+            (seat, Reach::of(&store.portfolios)),
             store.erasure.clone(),
         );
         let thread = writer.start(Arc::clone(&store.queue))?;

@@ -7,11 +7,20 @@
 //! consent events, links and moves that had arrived by then count, and what people wrote since opens no window. Of
 //! numbers, accounts and templates the ledger keeps the last word only. What cannot be told as of then is said
 //! ([`Untold`]) and never guessed in favour of a send.
+//!
+//! A question about a moment to come is answered as if the restrictions of the number that end until then were over,
+//! on the condition that something read after their end says so (N1): wherever such a question is put, one by one, many
+//! at once or for a list, it is answered here.
+
+use greenline_policy::decide::{Decision, Facts};
+use greenline_policy::health::in_advance;
 
 use crate::error::LedgerError;
 use crate::request::{Answer, Request};
+use crate::state::facts::Judged;
+use crate::then::{PersonThen, PlatformThen, decided_then};
 use crate::types::{Ask, DecisionRecord};
-use crate::{Ledger, expect_answer};
+use crate::{DecideFn, Ledger, expect_answer};
 
 /// Questions in one piece at most.
 pub const QUESTIONS_MAX: usize = 64;
@@ -26,6 +35,8 @@ pub struct Question {
     pub ask: Ask,
     /// Only what had arrived by that moment counts.
     pub known_then: bool,
+    /// When it is asked: a later moment is asked about in advance.
+    pub asked_ms: i64,
 }
 
 impl Question {
@@ -142,6 +153,55 @@ pub struct Previewed {
     pub record: DecisionRecord,
     /// What could not be told as of the moment asked about.
     pub untold: Vec<Untold>,
+    /// The last end of a restriction that was taken to be over, on a condition.
+    pub ended_ms: Option<i64>,
+}
+
+/// The answer to a question, from a decision with what is known now; `then` reads what was known then.
+pub(crate) fn answered(
+    question: &Question,
+    record: DecisionRecord,
+    decide: DecideFn,
+    then: impl FnOnce() -> Result<(Vec<PersonThen>, PlatformThen), LedgerError>,
+) -> Result<Previewed, LedgerError> {
+    let mut previewed = if question.known_then {
+        let (people, platform) = then()?;
+        decided_then(record, people, platform, decide)
+    } else {
+        Previewed {
+            record,
+            untold: Vec::new(),
+            ended_ms: None,
+        }
+    };
+    let record = &mut previewed.record;
+    previewed.ended_ms = in_advance(&mut record.number_facts, question.asked_ms, record.at_ms);
+    if previewed.ended_ms.is_some() {
+        record.decision = record.again(decide);
+    }
+    Ok(previewed)
+}
+
+/// The decision about a moment to come, where restrictions of the number end until then, and the last of those ends;
+/// `None` where what was decided stands.
+pub(crate) fn ahead(
+    judged: &Judged<'_>,
+    asked_ms: i64,
+    decide: DecideFn,
+) -> Option<(i64, Decision)> {
+    if judged.number.restrictions.is_empty() {
+        return None;
+    }
+    let (ask, mut number) = (judged.ask, judged.number.clone());
+    let ended_ms = in_advance(&mut number, asked_ms, ask.now_ms)?;
+    let facts = Facts {
+        people: judged.people,
+        template: judged.template,
+        number: &number,
+        portfolio: judged.portfolio,
+    };
+    let decision = decide(ask.intent, &facts, &ask.rules, ask.now_ms);
+    Some((ended_ms, decision))
 }
 
 impl Ledger {

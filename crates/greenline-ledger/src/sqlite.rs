@@ -30,6 +30,7 @@ mod prune;
 mod reach;
 pub(crate) mod read;
 mod recent;
+mod reception;
 pub(crate) mod rows;
 mod seal;
 pub(crate) mod spill;

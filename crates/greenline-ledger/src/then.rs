@@ -5,7 +5,7 @@
 
 use greenline_policy::consent::{EventKind, Head, fold};
 use greenline_policy::decide::{Intent, NumberFacts};
-use greenline_policy::identity::Spelling;
+use greenline_policy::identity::{Identifier, Spelling};
 use greenline_policy::pace::Pace;
 use greenline_policy::reach::{PortfolioFacts, bound};
 
@@ -102,7 +102,7 @@ fn cut(mut rows: PersonRows, at_ms: i64) -> (PersonRows, bool) {
 }
 
 /// The fold of what had arrived by then about a person, as one spelling sees it. `rows` reads one person's.
-pub(crate) fn head_then(
+fn head_then(
     links: &Links,
     person: PersonId,
     spelling: Spelling,
@@ -198,7 +198,7 @@ pub(crate) fn platform_then(
 
 impl State {
     /// As [`platform_then`], of a send's number, account and template.
-    pub(crate) fn platform_then(&self, ask: &Ask) -> Result<PlatformThen, LedgerError> {
+    fn platform_then(&self, ask: &Ask) -> Result<PlatformThen, LedgerError> {
         let platform = &self.business(ask.business)?.platform;
         let template = ask
             .template
@@ -212,8 +212,37 @@ impl State {
         ))
     }
 
+    /// What was known of a send's addressees and of its number; `person_of` says whose name that is, `rows` reads one
+    /// person's.
+    pub(crate) fn then(
+        &self,
+        ask: &Ask,
+        person_of: impl Fn(&Identifier, Slot) -> Result<PersonId, LedgerError>,
+        mut rows: impl FnMut(PersonId) -> Result<PersonRows, LedgerError>,
+    ) -> Result<(Vec<PersonThen>, PlatformThen), LedgerError> {
+        let mut people = Vec::new();
+        for addressee in self.addressees(ask)? {
+            let Some(slot) = addressee.slot else {
+                people.push(PersonThen::default());
+                continue;
+            };
+            // What was kept of someone erased stands under another name.
+            let kept = self.kept_only(ask.business, &addressee.canonical)?;
+            let name = kept.map_or_else(|| addressee.canonical.clone(), |(kept, _)| kept);
+            let person = person_of(&name, slot)?;
+            let spelling = addressee.spelling;
+            let (head, erased) = head_then(&self.links, person, spelling, ask.now_ms, &mut rows)?;
+            people.push(PersonThen {
+                head,
+                erased,
+                call_at_ms: self.call_at(slot, ask)?,
+            });
+        }
+        Ok((people, self.platform_then(ask)?))
+    }
+
     /// When a group last answered about calls from a number.
-    pub(crate) fn call_at(&self, slot: Slot, ask: &Ask) -> Result<Option<i64>, LedgerError> {
+    fn call_at(&self, slot: Slot, ask: &Ask) -> Result<Option<i64>, LedgerError> {
         let platform = &self.business(ask.business)?.platform;
         let window = platform
             .place_of(&ask.number)
@@ -268,5 +297,9 @@ pub(crate) fn decided_then(
     untold.sort_unstable();
     untold.dedup();
     record.decision = record.again(decide);
-    Previewed { record, untold }
+    Previewed {
+        record,
+        untold,
+        ended_ms: None,
+    }
 }

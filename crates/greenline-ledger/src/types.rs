@@ -738,6 +738,18 @@ pub struct TimelineEntry {
     pub body: Box<str>,
 }
 
+impl TimelineEntry {
+    /// When it came, Unix milliseconds: its number begins with that. `None` for what an early release numbered.
+    #[must_use]
+    pub fn received_ms(&self) -> Option<i64> {
+        let ms = self.seq >> 20;
+        (ms >= NUMBERED_BY_TIME_MS).then_some(ms)
+    }
+}
+
+/// No entry that is numbered by its time came before 2020.
+const NUMBERED_BY_TIME_MS: i64 = 1_577_836_800_000;
+
 /// A number as read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NumberView {

@@ -2,14 +2,17 @@
 //!
 //! A view is what the writer itself would have in memory if it were opened at that moment, read from one snapshot of
 //! the store, and it decides by the function and on the facts that a send is decided by. It records nothing and holds
-//! up nobody: it can be taken beside a server that runs. Where a store keeps its people elsewhere there is no view,
-//! and such questions are put to it in pieces ([`crate::question`]).
+//! up nobody: it can be taken beside a server that runs. Where people are in a database there is a view of nobody, which
+//! turns to people as they are read, a piece at a time; where there is none at all, questions are put to the store
+//! ([`crate::question`]).
 
 use greenline_policy::consent::Head;
 use greenline_policy::decide::Decision;
+use greenline_policy::identity::Identifier;
 
 use crate::crowd::Crowd;
 use crate::error::LedgerError;
+use crate::question::ahead;
 use crate::state::State;
 use crate::state::facts::Addressee;
 use crate::state::people::Group;
@@ -21,11 +24,52 @@ use crate::{Backend, DecideFn, Ledger, on};
 pub struct View {
     state: State,
     decide: DecideFn,
+    known_ms: i64,
+    ended_ms: Option<i64>,
 }
 
+/// People that were read, with the number and the template of the ask that they were read for.
+#[derive(Debug)]
+pub struct Piece(State);
+
 impl View {
-    pub(crate) fn of(state: State, decide: DecideFn) -> Self {
-        Self { state, decide }
+    pub(crate) fn of(state: State, decide: DecideFn, known_ms: i64) -> Self {
+        Self {
+            state,
+            decide,
+            known_ms,
+            ended_ms: None,
+        }
+    }
+
+    /// Looks at these people from now on, and at nobody else. Portfolios stay as they were.
+    pub fn turn_to(&mut self, piece: Piece) {
+        let before = std::mem::replace(&mut self.state, piece.0);
+        self.state.portfolios = before.portfolios;
+        let businesses = self.state.businesses.iter_mut().zip(before.businesses);
+        for (business, before) in businesses {
+            business.portfolio = before.portfolio;
+        }
+    }
+
+    /// The last end of a restriction of a number that was taken to be over for a moment to come, on the condition that
+    /// something read after it says so.
+    #[must_use]
+    pub fn ended_ms(&self) -> Option<i64> {
+        self.ended_ms
+    }
+
+    fn judge_found(&mut self, ask: &Ask, found: &[Addressee]) -> Result<Decision, LedgerError> {
+        let (decide, known_ms) = (self.decide, self.known_ms);
+        let state = &mut self.state;
+        let judged = state.judge(ask, found, decide, |judged| ahead(judged, known_ms, decide));
+        Ok(match judged? {
+            (_, Some((ended_ms, decision))) => {
+                self.ended_ms = self.ended_ms.max(Some(ended_ms));
+                decision
+            }
+            (decision, None) => decision,
+        })
     }
 
     /// What [`Ledger::admit`] would have decided at that moment, each send on its own.
@@ -34,8 +78,7 @@ impl View {
     /// `Bug` for a send to nobody or of a business that the ledger was not set up with.
     pub fn judge(&mut self, ask: &Ask) -> Result<Decision, LedgerError> {
         let found = self.state.addressees(ask)?;
-        let (decision, ()) = self.state.judge(ask, &found, self.decide, |_| ())?;
-        Ok(decision)
+        self.judge_found(ask, &found)
     }
 
     /// As [`Self::judge`], to somebody of whom this head is all that counts, as one of a class.
@@ -59,21 +102,46 @@ impl View {
             slot: Some(slot),
             person: None,
         }];
-        let judged = self.state.judge(ask, &found, self.decide, |_| ());
+        let judged = self.judge_found(ask, &found);
         self.state.groups.pop();
-        judged.map(|(decision, ())| decision)
+        judged
     }
 }
 
 impl Ledger {
-    /// Takes a view; `None` where the store keeps no people in memory. Reads the whole store: not for a thread that
-    /// others wait for.
+    /// Takes a view, at a moment that counts as now; `None` where the store keeps no people in memory. Reads the whole
+    /// store: not for a thread that others wait for.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
-    pub fn view(&self) -> Result<Option<View>, LedgerError> {
+    pub fn view(&self, known_ms: i64) -> Result<Option<View>, LedgerError> {
         let state = on!(self, store => store.look())?;
-        Ok(state.map(|state| View::of(state, self.decide)))
+        Ok(state.map(|state| View::of(state, self.decide, known_ms)))
+    }
+
+    /// Takes a view of nobody, with the portfolio of the ask's business as it is at that moment, to be turned to
+    /// [pieces](Self::piece). `None` where people are not in a database.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn view_of_nobody(
+        &self,
+        ask: &Ask,
+        known_ms: i64,
+    ) -> Result<Option<View>, LedgerError> {
+        let state = on!(self, store => store.nobody(ask).await)?;
+        Ok(state.map(|state| View::of(state, self.decide, known_ms)))
+    }
+
+    /// Reads these people, as far as a decision about an ask like this one looks at them, beside the writer: no send waits
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`Self::view_of_nobody`]; `Bug` where there is none.
+    pub async fn piece(&self, ask: &Ask, people: &[Identifier]) -> Result<Piece, LedgerError> {
+        let read = on!(self, store => store.piece(ask, people).await)?;
+        read.map(Piece)
+            .ok_or(LedgerError::Bug("people who are not read in pieces"))
     }
 
     /// Takes a view of which most people are only described, in few bytes each: everyone of this business, as far as
@@ -82,8 +150,8 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub fn crowd(&self, ask: &Ask) -> Result<Option<(View, Crowd)>, LedgerError> {
+    pub fn crowd(&self, ask: &Ask, known_ms: i64) -> Result<Option<(View, Crowd)>, LedgerError> {
         let gathered = on!(self, store => store.gather(ask))?;
-        Ok(gathered.map(|(state, crowd)| (View::of(state, self.decide), crowd)))
+        Ok(gathered.map(|(state, crowd)| (View::of(state, self.decide, known_ms), crowd)))
     }
 }

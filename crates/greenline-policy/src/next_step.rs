@@ -67,10 +67,12 @@ fn turn(rule: Rule) -> Option<Turn> {
         Rule::CallPermission => Turn::GetCallPermission,
         Rule::TemplateDisabled => Turn::MakeTemplate,
         Rule::NumberRestricted
+        | Rule::UtilityRestricted
         | Rule::NumberUnread
         | Rule::AccountUnclear
         | Rule::LimitReached
         | Rule::LimitSpam
+        | Rule::LimitUtility
         | Rule::LimitPortfolio
         | Rule::TemplatePaused
         | Rule::GuardQuality

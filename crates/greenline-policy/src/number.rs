@@ -97,6 +97,26 @@ pub enum RestrictionKind {
     UtilityRate,
     /// Utility templates by direct send.
     DirectUtility,
+    /// Utility templates, for the 24 hours after one was refused with 131064.
+    UtilityLimit,
+    /// Nothing yet: the account is scheduled for disabling, and its end is the first moment of that day.
+    BanScheduled,
+    /// A ban state of which nothing is known.
+    BanUnclear,
+    /// The account's status is DISABLED.
+    AccountDisabled,
+    /// The account's status is RESTRICTED.
+    AccountRestricted,
+    /// The account's status is PENDING.
+    AccountPending,
+    /// The account was deleted.
+    AccountDeleted,
+    /// The account's review ended badly.
+    ReviewRejected,
+    /// The account's review says RESTRICTED.
+    ReviewRestricted,
+    /// The phone app was disconnected from the account's number.
+    Offboarded,
     /// Nothing that is sent, as earlier releases wrote several types down.
     Other,
     /// A type we do not know: closes starts, keeps replies.
@@ -105,7 +125,7 @@ pub enum RestrictionKind {
 
 impl RestrictionKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 22] = [
         Self::BusinessInitiated,
         Self::CustomerInitiated,
         Self::UtilityTemplates,
@@ -116,11 +136,22 @@ impl RestrictionKind {
         Self::AddingNumbers,
         Self::UtilityRate,
         Self::DirectUtility,
+        Self::UtilityLimit,
+        Self::BanScheduled,
+        Self::BanUnclear,
+        Self::AccountDisabled,
+        Self::AccountRestricted,
+        Self::AccountPending,
+        Self::AccountDeleted,
+        Self::ReviewRejected,
+        Self::ReviewRestricted,
+        Self::Offboarded,
         Self::Other,
         Self::Unknown,
     ];
 
-    /// Reads the platform's `restriction_type`.
+    /// Reads the platform's `restriction_type`, or the word that Greenline itself keeps something by which is no
+    /// restriction of the platform's naming and holds an account all the same ([`Self::own_word`]).
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text {
@@ -136,8 +167,32 @@ impl RestrictionKind {
             | "RESTRICTION_ADD_PHONE_NUMBER_ACTION" => Self::AddingNumbers,
             "RATE_LIMITED_UTILITY_TEMPLATE_MESSAGING" => Self::UtilityRate,
             "RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES" => Self::DirectUtility,
-            _ => Self::Unknown,
+            own => Self::OWN
+                .into_iter()
+                .find(|(_, word)| *word == own)
+                .map_or(Self::Unknown, |(kind, _)| kind),
         }
+    }
+
+    /// What is kept by a word of Greenline's own. The platform's words are all upper case.
+    const OWN: [(Self, &str); 10] = [
+        (Self::UtilityLimit, "error.131064"),
+        (Self::BanScheduled, "ban.scheduled"),
+        (Self::BanUnclear, "ban.unclear"),
+        (Self::AccountDisabled, "account.disabled"),
+        (Self::AccountRestricted, "account.restricted"),
+        (Self::AccountPending, "account.pending"),
+        (Self::AccountDeleted, "account.deleted"),
+        (Self::ReviewRejected, "review.rejected"),
+        (Self::ReviewRestricted, "review.restricted"),
+        (Self::Offboarded, "offboarded"),
+    ];
+
+    /// The word that Greenline keeps it by, where the platform has none.
+    #[must_use]
+    pub fn own_word(self) -> Option<&'static str> {
+        let mut own = Self::OWN.into_iter();
+        own.find(|(kind, _)| *kind == self).map(|(_, word)| word)
     }
 }
 

@@ -208,6 +208,11 @@ rules! {
         "The platform has restricted this account until the time given.",
         ["ENF-10", "ENF-12"],
         "Wait for the end; use the time to find out what people complained about." }
+    /// Utility templates of the account go as marketing.
+    UtilityRestricted { "number.utility_restricted", Passing,
+        "The platform has turned this account's utility templates into marketing until the time given, for repeated misuse of the category: they go as marketing and need marketing consent. None starts a conversation as utility.",
+        ["ENF-20", "ENF-23", "health-rules N9"],
+        "Wait for the end, or for the platform's word that it is over; correct meanwhile what the templates say." }
     /// It looks like a lock, and nobody has looked yet.
     AccountUnclear { "account.unclear", Passing,
         "The platform refused a message as if the account were locked (131031), or says that the number cannot send and gives no reason that is known. Nothing is sent until the number has been read again.",
@@ -220,8 +225,8 @@ rules! {
         "Put the payment method right in the platform's billing settings." }
     /// Nobody knows whether it may start again.
     NumberUnread { "number.unread", Passing,
-        "Whether the platform lets this number start conversations is not known: a restriction's end has passed or a refusal was seen, and the number has not been read since. Nothing is started until it is; answers are tried.",
-        ["ENF-15", "ENF-33", "health-rules N1", "health-rules N3", "health-rules N4", "health-rules N6"],
+        "Whether the platform lets this number start conversations is not known: a restriction's end or the day of an announced disabling has passed, a refusal was seen, or the account's state does not say, and no read since has settled it. Nothing is started until it is; answers are tried.",
+        ["ENF-15", "ENF-33", "health-rules N1", "health-rules N3", "health-rules N4", "health-rules N6", "health-rules N14"],
         "Wait for the next read of the number, which Greenline does by itself; `greenline number capabilities` says what it waits for." }
     /// Messaging limit reached.
     LimitReached { "limit.reached", Passing,
@@ -234,6 +239,12 @@ rules! {
         "The platform limits what this number sends, because people blocked or reported too much of it (error 131048). For 24 hours after it last said so no conversation is started from this number; replies still go.",
         ["QL-09", "health-rules N7"],
         "Wait until the time given and find out meanwhile what people disliked; answer those who write.",
+        hold(Limit) }
+    /// The account has sent as many utility templates as it may.
+    LimitUtility { "limit.utility", Passing,
+        "The platform refused a utility template of this account, because after misuse of the category only so many may go within 24 hours (error 131064). For 24 hours after it last said so no utility template starts a conversation; everything else goes.",
+        ["ENF-24", "health-rules N9"],
+        "Wait until the time given; send the most needed utility templates first then, and correct what the templates say.",
         hold(Limit) }
     /// The portfolio has reached as many people as it may.
     LimitPortfolio { "limit.portfolio", Passing,

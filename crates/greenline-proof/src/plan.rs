@@ -58,6 +58,15 @@ pub struct PlanReason {
     pub held: u64,
 }
 
+/// What is not written down.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what serde calls it with"
+)]
+fn is_none(erased: &u64) -> bool {
+    *erased == 0
+}
+
 /// Everything that a plan says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +99,9 @@ pub struct Plan {
     pub files: Vec<PlanFile>,
     /// Where the rows went.
     pub counts: PlanCounts,
+    /// Rows of the files whose person was erased since: they name nobody any more, and the plan was signed anew.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub erased: u64,
     /// What is in the way, most rows first.
     pub reasons: Vec<PlanReason>,
 }
@@ -222,6 +234,7 @@ mod tests {
                 allowed: 1,
                 ..PlanCounts::default()
             },
+            erased: 0,
             reasons: Vec::new(),
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct Sent {
     pub(crate) template_name: Option<String>,
     /// Kept back until feedback on earlier ones is known.
     pub(crate) held: bool,
+    /// The same, with everything else of its portfolio (SND-25).
+    pub(crate) in_batch: bool,
     /// Took a place under the limit at this moment.
     pub(crate) took_place_ms: Option<i64>,
 }

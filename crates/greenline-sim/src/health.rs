@@ -14,6 +14,7 @@ use crate::unclear::Unclear;
 
 pub(crate) mod agenda;
 mod book;
+pub(crate) mod burst;
 pub(crate) mod gate;
 mod grow;
 mod hidden;
@@ -127,6 +128,25 @@ impl Platform {
         // What stands still is moved by hand; what is due already happens now.
         self.turn_to(now_ms);
         Ok(())
+    }
+
+    /// Until October 2025 a number that is added begins with a limit of its own.
+    pub(crate) fn limit_of_new_number(&self, account: &str, id: &str) {
+        if !self.health.is_on() {
+            return;
+        }
+        let mut state = self.world.write();
+        let business = state.accounts.get(account).map(|account| account.business);
+        let Some(tier) = business.map(|at| state.businesses[at].messaging_limit.clone()) else {
+            return;
+        };
+        let limit = reached::in_old_words(&tier).to_owned();
+        self.health.book().number(id).limit.clone_from(&limit);
+        if self.is_old_era()
+            && let Some(number) = state.numbers.get_mut(id)
+        {
+            number.own_limit = Some(limit);
+        }
     }
 
     /// A script needs no more than the states themselves.

@@ -6,7 +6,7 @@ use greenline_wire::build::message::{Context, Message, message};
 use greenline_wire::build::person::{
     Changed, Preference, identity_changed, number_changed, preference, user_id_changed,
 };
-use greenline_wire::build::webhook::Metadata;
+use greenline_wire::build::webhook::{Change, Metadata};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -160,7 +160,15 @@ impl Platform {
             let last = person.last_message.get(&line.number).cloned();
             (person.card(&line.portfolio), last)
         });
-        let change = self.inbound_change(&line, &card, inbound, &id, timestamp_s, last)?;
+        let mut change = self.inbound_change(&line, &card, inbound, &id, timestamp_s, last)?;
+        let held = {
+            let state = self.world.read();
+            let number = state.numbers.get(&line.number);
+            number.is_some_and(|number| number.other_app && !number.taken_over.contains(&wa_id))
+        };
+        if held {
+            change = stood_by(&change);
+        }
         let told = line.receives
             && !blocked
             && self.tell(
@@ -204,7 +212,7 @@ impl Platform {
         id: &str,
         timestamp_s: i64,
         last: Option<String>,
-    ) -> Result<greenline_wire::build::webhook::Change, ActError> {
+    ) -> Result<Change, ActError> {
         let answers = inbound.context.clone().or_else(|| {
             let pressed = inbound.button.is_some()
                 || inbound.button_reply.is_some()
@@ -368,6 +376,15 @@ impl Platform {
         );
         Written { id, told }
     }
+}
+
+/// The same message as another app's: it comes in the field `standby` (ENF-16).
+fn stood_by(change: &Change) -> Change {
+    let mut value: Value = serde_json::from_slice(change.value()).unwrap_or_default();
+    if let Some(messages) = value.as_object_mut().and_then(|all| all.remove("messages")) {
+        value["standby"] = json!({"messages": messages});
+    }
+    Change::new("standby", &value)
 }
 
 fn all_reaches(line: &Line) -> [String; 3] {

@@ -6,6 +6,7 @@ use greenline_wire::build::answer;
 use greenline_wire::build::status::call_status;
 use serde_json::{Map, Value, json};
 
+use crate::config;
 use crate::health::gate;
 use crate::ids;
 use crate::log::EventKind;
@@ -53,6 +54,25 @@ pub(crate) fn list(sim: &Platform, account_id: &str, call: &Call) -> Answer {
         "data": data,
         "paging": {"cursors": {"before": "MAZDZD", "after": format!("{cursor}ZDZD")}},
     })))
+}
+
+/// `POST /{account}/phone_numbers`: a number that is still to be verified and registered.
+pub(crate) fn add(sim: &Platform, account: &str, call: &Call) -> Answer {
+    let text = |name: &str| call.text(name).ok_or_else(|| Refusal::missing(name));
+    let (country, number) = (text("cc")?, text("phone_number")?);
+    let verified_name = text("verified_name")?;
+    gate::may_add_number(sim, account)?;
+    let id = sim.ids.object().to_string();
+    let added = config::Number {
+        id: id.clone(),
+        display_number: format!("+{country} {number}"),
+        verified_name,
+        status: "UNVERIFIED".to_owned(),
+        quality_rating: "NA".to_owned(),
+    };
+    sim.world.write().add_number(account, &added);
+    sim.limit_of_new_number(account, &id);
+    Ok(Reply::json(&json!({"id": id})))
 }
 
 /// Does something with a number that was found before.

@@ -132,6 +132,7 @@ async fn account(
     match (method, edge) {
         ("GET", []) => accounts::read(sim, id, call),
         ("GET", ["phone_numbers"]) => numbers::list(sim, id, call),
+        ("POST", ["phone_numbers"]) => numbers::add(sim, id, call),
         ("GET", ["message_templates"]) => templates::list(sim, id, call),
         ("POST", ["message_templates"]) => templates::create(sim, id, call),
         ("DELETE", ["message_templates"]) => templates::delete(sim, id, call),

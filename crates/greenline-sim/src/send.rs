@@ -316,6 +316,7 @@ fn accept(
             .get(&line.number)
             .is_some_and(|number| number.blocked.contains(&recipient.wa_id))
     };
+    let mut went = false;
     let sent = sim.world.people.with(&recipient.wa_id, |person| {
         let window = person.window_is_open(&line.number, now_ms);
         let failure = if ruling.fails.is_some() {
@@ -334,6 +335,7 @@ fn accept(
             None
         };
         if failure.is_none() {
+            went = true;
             person.received += 1;
             person
                 .last_message
@@ -352,10 +354,14 @@ fn accept(
             callback_data: call.text("biz_opaque_callback_data"),
             template: body.template.as_ref().map(|t| t.id),
             template_name: body.template.as_ref().map(|t| t.name.clone()),
-            held: ruling.held && failure.is_none(),
+            held: (ruling.held || ruling.in_batch) && failure.is_none(),
+            in_batch: ruling.in_batch && failure.is_none(),
             took_place_ms: ruling.took_place_ms,
         }
     });
+    if went && body.template.is_none() {
+        take_over(sim, line, &recipient.wa_id);
+    }
     let status = if sent.held {
         MessageStatus::HeldForQualityAssessment
     } else {
@@ -371,6 +377,22 @@ fn accept(
     .to_json();
     behaviour::play(sim, sent);
     Reply::message(answer, wamid)
+}
+
+/// A service message to a chat that another app holds takes it over (ENF-34).
+fn take_over(sim: &Platform, line: &Line, wa_id: &str) {
+    let held = {
+        let state = sim.world.read();
+        let number = state.numbers.get(&line.number);
+        number.is_some_and(|number| number.other_app)
+    };
+    if !held {
+        return;
+    }
+    let mut state = sim.world.write();
+    if let Some(number) = state.numbers.get_mut(&line.number) {
+        number.taken_over.insert(wa_id.to_owned());
+    }
 }
 
 /// Whether the message shows media that was never uploaded here.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use crate::changes::TemplateChange;
-use crate::health::gate;
+use crate::health::{burst, gate};
 use crate::platform::Platform;
 use crate::reply::{Answer, Refusal, Reply, select};
 use crate::request::Call;
@@ -198,6 +198,13 @@ pub(crate) fn create(sim: &Arc<Platform>, account_id: &str, call: &Call) -> Answ
         if no_utility && category == "UTILITY" && sim.health.is_on() {
             return Err(Refusal::parameter(
                 "Utility templates cannot be created while the account is restricted.",
+            ));
+        }
+        let portfolio = &state.businesses[account.business].portfolio_id;
+        let now_ms = sim.clock.now_ms();
+        if sim.health.is_on() && burst::is_in_review(&mut sim.health.book(), portfolio, now_ms) {
+            return Err(Refusal::parameter(
+                "Templates cannot be created while the portfolio is being reviewed.",
             ));
         }
         if exists(account, &name, &language) {

@@ -55,6 +55,8 @@ pub(crate) struct AccountState {
     pub(crate) restrictions: Vec<(String, i64)>,
     pub(crate) locked: bool,
     pub(crate) banned: bool,
+    /// It is gone (ENF-29).
+    pub(crate) deleted: bool,
     pub(crate) review_status: String,
     pub(crate) health: Option<Value>,
     pub(crate) payment_problem: bool,
@@ -80,6 +82,9 @@ pub(crate) struct NumberState {
     pub(crate) own_limit: Option<String>,
     pub(crate) health: Option<Value>,
     pub(crate) callback_url: Option<String>,
+    /// Another app has the chats (ENF-16), but those that were taken over (ENF-34).
+    pub(crate) other_app: bool,
+    pub(crate) taken_over: HashSet<String>,
     pub(crate) profile: Map<String, Value>,
     pub(crate) settings: Map<String, Value>,
     /// Those whom the business blocked.
@@ -168,6 +173,7 @@ impl State {
                 restrictions: Vec::new(),
                 locked: false,
                 banned: false,
+                deleted: false,
                 review_status: "APPROVED".to_owned(),
                 health: None,
                 payment_problem: false,
@@ -187,6 +193,16 @@ impl State {
             });
             self.put_template(&account.id, TemplateState::new(given, template));
         }
+    }
+
+    /// Puts another number into an account.
+    pub(crate) fn add_number(&mut self, account: &str, number: &config::Number) {
+        let Some(account) = self.accounts.get_mut(account) else {
+            return;
+        };
+        account.numbers.push(number.id.clone());
+        let number = NumberState::new(account.business, &account.id, number);
+        self.numbers.insert(number.id.clone(), number);
     }
 
     pub(crate) fn put_template(&mut self, account: &str, template: TemplateState) {
@@ -242,6 +258,8 @@ impl NumberState {
             own_limit: None,
             health: None,
             callback_url: None,
+            other_app: false,
+            taken_over: HashSet::new(),
             profile: Map::from_iter([("vertical".to_owned(), Value::from("UNDEFINED"))]),
             settings: Map::new(),
             blocked: HashSet::new(),

@@ -416,6 +416,15 @@ fn health<'a>(object: &Json<'_, 'a>) -> Option<Health<'a>> {
     })
 }
 
+/// Reads which apps get an account's webhooks (`subscribed_apps`): how many; `None` for what is no such list.
+#[must_use]
+pub fn read_subscribed(body: &[u8]) -> Option<usize> {
+    let tape = Tape::of(body)?;
+    let object = tape.object()?;
+    let is_list = object.has("data") && !object.has("error");
+    is_list.then(|| object.elements("data").count())
+}
+
 /// Reads the answer to an upload or a look-up of media.
 #[must_use]
 pub fn read_media(body: &[u8]) -> Option<Media<'_>> {

@@ -4,6 +4,7 @@
 //! 3 unavailable.
 
 mod access;
+mod alerts;
 mod avenues;
 mod check;
 mod config;
@@ -13,6 +14,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod guide;
+mod held;
 mod keys;
 mod lock;
 mod log;
@@ -69,6 +71,8 @@ enum Command {
     /// Records, shows, imports and exports what people agreed to.
     #[command(subcommand)]
     Consent(consent::Consent),
+    /// What somebody should look at, who was told of it, and trial messages.
+    Alerts(alerts::Alerts),
     /// Which ways out are open to people, how each was proved, and what is missing.
     Avenues(avenues::Avenues),
     /// What may be sent, to whom, and why not: answers a question in words of every day.
@@ -76,6 +80,9 @@ enum Command {
     /// Greenline's own keys: which there are, and new ones.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Messages that are held until they may go.
+    #[command(subcommand)]
+    Held(held::Held),
     /// The business's numbers.
     #[command(subcommand)]
     Number(number::Number),
@@ -125,9 +132,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Screen(command) => command.run(settings).await,
         Command::Explain(command) => command.run(settings).await,
         Command::Consent(command) => command.run(settings).await,
+        Command::Alerts(command) => command.run(settings).await,
         Command::Avenues(command) => command.run(settings).await,
         Command::Guide(command) => command.run(),
         Command::Keys(command) => command.run(settings).await,
+        Command::Held(command) => command.run(settings).await,
         Command::Number(command) => command.run(settings).await,
         Command::Verify(command) => command.run(settings).await,
         Command::Migrate(command) => command.run(settings).await,
@@ -145,9 +154,11 @@ impl Command {
             Self::Screen(command) => command.json(),
             Self::Explain(command) => command.json.json,
             Self::Consent(command) => command.json(),
+            Self::Alerts(command) => command.json(),
             Self::Avenues(command) => command.json.json,
             Self::Guide(command) => command.json.json,
             Self::Keys(command) => command.json(),
+            Self::Held(command) => command.json(),
             Self::Number(command) => command.json(),
             Self::Verify(command) => command.json.json,
             Self::Migrate(command) => command.json.json,

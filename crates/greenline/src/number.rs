@@ -1,197 +1,54 @@
-//! `greenline number`: the business's numbers, and what is known of each.
+//! `greenline number`: the business's numbers, and what is known of each. One file per subcommand.
 
-use clap::{Args, Subcommand};
-use serde_json::Value;
+mod capabilities;
+mod forecast;
+mod list;
+mod probe;
+mod show;
+mod timeline;
 
-use crate::access::{Access, path_of};
+use clap::Subcommand;
+
 use crate::failure::{Exit, Failure};
-use crate::output::{self, Json, list, table, text};
 use crate::settings::Settings;
 
 /// The business's numbers.
 #[derive(Subcommand)]
 pub(crate) enum Number {
     /// Lists them with status, rating and the last message that came in.
-    List(List),
+    List(list::List),
+    /// One number at a glance: its state, how people took what it sent in the last seven days, and why that may be.
+    Show(show::Show),
+    /// Makes a word that proves, by arriving from a phone, that messages to a number come in.
+    Probe(probe::Probe),
     /// What a number can still do: start, answer, receive, call; until when, why, and how sure that is.
-    Capabilities(Capabilities),
-}
-
-/// What a number can still do.
-#[derive(Args)]
-pub(crate) struct Capabilities {
-    /// The phone_number_id.
-    #[arg(value_name = "NUMBER")]
-    number: String,
-    /// As of this moment, RFC 3339: what was known then, or in advance [default: now].
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
-    /// The business [default: the number's].
-    #[arg(long, value_name = "ID")]
-    business: Option<String>,
-    #[command(flatten)]
-    json: Json,
-}
-
-/// Lists numbers.
-#[derive(Args)]
-pub(crate) struct List {
-    /// The business [default: the only one].
-    #[arg(long, value_name = "ID")]
-    business: Option<String>,
-    #[command(flatten)]
-    json: Json,
+    Capabilities(capabilities::Capabilities),
+    /// What comes next: the next limit and when, whether the limit stands to fall, and the risk of a worse rating.
+    Forecast(forecast::Forecast),
+    /// What changed of a number, its account and its portfolio: when, from what to what, and who said so.
+    Timeline(timeline::Timeline),
 }
 
 impl Number {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::List(command) => command.json.json,
+            Self::Show(command) => command.json.json,
+            Self::Probe(command) => command.json.json,
             Self::Capabilities(command) => command.json.json,
+            Self::Forecast(command) => command.json.json,
+            Self::Timeline(command) => command.json.json,
         }
     }
 
     pub(crate) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
         match self {
             Self::List(command) => command.run(settings).await,
+            Self::Show(command) => command.run(settings).await,
+            Self::Probe(command) => command.run(settings).await,
             Self::Capabilities(command) => command.run(settings).await,
+            Self::Forecast(command) => command.run(settings).await,
+            Self::Timeline(command) => command.run(settings).await,
         }
     }
-}
-
-impl List {
-    async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number list").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers"],
-                &[("business", self.business.as_deref())],
-            ))
-            .await;
-        access.close().await;
-        let numbers = reply?.done()?;
-        if self.json.json {
-            output::print_json(&numbers)?;
-        } else {
-            output::print(&rendered(&numbers))?;
-        }
-        Ok(Exit::Yes)
-    }
-}
-
-impl Capabilities {
-    async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number capabilities").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers", &self.number, "capabilities"],
-                &[
-                    ("at", self.at.as_deref()),
-                    ("business", self.business.as_deref()),
-                ],
-            ))
-            .await;
-        access.close().await;
-        let told = reply?.done()?;
-        if self.json.json {
-            output::print_json(&told)?;
-        } else {
-            output::print(&capable(&told))?;
-        }
-        Ok(Exit::Yes)
-    }
-}
-
-/// A table, and below it what stands in the way, in words that can be sent on.
-fn capable(told: &Value) -> String {
-    let names = ["what", "can", "until", "confidence", "why", "facts"];
-    let mut rows = vec![names.map(str::to_owned).to_vec()];
-    for cell in list(told, "/capabilities") {
-        let until = match (
-            text(cell, "/until"),
-            text(cell, "/provided_available_after"),
-        ) {
-            ("", "") => String::new(),
-            ("", after) => format!("if AVAILABLE is read after {after}"),
-            (until, _) => until.to_owned(),
-        };
-        let sources = list(cell, "/sources").iter().filter_map(Value::as_str);
-        rows.push(vec![
-            text(cell, "/what").to_owned(),
-            text(cell, "/can").to_owned(),
-            until,
-            text(cell, "/confidence").to_owned(),
-            text(cell, "/cause").to_owned(),
-            sources.collect::<Vec<_>>().join(", "),
-        ]);
-    }
-    let mut shown = format!(
-        "{} at {}, by what was known at {}; last inbound {}\n",
-        text(told, "/phone_number_id"),
-        text(told, "/at"),
-        text(told, "/as_of"),
-        match text(told, "/last_inbound_at") {
-            "" => "not known",
-            at => at,
-        },
-    );
-    shown.push_str(&table(&rows));
-    for cause in list(told, "/causes") {
-        let title = [text(cause, "/cause"), text(cause, "/title")].join(": ");
-        shown.push_str(&format!("\n{title}\n  {}\n", text(cause, "/say")));
-        for (name, place) in [
-            ("until", "/until"),
-            ("ends", "/ends"),
-            ("told apart", "/tell"),
-            ("not known", "/unknown"),
-            ("guide", "/guide"),
-        ] {
-            let said = text(cause, place);
-            if !said.is_empty() {
-                shown.push_str(&format!("  {name}: {said}\n"));
-            }
-        }
-        let (origin, at) = (text(cause, "/seen/origin"), text(cause, "/seen/at"));
-        if !at.is_empty() {
-            shown.push_str(&format!("  read from: {origin} of {at}\n"));
-        }
-    }
-    shown
-}
-
-fn rendered(numbers: &Value) -> String {
-    let known = |number: &Value, place: &str| match text(number, place) {
-        "" => "not known".to_owned(),
-        value => value.to_owned(),
-    };
-    let names = [
-        "number",
-        "id",
-        "account",
-        "status",
-        "rating",
-        "read",
-        "last inbound",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let rows = list(numbers, "/numbers").iter().map(|number| {
-        [
-            "/display_number",
-            "/phone_number_id",
-            "/waba_id",
-            "/status",
-            "/rating",
-            "/read_at",
-            "/last_inbound_at",
-        ]
-        .iter()
-        .map(|place| known(number, place))
-        .collect()
-    });
-    table(
-        &std::iter::once(names)
-            .chain(rows)
-            .collect::<Vec<Vec<String>>>(),
-    )
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::import::{spread, write_list};
+use crate::options::Options;
 use crate::places::Places;
 
 /// First of the numbers, as the imported people have them.
@@ -85,28 +86,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 fn settings(args: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        rows: 10_000_000,
-        rounds: 3,
-        greenline: None,
-        keep: None,
+    let values = ["--rows", "--rounds", "--greenline", "--keep"];
+    let options = Options::read(args, &values, &[])?;
+    let settings = Settings {
+        rows: options.value("--rows", 10_000_000)?,
+        rounds: options.value("--rounds", 3)?,
+        greenline: options.path("--greenline"),
+        keep: options.path("--keep"),
     };
-    let mut args = args.iter();
-    while let Some(name) = args.next() {
-        let mut value = || {
-            args.next()
-                .with_context(|| format!("`{name}` needs a value"))
-        };
-        match name.as_str() {
-            "--rows" => settings.rows = value()?.parse()?,
-            "--rounds" => settings.rounds = value()?.parse()?,
-            "--greenline" => settings.greenline = Some(value()?.into()),
-            "--keep" => settings.keep = Some(value()?.into()),
-            _ => {
-                bail!("unknown option `{name}`; there are --rows, --rounds, --greenline and --keep")
-            }
-        }
-    }
     if settings.rows < 1_000 || settings.rounds == 0 {
         bail!("at least 1000 rows and one round");
     }

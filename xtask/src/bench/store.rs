@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use greenline_testdb::{Database, Proxy, Server};
 
 use super::server::{TICKS_PER_SECOND, family_ticks};
+use crate::options::Options;
 use crate::places::Places;
 use node::Node;
 use report::{Figures, Way, report};
@@ -79,40 +80,26 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 fn settings(args: &[String]) -> Result<Settings> {
-    let mut settings = Settings {
-        people: 100_000,
-        events: 2,
-        active: 10_000,
-        waiters: 192,
-        rounds: 5,
-        seconds: 3,
-        answers_after: Duration::ZERO,
-        json: false,
+    let values = [
+        "--people",
+        "--events",
+        "--active",
+        "--waiters",
+        "--rounds",
+        "--seconds",
+        "--answers-after-ms",
+    ];
+    let options = Options::read(args, &values, &["--json"])?;
+    let settings = Settings {
+        people: options.value("--people", 100_000)?,
+        events: options.value("--events", 2)?,
+        active: options.value("--active", 10_000)?,
+        waiters: options.value("--waiters", 192)?,
+        rounds: options.value("--rounds", 5)?,
+        seconds: options.value("--seconds", 3)?,
+        answers_after: Duration::from_millis(options.value("--answers-after-ms", 0)?),
+        json: options.flag("--json"),
     };
-    let mut args = args.iter();
-    while let Some(name) = args.next() {
-        if name == "--json" {
-            settings.json = true;
-            continue;
-        }
-        let value = args
-            .next()
-            .with_context(|| format!("`{name}` needs a value"))?;
-        match name.as_str() {
-            "--people" => settings.people = value.parse()?,
-            "--events" => settings.events = value.parse()?,
-            "--active" => settings.active = value.parse()?,
-            "--waiters" => settings.waiters = value.parse()?,
-            "--rounds" => settings.rounds = value.parse()?,
-            "--seconds" => settings.seconds = value.parse()?,
-            "--answers-after-ms" => {
-                settings.answers_after = Duration::from_millis(value.parse()?);
-            }
-            _ => bail!(
-                "unknown option `{name}`; there are --people, --events, --active, --waiters, --rounds, --seconds, --answers-after-ms and --json"
-            ),
-        }
-    }
     if settings.rounds == 0 || settings.seconds == 0 {
         bail!("there is nothing to measure in no time");
     }

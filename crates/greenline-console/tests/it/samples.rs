@@ -1,14 +1,18 @@
 //! Filled views: a business with a bit of everything, including what tries to break out of its place.
 
+#[path = "samples/alerts.rs"]
+pub(crate) mod alerts;
+#[path = "samples/number.rs"]
+pub(crate) mod number;
+
 use greenline_console::docs::{Answer, DocsPage, Endpoint, Field, Group, ProblemKind};
 use greenline_console::guide::{ArticlePage, GuidePage, RulePage};
 use greenline_console::words::{number_status, rating};
 use greenline_console::{
-    Addressee, Alarm, AttemptRow, Business, CapabilitiesPage, CapabilityRow, CauseView, Counts,
-    DecisionPage, DecisionRow, Frame, HistoryRow, MessagePage, NextStepView, NumberRow, PeoplePage,
-    PersonPage, ReasonView, Replay, StandingRow, StatusPage, StopRow, SubscriptionEndPage,
-    SubscriptionPage, SubscriptionSecretPage, SubscriptionState, SubscriptionView,
-    SubscriptionsPage, When, WindowRow,
+    Addressee, Alarm, AttemptRow, Business, Counts, DecisionPage, DecisionRow, Frame, HistoryRow,
+    MessagePage, NextStepView, NumberRow, PeoplePage, PersonPage, ReasonView, Replay, StandingRow,
+    StatusPage, StopRow, SubscriptionEndPage, SubscriptionPage, SubscriptionSecretPage,
+    SubscriptionState, SubscriptionView, SubscriptionsPage, When, WindowRow,
 };
 use greenline_guide::Guide;
 use greenline_policy::consent::{EventId, EventKind, Standing, Strength};
@@ -64,63 +68,6 @@ fn decision(id: u8, minutes: i64, rule: Rule, template: Option<&str>) -> Decisio
         },
         observed: false,
         reason: rule.card().text.to_owned(),
-    }
-}
-
-/// A number of a restricted account, asked about in advance.
-pub(crate) fn capabilities() -> CapabilitiesPage {
-    let row = |what, can, until: Option<When>, why: &str, confidence| CapabilityRow {
-        what,
-        can,
-        until,
-        provided: None,
-        why: why.to_owned(),
-        confidence,
-        facts: vec![("ENF-21".to_owned(), "/guide?q=ENF-21".to_owned())],
-    };
-    let end = When::dated(NOW_MS + 3 * 24 * 60 * MINUTE_MS);
-    let restriction = "Restriction of 1 or 3 days";
-    let conditional = CapabilityRow {
-        provided: Some(end.clone()),
-        ..row(
-            "Be called",
-            "unknown",
-            None,
-            "A restriction <that> ended",
-            "medium",
-        )
-    };
-    CapabilitiesPage {
-        frame: frame(),
-        display: "+1 555 000 0001".to_owned(),
-        id: "106540352242922".to_owned(),
-        at: When::dated(NOW_MS),
-        ahead: true,
-        back: false,
-        asked: "2026-11-25".to_owned(),
-        rows: vec![
-            row(
-                "Start with marketing",
-                "no",
-                Some(end.clone()),
-                restriction,
-                "high",
-            ),
-            row("Answer within 24 hours", "yes", None, restriction, "medium"),
-            conditional,
-        ],
-        causes: vec![CauseView {
-            title: restriction.to_owned(),
-            kind: "block",
-            say: "No templates can be sent, but people can write and be answered.".to_owned(),
-            ends: "At the time given.".to_owned(),
-            until: Some(end),
-            unknown: Some("Meta's page names what stops & no more.".to_owned()),
-            tell: None,
-            seen: Some((When::dated(NOW_MS - MINUTE_MS), "webhook")),
-            guide: "/guide/blocked-number".to_owned(),
-        }],
-        last_inbound: Some(ago(5)),
     }
 }
 

@@ -1,8 +1,11 @@
-//! What someone should look at: ways out that closed, subscriptions that get nothing.
+//! What someone should look at: ways out that closed, alerts, subscriptions that get nothing.
 
 use greenline_console::{Alarm, When};
 use greenline_ledger::LedgerError;
+use greenline_policy::alert::{Kind, Severity};
 
+use crate::alerts::book::Book;
+use crate::alerts::record::Record as Standing;
 use crate::app::App;
 use crate::directory::Business;
 use crate::events::record::{Record, State};
@@ -10,6 +13,8 @@ use crate::events::ways;
 
 /// How long a subscriber may fail before the page tells.
 const FAILING_MS: i64 = 60 * 60 * 1_000;
+/// Alerts that are shown one by one.
+const ALERTS_SHOWN: usize = 5;
 
 /// Everything of a business, ways out first.
 pub(super) async fn alarms(
@@ -30,10 +35,39 @@ pub(super) async fn alarms(
             since: When::new(at_ms, now_ms),
         })
         .collect();
+    alarms.extend(standing(app, business, now_ms).await?);
     for one in app.ledger.subscriptions(business.ix).await? {
         if let Ok(record) = Record::read(&one.body) {
             alarms.extend(silent(business, &one.id, &record, now_ms));
         }
+    }
+    Ok(alarms)
+}
+
+/// Alerts that stand, gravest first; ways out are told of above, and what is only good to know is not told here.
+async fn standing(app: &App, business: &Business, now_ms: i64) -> Result<Vec<Alarm>, LedgerError> {
+    let mut records = Book::read(app, business).await?.records();
+    let is_grave = |kind: Kind| kind.severity() != Severity::Info && kind != Kind::AvenueClosed;
+    records.retain(|record| Kind::parse(&record.kind).is_some_and(is_grave));
+    let more = records.len().saturating_sub(ALERTS_SHOWN);
+    let link = format!("/alerts?business={}", business.config.id);
+    let alarm = |record: &Standing| Alarm {
+        title: format!("{}.", record.title),
+        text: record.todo.clone(),
+        link: Some(link.clone()),
+        since: When::new(record.since_ms, now_ms),
+    };
+    let mut alarms: Vec<Alarm> = records.iter().take(ALERTS_SHOWN).map(alarm).collect();
+    if let Some(first) = records.get(ALERTS_SHOWN) {
+        alarms.push(Alarm {
+            title: format!(
+                "{more} more {}.",
+                if more == 1 { "alert" } else { "alerts" }
+            ),
+            text: "They stand on the page of alerts.".to_owned(),
+            link: Some(link.clone()),
+            since: When::new(first.since_ms, now_ms),
+        });
     }
     Ok(alarms)
 }

@@ -238,7 +238,7 @@ fn drawn(app: &App, who: &Who, business: &Business, known: &Known, is_new: bool)
 }
 
 /// What a page calls an avenue.
-pub(super) fn word(avenue: Avenue) -> &'static str {
+pub(crate) fn word(avenue: Avenue) -> &'static str {
     match avenue {
         Avenue::ReplyWord => "Stop word to a number",
         Avenue::PreferencePage => "Preference page",

@@ -2,13 +2,11 @@
 
 use axum::Json;
 use axum::extract::State as Extracted;
-use axum::response::Response;
-use greenline_console::{CapabilitiesPage, CapabilityRow, CauseView, When};
+use greenline_console::{CapabilityRow, CauseView, When};
 use greenline_guide::{CauseCard, Guide};
 use greenline_policy::health::{
     Can, Cell, Holds, Kind, Matrix, Provided, Seen, State, What, capabilities,
 };
-use greenline_policy::pack::Day;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,9 +16,8 @@ use crate::app::{App, Shared};
 use crate::directory::Number;
 use crate::health;
 
-use super::auth::{PageWho, Who};
+use super::auth::Who;
 use super::extract::{Params, Segments, moment};
-use super::pages;
 use super::problem::{Problem, ProblemBody};
 use super::shape::time;
 
@@ -32,8 +29,6 @@ const MESSAGES: [What; 5] = [
     What::Reply,
     What::Receive,
 ];
-/// Noon of a day.
-const NOON_MS: i64 = 12 * 60 * 60 * 1_000;
 
 /// As of when, and whose number.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,10 +36,10 @@ const NOON_MS: i64 = 12 * 60 * 60 * 1_000;
 #[into_params(parameter_in = Query)]
 pub(crate) struct CapabilityParams {
     /// The business; may be left out with a token that reaches only one.
-    business: Option<String>,
+    pub(super) business: Option<String>,
     /// The moment that is asked about, RFC 3339; now if left out. The past is answered by what was known then, the
     /// future in advance.
-    at: Option<String>,
+    pub(super) at: Option<String>,
 }
 
 /// What an answer was read from.
@@ -189,52 +184,17 @@ pub(super) fn find(
     }
 }
 
-/// Which day, as the page's form sends it.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct PageParams {
-    on: Option<String>,
+/// The number as people see it; its id where the configuration does not say.
+pub(super) fn display(app: &App, number: &Number) -> String {
+    let business = app.directory.business(number.business);
+    let mut configured = business.config.number.iter();
+    let known = configured.find(|one| *one.phone_number_id == *number.id);
+    let shown = known.map(|one| one.display_number.as_str());
+    let shown = shown.filter(|shown| !shown.is_empty());
+    shown.unwrap_or(&number.id).to_owned()
 }
 
-/// `GET /numbers/{id}`.
-pub(crate) async fn page(
-    Extracted(app): Extracted<Shared>,
-    PageWho(who): PageWho,
-    Segments(id): Segments<String>,
-    Params(params): Params<PageParams>,
-) -> Response {
-    pages::page(&app, &who, async {
-        let number = find(&app, &who, &id, None)?;
-        let asked = params.on.unwrap_or_default();
-        let at_ms = match Day::parse(&asked) {
-            Some(day) => Some(day.start_ms() + NOON_MS),
-            None if asked.is_empty() => None,
-            None => return Err(Problem::invalid("on", "not a day")),
-        };
-        let (state, matrix, last_inbound_ms) = worked_out(&app, &number, at_ms).await?;
-        let business = app.directory.business(number.business);
-        let mut configured = business.config.number.iter();
-        let display = configured.find(|one| *one.phone_number_id == *number.id);
-        let worth = matrix
-            .holds
-            .iter()
-            .filter(|holds| is_worth_telling(&matrix, holds));
-        pages::answer(&CapabilitiesPage {
-            frame: pages::frame(&app, &who, Some(business)),
-            display: display.map_or_else(|| id.clone(), |one| one.display_number.clone()),
-            id: id.clone(),
-            at: When::dated(matrix.at_ms),
-            ahead: matrix.at_ms > state.as_of_ms,
-            back: matrix.at_ms < state.as_of_ms,
-            asked,
-            rows: matrix.cells.iter().map(row).collect(),
-            causes: worth.map(cause_view).collect(),
-            last_inbound: last_inbound_ms.map(When::dated),
-        })
-    })
-    .await
-}
-
-fn row(cell: &Cell) -> CapabilityRow {
+pub(super) fn row(cell: &Cell) -> CapabilityRow {
     let words = card(cell.cause);
     let said = words.and_then(|card| card.about(cell.what));
     let link = |id: &String| {
@@ -266,7 +226,7 @@ fn plain(text: &str) -> String {
     text.replace('`', "")
 }
 
-fn cause_view(holds: &Holds) -> CauseView {
+pub(super) fn cause_view(holds: &Holds) -> CauseView {
     let shape = CauseShape::of(holds);
     CauseView {
         title: shape.title,
@@ -290,7 +250,7 @@ fn cause_view(holds: &Holds) -> CauseView {
 }
 
 /// What is known, what it comes to at a moment (now if none is named), and when anybody last wrote.
-async fn worked_out(
+pub(super) async fn worked_out(
     app: &App,
     number: &Number,
     at_ms: Option<i64>,
@@ -334,11 +294,14 @@ impl CapabilitiesShape {
     }
 }
 
-/// Blocks, warnings and notes; of what is fine only what answers whether messages go.
-fn is_worth_telling(matrix: &Matrix, holds: &Holds) -> bool {
+/// Blocks, warnings and notes; of what is fine only what answers whether messages go. What was told in two ways, as a
+/// ban by its news and by a read, is told once.
+pub(super) fn is_worth_telling(matrix: &Matrix, holds: &Holds) -> bool {
     let mut cells = matrix.cells.iter();
     let answers = |cell: &Cell| cell.cause == holds.cause && MESSAGES.contains(&cell.what);
-    holds.cause.kind() != Kind::Fine || cells.any(answers)
+    let is_same = |other: &&Holds| (other.cause, other.until_ms) == (holds.cause, holds.until_ms);
+    let is_first = matrix.holds.iter().find(is_same) == Some(holds);
+    is_first && (holds.cause.kind() != Kind::Fine || cells.any(answers))
 }
 
 fn card(holds: greenline_policy::health::Cause) -> Option<&'static CauseCard> {
@@ -373,7 +336,7 @@ fn provided(cell: &Cell) -> Option<i64> {
 }
 
 impl CauseShape {
-    fn of(holds: &Holds) -> Self {
+    pub(super) fn of(holds: &Holds) -> Self {
         let words = card(holds.cause);
         let article = words.map_or("blocked-number", |card| card.article.as_str());
         let told = |text: fn(&CauseCard) -> &String| words.map(text).cloned().unwrap_or_default();

@@ -3,6 +3,8 @@
 //! What goes, goes in one transaction; what stays is that it was done, by whom, and each no under a keyed hash.
 //! It is answered like a stop: once nothing allowed earlier can still leave.
 
+use std::io;
+
 use axum::Json;
 use axum::extract::State;
 use greenline_ledger::LedgerError;
@@ -18,6 +20,7 @@ use crate::app::{App, Shared};
 use crate::config::May;
 use crate::ids;
 use crate::keyring::{Keyring, KeysError, Purpose};
+use crate::screen::erased;
 use crate::spill;
 
 use super::auth::Who;
@@ -54,6 +57,8 @@ pub(crate) struct ErasureShape {
     deliveries: u64,
     /// Deliveries that an app still waits for: their bytes go as soon as it has them.
     deliveries_waiting: u64,
+    /// Rows of screenings kept on this node that no longer name them. What is being screened is cleaned when it is done.
+    screened_rows: u64,
 }
 
 impl From<&Erased> for ErasureShape {
@@ -65,6 +70,7 @@ impl From<&Erased> for ErasureShape {
             decisions: erased.decisions,
             deliveries: erased.deliveries,
             deliveries_waiting: erased.waiting,
+            screened_rows: 0,
         }
     }
 }
@@ -138,17 +144,29 @@ pub(crate) async fn erase(
         }
         error => error.into(),
     })?;
-    let shape = ErasureShape::from(&erased);
-    if let Some(holding) = holding
-        && let Err(error) = app.spill.forget(&business.config.id, &holding)
-    {
-        tracing::error!(%error, "what the spill's folder holds of somebody erased could not be deleted; delete it by hand");
+    let mut shape = ErasureShape::from(&erased);
+    if let Some(holding) = holding {
+        if let Err(error) = app.spill.forget(&business.config.id, &holding) {
+            tracing::error!(%error, "what the spill's folder holds of somebody erased could not be deleted; delete it by hand");
+        }
+        shape.screened_rows = screened(&app, &business.config.id, holding.texts).await;
     }
     for flight in erased.flights {
         flight.settled().await;
     }
     tracing::info!(business.id = %business.config.id, actor = who.name(), event.id = shape.id, "a person was erased");
     Ok(Json(shape))
+}
+
+/// Takes whoever was erased out of what is kept of screenings; in how many rows they stood.
+async fn screened(app: &Shared, business: &str, texts: Vec<String>) -> u64 {
+    let (app, business) = (app.clone(), business.to_owned());
+    let cleaning =
+        tokio::task::spawn_blocking(move || erased::forget(&app, &business, &texts)).await;
+    cleaning.map_err(io::Error::other).flatten().unwrap_or_else(|error| {
+        tracing::error!(%error, "what is kept of a screening could not be cleaned of somebody erased; it is tried again at the next start, or delete it");
+        0
+    })
 }
 
 fn reason(reason: Option<String>, person: &Identifier) -> Result<String, Problem> {

@@ -1,5 +1,7 @@
 //! Held messages: which there are, what became of one, and cancelling. Nobody reads here what they say.
 
+pub(crate) mod pages;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -76,6 +78,16 @@ pub(crate) struct HeldMessageShape {
     over_at: Option<String>,
 }
 
+/// How a held message stands, in a word.
+fn state(message: &HeldMessage) -> &'static str {
+    match (message.stage, message.end) {
+        (HeldStage::Waiting, _) => "waiting",
+        (HeldStage::LetGo, _) => "releasing",
+        (_, Some((end, _))) => end.as_str(),
+        (_, None) => "failed",
+    }
+}
+
 impl HeldMessageShape {
     fn new(business: &Business, message: &HeldMessage) -> Self {
         let (name, language) = &message.template;
@@ -88,12 +100,7 @@ impl HeldMessageShape {
             to: message.to.to_string(),
             template: TemplateName::new(name, language),
             message_id: message.given_id.to_string(),
-            state: match (message.stage, message.end) {
-                (HeldStage::Waiting, _) => "waiting",
-                (HeldStage::LetGo, _) => "releasing",
-                (_, Some((end, _))) => end.as_str(),
-                (_, None) => "failed",
-            },
+            state: state(message),
             held_at: time(message.held_ms),
             until: message.due_ms.filter(|_| waits).map(time),
             at_most_until: time(message.last_ms),
@@ -216,8 +223,18 @@ pub(crate) async fn cancel(
     who: Who,
     Segments(id): Segments<String>,
 ) -> Result<Json<HeldMessageShape>, Problem> {
+    let (business, message) = cancel_one(&app, &who, &id).await?;
+    Ok(Json(HeldMessageShape::new(&business, &message)))
+}
+
+/// Cancels it; how it stands then.
+async fn cancel_one(
+    app: &Shared,
+    who: &Who,
+    id: &str,
+) -> Result<(Arc<Business>, HeldMessage), Problem> {
     who.must(May::Manager)?;
-    let (business, id, _) = find(&app, &who, &id).await?;
+    let (business, id, _) = find(app, who, id).await?;
     let now_ms = app.clock.now_ms();
     match app.ledger.cancel_held(business.ix, id, now_ms).await? {
         Cancelled::Now => {
@@ -238,6 +255,5 @@ pub(crate) async fn cancel(
         }
     }
     let message = app.ledger.held_message(business.ix, id).await?;
-    let message = message.ok_or_else(gone)?;
-    Ok(Json(HeldMessageShape::new(&business, &message)))
+    Ok((business, message.ok_or_else(gone)?))
 }

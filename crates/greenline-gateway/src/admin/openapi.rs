@@ -15,8 +15,9 @@ use super::auth::{PageWho, Who};
 use super::pages;
 use super::problem::Kind;
 use super::{
-    access, avenues, capabilities, consents, decisions, erase, guide, imports, keys, later, links,
-    operate, opt_in, people, portfolio, proof, records, screenings, subscriptions,
+    access, alerts, avenues, capabilities, consents, decisions, erase, forecast, guide, imports,
+    keys, later, links, numbers, operate, opt_in, people, portfolio, proof, records, screenings,
+    subscriptions, timeline,
 };
 
 /// How deep members of members are listed.
@@ -32,9 +33,9 @@ const DEPTH_MAX: usize = 3;
         (name = "operation", description = "Operation"),
     ),
     paths(
-        consents::record, imports::begin, imports::list, imports::show, imports::results, imports::undo, people::show, access::export, erase::erase, consents::vouch, opt_in::ask, opt_in::list, opt_in::make, opt_in::picture, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk,
+        consents::record, imports::begin, imports::list, imports::show, imports::results, imports::undo, people::show, access::export, erase::erase, consents::vouch, opt_in::ask, opt_in::list, opt_in::make, opt_in::picture, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk, alerts::list, alerts::test,
         decisions::preview, decisions::list, decisions::show, screenings::begin, screenings::list, screenings::show, screenings::delete, screenings::report, screenings::agreed, screenings::download, later::list, later::show, later::cancel, guide::ask,
-        records::numbers, capabilities::show, portfolio::show, records::templates, records::timeline,
+        records::numbers, numbers::show, numbers::probe::ask, capabilities::show, forecast::show, portfolio::show, records::templates, records::timeline, timeline::of_a_number, timeline::of_an_account, timeline::of_the_portfolio,
         subscriptions::make, subscriptions::list, subscriptions::show_one, subscriptions::change, subscriptions::remove, subscriptions::rotate, subscriptions::ping, subscriptions::replay,
         keys::show, operate::relay, operate::replay, proof::head, operate::verify, operate::verify_against, operate::healthz, operate::readyz, operate::metrics,
     ),

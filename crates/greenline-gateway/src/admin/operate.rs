@@ -272,6 +272,7 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
         )],
         app.metrics.render()
             + &avenues::gauges(&app)
+            + &crate::alerts::gauges::render(&app)
             + &crate::metrics::pack(app.clock.now_ms())
             + &app.retention.render()
             + &app.screenings.render()

@@ -1,6 +1,8 @@
 //! Screenings of lists of any size: sending a list, looking how far it is, what came of it, and how live decisions
 //! agreed with it.
 
+pub(crate) mod pages;
+
 use std::fs::File;
 use std::io;
 
@@ -493,11 +495,15 @@ pub(crate) async fn delete(
     who: Who,
     Segments(id): Segments<String>,
 ) -> Result<StatusCode, Problem> {
-    let seen = find(&app, &who, &id)?;
+    delete_one(&app, find(&app, &who, &id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete_one(app: &Shared, seen: Seen) -> Result<(), Problem> {
+    let app = app.clone();
     let deleting = tokio::task::spawn_blocking(move || job::delete(&app, &seen));
     let deleted = deleting.await.map_err(io::Error::other);
-    deleted.flatten().map_err(|error| broken(&error))?;
-    Ok(StatusCode::NO_CONTENT)
+    deleted.flatten().map_err(|error| broken(&error))
 }
 
 /// How the report is wanted.
@@ -526,13 +532,18 @@ pub(crate) async fn report(
     Segments(id): Segments<String>,
     Params(params): Params<ReportParams>,
 ) -> Result<Response, Problem> {
-    let seen = find(&app, &who, &id)?;
-    let mut html = whole(open(&app, &seen, "report.html")?).await?;
-    if params.agreement {
-        let agreement = compared(&app, &seen).await?;
-        html = agreement.within(&html).map_err(unscreened)?;
-    }
+    let html = report_of(&app, &who, &id, params.agreement).await?;
     Ok(guarded(Html(html).into_response()))
+}
+
+async fn report_of(app: &Shared, who: &Who, id: &str, agreement: bool) -> Result<String, Problem> {
+    let seen = find(app, who, id)?;
+    let html = whole(open(app, &seen, "report.html")?).await?;
+    if !agreement {
+        return Ok(html);
+    }
+    let agreement = compared(app, &seen).await?;
+    agreement.within(&html).map_err(unscreened)
 }
 
 fn unscreened(unscreened: Unscreened) -> Problem {
@@ -606,11 +617,15 @@ pub(crate) async fn download(
     who: Who,
     Segments((id, part)): Segments<(String, String)>,
 ) -> Result<Response, Problem> {
-    let seen = find(&app, &who, &id)?;
+    file(&app, &who, &id, &part)
+}
+
+fn file(app: &App, who: &Who, id: &str, part: &str) -> Result<Response, Problem> {
+    let seen = find(app, who, id)?;
     let Some((_, name, kind)) = PARTS.into_iter().find(|(known, ..)| *known == part) else {
         return Err(Problem::not_found("a screening has no such part"));
     };
-    let mut file = open(&app, &seen, name)?;
+    let mut file = open(app, &seen, name)?;
     let mut response = transfer::written(kind, move |out| io::copy(&mut file, out).map(|_| ()));
     let headers = response.headers_mut();
     let as_file = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));

@@ -108,7 +108,8 @@ pub fn check(config: &Config) -> Vec<Finding> {
     }
     check_businesses(config, &mut findings);
     check_meta_apps(config, &mut findings);
-    for text in crate::events::settings::wrong(config) {
+    let events = crate::events::settings::wrong(config).into_iter();
+    for text in events.chain(crate::alerts::settings::wrong(config)) {
         findings.fatal(text);
     }
     findings.0
@@ -172,7 +173,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// Ids stand in URLs.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     !id.is_empty()
         && id
             .bytes()

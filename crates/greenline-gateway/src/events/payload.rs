@@ -18,6 +18,9 @@ use crate::ids;
 /// The header of a delivery that says what keeps a way out from being open.
 pub(super) const MISSING: &str = "missing";
 
+/// The header of a delivery that says what changed on the timeline.
+pub(super) const NEWS: &str = "news";
+
 /// Something to be sent.
 pub(super) struct Payload {
     /// Names it, at every attempt.
@@ -76,6 +79,46 @@ struct AvenueShape<'a> {
 }
 
 #[derive(Serialize)]
+struct AlertShape<'a> {
+    business: &'a str,
+    /// As in `GET /v1/alerts`; nothing where what was written down does not read.
+    #[serde(flatten)]
+    alert: Option<crate::admin::alerts::AlertShape>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+impl<'a> AlertShape<'a> {
+    fn of(business: &'a str, key: &'a str, record: Option<crate::alerts::record::Record>) -> Self {
+        Self {
+            business,
+            key: record.is_none().then_some(key),
+            alert: record.map(|record| crate::admin::alerts::AlertShape::of(&record)),
+        }
+    }
+}
+
+/// What changed on the timeline, as it was written down.
+#[derive(Serialize)]
+struct NewsShape<'a> {
+    business: &'a str,
+    #[serde(flatten)]
+    news: serde_json::Map<String, serde_json::Value>,
+}
+
+impl<'a> NewsShape<'a> {
+    fn of(business: &'a str, relay: &Relay) -> Self {
+        let mut headers = relay.headers.iter();
+        let news = headers.find(|(name, _)| **name == *NEWS);
+        let news = news.and_then(|(_, value)| serde_json::from_str(value).ok());
+        Self {
+            business,
+            news: news.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct PingShape<'a> {
     business: &'a str,
     subscription: &'a str,
@@ -123,6 +166,9 @@ pub(super) fn kind(notice: &Notice) -> EventType {
         Notice::Consent(_) => EventType::ConsentChanged,
         Notice::Avenue { open: true, .. } => EventType::AvenueOpened,
         Notice::Avenue { open: false, .. } => EventType::AvenueClosed,
+        Notice::Alert { open: true, .. } => EventType::AlertOpened,
+        Notice::Alert { open: false, .. } => EventType::AlertClosed,
+        Notice::Timeline { .. } => EventType::NumberChanged,
         Notice::Ping { .. } => EventType::Ping,
     }
 }
@@ -151,6 +197,16 @@ pub(super) fn payload(business: &Business, relay: &Relay, notice: &Notice) -> Pa
                     .find(|(name, _)| &**name == MISSING)
                     .map(|(_, value)| &**value),
             },
+        }),
+        Notice::Alert { key, .. } => ascii(&Envelope {
+            kind: kind.as_str(),
+            timestamp,
+            data: AlertShape::of(of, key, crate::alerts::told_by(relay)),
+        }),
+        Notice::Timeline { .. } => ascii(&Envelope {
+            kind: kind.as_str(),
+            timestamp,
+            data: NewsShape::of(of, relay),
         }),
         Notice::Ping { .. } => ascii(&Envelope {
             kind: kind.as_str(),

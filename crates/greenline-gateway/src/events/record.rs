@@ -19,13 +19,26 @@ pub enum EventType {
     AvenueClosed,
     /// A way out is open again.
     AvenueOpened,
+    /// A condition that somebody should look at began to stand.
+    AlertOpened,
+    /// It stands no more.
+    AlertClosed,
+    /// Something of a number, its account, its portfolio or a template changed.
+    NumberChanged,
     /// A test; sent to whoever asked for it, whatever they take.
     Ping,
 }
 
 impl EventType {
     /// What can be subscribed to.
-    pub const OFFERED: [Self; 3] = [Self::ConsentChanged, Self::AvenueClosed, Self::AvenueOpened];
+    pub const OFFERED: [Self; 6] = [
+        Self::ConsentChanged,
+        Self::AvenueClosed,
+        Self::AvenueOpened,
+        Self::AlertOpened,
+        Self::AlertClosed,
+        Self::NumberChanged,
+    ];
 
     /// The name used in payloads and in the API.
     #[must_use]
@@ -34,6 +47,9 @@ impl EventType {
             Self::ConsentChanged => "consent.changed",
             Self::AvenueClosed => "avenue.closed",
             Self::AvenueOpened => "avenue.opened",
+            Self::AlertOpened => "alert.opened",
+            Self::AlertClosed => "alert.closed",
+            Self::NumberChanged => "number.changed",
             Self::Ping => "ping",
         }
     }

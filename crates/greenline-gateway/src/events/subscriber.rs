@@ -164,6 +164,9 @@ impl Subscriber {
             tally.add(attempt);
             tally.gone |= gone;
         });
+        if ended.taken && matches!(notice, Notice::Alert { .. }) {
+            crate::alerts::was_told(app, relay).await;
+        }
         ended
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use greenline_ledger::types::{Ask, BusinessIx, DecisionRecord};
 use greenline_policy::decide::Intent;
 use greenline_policy::identity::Identifier;
+use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::{Judged, Outbound, ask, judged, look_up, place, rule, store_down, template_ref};
@@ -150,6 +151,15 @@ pub(crate) fn addressed(app: &Shared, ask: &Ask, person: &Identifier, at_ms: i64
     };
     place(app, &mut ask);
     ask
+}
+
+/// On what condition an answer about a moment to come stands, where a restriction ends until then (N1).
+pub(crate) fn on_a_condition(ended_ms: i64) -> String {
+    let ends = Timestamp::from_millisecond(ended_ms)
+        .map_or_else(|_| String::new(), |at| format!("{at:.3}"));
+    format!(
+        "A restriction of the number ends at {ends} and is taken to be over then. That is so only if `health_status`, read after it, says AVAILABLE; until that was read nothing is started."
+    )
 }
 
 /// Decides without recording or sending: what `send` would answer for this body now.

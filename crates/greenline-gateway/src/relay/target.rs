@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use rustc_hash::FxHashMap;
 
 use super::queue::End;
+use crate::alerts::channel::{self, Channel};
 use crate::app::App;
 use crate::config::Secret;
 use crate::events::Found;
@@ -51,6 +52,20 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// Of an event.
+    fn of(ended: Ended) -> Self {
+        Self {
+            taken: ended.taken,
+            end: if ended.unreachable {
+                End::Unreachable
+            } else {
+                End::Answered
+            },
+            status: ended.status,
+            wait_ms: ended.wait_ms,
+        }
+    }
+
     /// As an event sees it.
     pub(super) fn ended(self) -> Ended {
         Ended {
@@ -69,6 +84,8 @@ pub(super) enum Receiver {
     App(Arc<Target>),
     /// A subscriber, who takes events.
     Subscriber(Arc<Subscriber>),
+    /// A channel, which takes alerts.
+    Channel(Arc<Channel>),
 }
 
 impl Receiver {
@@ -77,13 +94,14 @@ impl Receiver {
         match self {
             Self::App(_) => app.config.relay.concurrency_max,
             Self::Subscriber(subscriber) => subscriber.under_way_max(lane),
+            Self::Channel(_) => channel::UNDER_WAY_MAX,
         }
     }
 
     /// How many may start now.
     pub(super) fn allowance(&self, app: &App, lane: Lane) -> usize {
         match self {
-            Self::App(_) => usize::MAX,
+            Self::App(_) | Self::Channel(_) => usize::MAX,
             Self::Subscriber(subscriber) => subscriber.allowance(lane, app.clock.now_ms()),
         }
     }
@@ -113,19 +131,8 @@ impl Receiver {
                     }
                 }
             },
-            Self::Subscriber(subscriber) => {
-                let ended = subscriber.attempt(app, relay).await;
-                Attempt {
-                    taken: ended.taken,
-                    end: if ended.unreachable {
-                        End::Unreachable
-                    } else {
-                        End::Answered
-                    },
-                    status: ended.status,
-                    wait_ms: ended.wait_ms,
-                }
-            }
+            Self::Subscriber(subscriber) => Attempt::of(subscriber.attempt(app, relay).await),
+            Self::Channel(channel) => Attempt::of(channel.attempt(app, relay).await),
         }
     }
 }
@@ -167,6 +174,9 @@ impl Targets {
         if !lane.is_of_notices() {
             let target = self.0.get(&(business, Arc::clone(name)))?;
             return Some(Receiver::App(Arc::clone(target)));
+        }
+        if let Some(channel) = app.alerts.channel(name) {
+            return Some(Receiver::Channel(channel));
         }
         match app.events.find(business, name) {
             Found::Ready(subscriber) => Some(Receiver::Subscriber(subscriber)),

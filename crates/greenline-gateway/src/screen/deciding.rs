@@ -109,6 +109,16 @@ impl Deciding {
         }
     }
 
+    /// As [`Judge::is_too_far`].
+    pub(crate) fn is_too_far(&self) -> bool {
+        self.judge.is_too_far()
+    }
+
+    /// As [`Judge::ended_ms`].
+    pub(crate) fn ended_ms(&self) -> Option<i64> {
+        self.judge.ended_ms()
+    }
+
     /// Decides about every batch and hands it on, until no more come or nobody takes them.
     pub(crate) fn all(
         &mut self,

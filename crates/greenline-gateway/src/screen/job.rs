@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::imports::{self, files};
 use crate::keyring::KeysError;
 
-use super::{Kept, Order, Planned, Unscreened, Watch};
+use super::{Kept, Order, Planned, Unscreened, Watch, erased};
 use kept::{Meta, Place, State};
 
 /// Begins the name of a screening.
@@ -383,7 +383,11 @@ async fn run(app: &Shared, place: &Place, live: &Live, tried: u32) -> bool {
             "a screening is over"
         );
     }
-    match place.put_meta(&meta) {
+    let ended = {
+        let (app, place, meta) = (Arc::clone(app), place.clone(), meta.clone());
+        tokio::task::spawn_blocking(move || erased::end(&app, &place, &meta)).await
+    };
+    match ended.map_err(io::Error::other).flatten() {
         // Nothing is made of it any more.
         Ok(()) if !is_open => place.remove_list(),
         Ok(()) => {}
@@ -456,6 +460,11 @@ pub(crate) fn resume(app: &Shared) {
                     "a screening that was left open begins anew"
                 );
                 start(app, &meta.id, app.screenings.room());
+            }
+            Ok(meta) if meta.state == State::Done => {
+                if let Err(error) = erased::go_on(app, &place) {
+                    tracing::error!(%error, screening.id = meta.id, "what came of a screening cannot be cleaned of somebody who was erased; delete it");
+                }
             }
             Ok(_) => {}
             // Still being received by another process, unless nobody holds it.

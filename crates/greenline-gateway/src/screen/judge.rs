@@ -1,17 +1,18 @@
 //! From people to what becomes of them: the decision that a send would get, with the facts that a send would find.
 //!
 //! Where the store gives a view, it decides there, and of people of whom everything that counts is exactly equal, and
-//! the place too, once for all of them; where people are in a database, questions go to the ledger in pieces, as those
-//! of `POST /v1/decisions` do. What is refused now and passes by itself is decided once more
-//! for the moment when it has passed, so that `held` never promises what would be refused then.
+//! the place too, once for all of them; where people are in a database they are read in pieces, and each piece is decided
+//! about as a view of its own. What is refused now and passes by itself is decided once more for the moment when it has
+//! passed, so that `held` never promises what would be refused then.
 
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use greenline_ledger::LedgerError;
 use greenline_ledger::crowd::{Crowd, Found};
-use greenline_ledger::question::{QUESTIONS_MAX, Question};
-use greenline_ledger::types::{Ask, DecisionRecord};
-use greenline_ledger::view::View;
+use greenline_ledger::question::{Previewed, QUESTIONS_MAX, Question};
+use greenline_ledger::types::Ask;
+use greenline_ledger::view::{Piece, View};
 use greenline_policy::consent::Head;
 use greenline_policy::country::Country;
 use greenline_policy::decide::{Decision, Verdict};
@@ -27,8 +28,9 @@ use super::regions::{Near, Regions, start};
 
 /// One wait after the other that is followed: what is quiet may be full by then.
 const WAITS_MAX: usize = 8;
-/// Pieces that are asked side by side.
-const PIECES_AT_ONCE: usize = 8;
+/// People of one piece, and pieces that are read ahead of being decided about.
+const PIECE_PEOPLE: usize = 1_024;
+const PIECES_AHEAD: usize = 4;
 /// How often a piece is put again that there was no room for.
 const TRIES_MAX: u32 = 8;
 /// The pause before that.
@@ -40,8 +42,10 @@ enum Known {
     View(Box<View>),
     /// The same, with most people only described.
     Crowd(Box<Shared>),
-    /// The ledger, piece by piece.
-    Pieces(Handle),
+    /// Piece by piece, from a database: whoever was read last is in the view.
+    Pieces(Handle, Box<View>),
+    /// Question by question, from a store that gives no view.
+    Questions(Handle, Option<i64>),
 }
 
 /// Decisions that are shared.
@@ -54,6 +58,8 @@ struct Shared {
     memo: FxHashMap<u32, u32>,
     /// The same by how numbers begin.
     near: Near<u32>,
+    /// Some wait for longer than decisions by class hold.
+    is_too_far: bool,
 }
 
 impl Shared {
@@ -77,10 +83,16 @@ impl Shared {
             Found::Nobody | Found::Alone => &nobody,
         };
         let person = Identifier::Phone(phone);
-        let view = &mut self.view;
+        let (view, mut latest_ms) = (&mut self.view, ask.now_ms);
         let fate = fate(ask, &person, |at_ms| {
+            latest_ms = latest_ms.max(at_ms);
             view.judge_class(&pipeline::addressed(app, ask, &person, at_ms), head)
         })?;
+        let until_ms = self.crowd.until_ms();
+        if until_ms.is_some_and(|until_ms| latest_ms > until_ms) {
+            self.is_too_far = true;
+            return Err(LedgerError::Bug("a wait past what is known of a class"));
+        }
         let place = tally.place(fate);
         self.memo.insert(key, place);
         Ok(place)
@@ -95,6 +107,8 @@ pub(crate) struct Judge {
     app: app::Shared,
     /// The send, to nobody yet.
     ask: Ask,
+    /// What counts as now, Unix milliseconds.
+    now_ms: i64,
     known: Known,
 }
 
@@ -105,12 +119,13 @@ impl Judge {
     /// The store does not read.
     pub(crate) fn new(
         app: &app::Shared,
-        ask: Ask,
+        (ask, now_ms): (Ask, i64),
         handle: Handle,
         sharing: bool,
     ) -> Result<Self, LedgerError> {
+        let ledger = &app.ledger;
         let gathered = if sharing {
-            app.ledger.crowd(&ask)?
+            ledger.crowd(&ask, now_ms)?
         } else {
             None
         };
@@ -121,15 +136,20 @@ impl Judge {
                 regions: Regions::default(),
                 memo: FxHashMap::default(),
                 near: Near::default(),
+                is_too_far: false,
             })),
-            None => match app.ledger.view()? {
+            None => match ledger.view(now_ms)? {
                 Some(view) => Known::View(Box::new(view)),
-                None => Known::Pieces(handle),
+                None => match handle.block_on(ledger.view_of_nobody(&ask, now_ms))? {
+                    Some(view) => Known::Pieces(handle, Box::new(view)),
+                    None => Known::Questions(handle, None),
+                },
             },
         };
         Ok(Self {
             app: app.clone(),
             ask,
+            now_ms,
             known,
         })
     }
@@ -138,7 +158,7 @@ impl Judge {
     pub(crate) fn crowd(&self) -> Option<&Crowd> {
         match &self.known {
             Known::Crowd(shared) => Some(&shared.crowd),
-            Known::View(_) | Known::Pieces(_) => None,
+            Known::View(_) | Known::Pieces(..) | Known::Questions(..) => None,
         }
     }
 
@@ -171,9 +191,25 @@ impl Judge {
         Ok(Some(place))
     }
 
+    /// Whether it failed because some wait for longer than decisions that are shared hold: everyone has to be decided about
+    /// alone then.
+    pub(crate) fn is_too_far(&self) -> bool {
+        matches!(&self.known, Known::Crowd(shared) if shared.is_too_far)
+    }
+
     /// Whether all of it rests on what was known at one moment.
     pub(crate) fn is_one_view(&self) -> bool {
-        !matches!(self.known, Known::Pieces(_))
+        matches!(self.known, Known::View(_) | Known::Crowd(_))
+    }
+
+    /// The last end of a restriction of the number that was taken to be over, on the condition that something read after
+    /// it says so.
+    pub(crate) fn ended_ms(&self) -> Option<i64> {
+        match &self.known {
+            Known::View(view) | Known::Pieces(_, view) => view.ended_ms(),
+            Known::Crowd(shared) => shared.view.ended_ms(),
+            Known::Questions(_, ended_ms) => *ended_ms,
+        }
     }
 
     /// What becomes of these people, in order.
@@ -181,62 +217,60 @@ impl Judge {
     /// # Errors
     /// The store does not read, or does not answer.
     pub(crate) fn fates(&mut self, people: &[Identifier]) -> Result<Vec<Fate>, LedgerError> {
-        let view = match &mut self.known {
-            Known::View(view) => Some(&mut **view),
-            Known::Crowd(shared) => Some(&mut shared.view),
-            Known::Pieces(_) => None,
+        let (app, ask, now_ms) = (&self.app, &self.ask, self.now_ms);
+        let alone = |view: &mut View, person: &Identifier| {
+            fate(ask, person, |at_ms| {
+                view.judge(&pipeline::addressed(app, ask, person, at_ms))
+            })
         };
-        if let Some(view) = view {
-            let (app, ask) = (&self.app, &self.ask);
-            let mut alone = |person: &Identifier| {
-                fate(ask, person, |at_ms| {
-                    view.judge(&pipeline::addressed(app, ask, person, at_ms))
-                })
-            };
-            return people.iter().map(&mut alone).collect();
-        }
-        let mut fates = Vec::with_capacity(people.len());
-        for some in people.chunks(QUESTIONS_MAX * PIECES_AT_ONCE) {
-            fates.extend(self.asked(some)?);
-        }
-        Ok(fates)
-    }
-
-    fn asked(&self, people: &[Identifier]) -> Result<Vec<Fate>, LedgerError> {
-        let Known::Pieces(handle) = &self.known else {
-            return Err(LedgerError::Bug("a view is not asked in pieces"));
-        };
-        let pieces = people.chunks(QUESTIONS_MAX).map(|piece| {
-            let questions = piece.iter().map(|person| Question {
-                ask: pipeline::addressed(&self.app, &self.ask, person, self.ask.now_ms),
-                known_then: false,
-            });
-            ask(&self.app, questions.collect())
-        });
-        let answers = handle.block_on(futures_util::future::join_all(pieces));
-        let mut records = Vec::with_capacity(people.len());
-        for answer in answers {
-            records.extend(answer?);
-        }
-        let told = people.iter().zip(records);
-        Ok(told
-            .map(|(person, record)| self.fate_on_record(person, record))
-            .collect())
-    }
-
-    /// As [`fate`], on the facts that an answer came with.
-    fn fate_on_record(&self, person: &Identifier, mut record: DecisionRecord) -> Fate {
-        let first = record.decision.clone();
-        let until_ms = waited(&first, self.ask.now_ms, |at_ms| {
-            record.at_ms = at_ms;
-            let asked = pipeline::addressed(&self.app, &self.ask, person, at_ms);
-            for (known, place) in record.people.iter_mut().zip(asked.places) {
-                known.place = place;
+        match &mut self.known {
+            Known::View(view) => people.iter().map(|person| alone(view, person)).collect(),
+            Known::Crowd(shared) => {
+                let view = &mut shared.view;
+                people.iter().map(|person| alone(view, person)).collect()
             }
-            Ok(record.again(crate::serve::DECIDE))
-        });
-        // Nothing is asked of the store here.
-        Fate::of(&first, until_ms.unwrap_or_default(), Country::of(person))
+            Known::Pieces(handle, view) => {
+                let pieces = people.chunks(PIECE_PEOPLE);
+                let reading = pieces.map(|some| async move { (some, piece(app, ask, some).await) });
+                let mut reading = stream::iter(reading).buffered(PIECES_AHEAD);
+                let mut fates = Vec::with_capacity(people.len());
+                while let Some((some, piece)) = handle.block_on(reading.next()) {
+                    view.turn_to(piece?);
+                    for person in some {
+                        fates.push(alone(view, person)?);
+                    }
+                }
+                Ok(fates)
+            }
+            Known::Questions(handle, ended_ms) => {
+                let mut fates = Vec::with_capacity(people.len());
+                for some in people.chunks(QUESTIONS_MAX) {
+                    let put = |person: &Identifier, at_ms| Question {
+                        ask: pipeline::addressed(app, ask, person, at_ms),
+                        known_then: false,
+                        asked_ms: now_ms,
+                    };
+                    let questions = some.iter().map(|person| put(person, ask.now_ms));
+                    let first = handle.block_on(asked(app, questions.collect()))?;
+                    for (person, first) in some.iter().zip(first) {
+                        let mut first = Some(first);
+                        fates.push(fate(ask, person, |at_ms| {
+                            let told = match first.take() {
+                                Some(first) => Some(first),
+                                None => {
+                                    handle.block_on(asked(app, vec![put(person, at_ms)]))?.pop()
+                                }
+                            };
+                            let told =
+                                told.ok_or(LedgerError::Bug("a question without an answer"))?;
+                            *ended_ms = (*ended_ms).max(told.ended_ms);
+                            Ok(told.record.decision)
+                        })?);
+                    }
+                }
+                Ok(fates)
+            }
+        }
     }
 }
 
@@ -271,23 +305,30 @@ fn waited(
     Ok(None)
 }
 
-/// Puts a piece to the ledger; again after a moment where there was no room for it.
-async fn ask(
-    app: &app::Shared,
-    questions: Vec<Question>,
-) -> Result<Vec<DecisionRecord>, LedgerError> {
+/// Reads a piece.
+async fn piece(app: &app::Shared, ask: &Ask, people: &[Identifier]) -> Result<Piece, LedgerError> {
+    patiently(|| app.ledger.piece(ask, people)).await
+}
+
+/// Puts questions to the ledger.
+async fn asked(app: &app::Shared, questions: Vec<Question>) -> Result<Vec<Previewed>, LedgerError> {
+    let answers = patiently(|| app.ledger.preview_all(questions.clone())).await?;
+    answers.into_iter().collect()
+}
+
+/// Asks the ledger; again after a moment where there was no room for it.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, LedgerError>
+where
+    F: Future<Output = Result<T, LedgerError>>,
+{
     let mut tries = 0;
-    let answers = loop {
+    loop {
         tries += 1;
-        match app.ledger.preview_all(questions.clone()).await {
+        match ask().await {
             Err(error) if error.is_passing() && tries < TRIES_MAX => {
                 tokio::time::sleep(PAUSE).await;
             }
-            done => break done?,
+            done => break done,
         }
-    };
-    let records = answers.into_iter();
-    records
-        .map(|answer| answer.map(|previewed| previewed.record))
-        .collect()
+    }
 }

@@ -15,7 +15,7 @@ use crate::app::Shared;
 use crate::sealer;
 
 use super::report::{Report, utc};
-use super::results::{FILES, PLAN};
+use super::results::{FILES, PLAN, put};
 use super::{Prepared, Unscreened};
 
 /// How long sends are those of a plan, unless it is said.
@@ -95,10 +95,31 @@ pub(crate) fn written(
         list,
         files,
         counts: report.counts(),
+        erased: 0,
         reasons: reasons.collect(),
     };
     let (signer, _) = sealer::keys(app).map_err(io::Error::other)?;
     plan.signed(&signer).map_err(io::Error::other)
+}
+
+/// Signs the plan in a folder anew, of whose files so many rows name nobody any more. Nothing where there is none.
+pub(crate) fn renewed(app: &Shared, folder: &Path, rows: u64) -> io::Result<()> {
+    let path = in_folder(folder);
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    let SignedPlan { mut plan, .. } = SignedPlan::read(&bytes).map_err(io::Error::other)?;
+    for file in &mut plan.files {
+        if !FILES.contains(&file.name.as_str()) {
+            return Err(io::Error::other("a plan that names another file"));
+        }
+        *file = file_of(&folder.join(&file.name), &file.name)?;
+    }
+    plan.erased += rows;
+    let (signer, _) = sealer::keys(app).map_err(io::Error::other)?;
+    let text = plan.signed(&signer).map_err(io::Error::other)?;
+    put(&path, text.as_bytes())
 }
 
 /// A plan beside its files.

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::app::Shared;
+use crate::pipeline::on_a_condition;
 
 use super::fate::{Kind, Tally};
 use super::results::{FILES, PLAN};
@@ -77,7 +78,7 @@ impl Report {
             list: order.name(),
             column: outline.column.clone(),
             counts: counts(tally),
-            warnings: warnings(prepared, outline.is_one_view, now_ms),
+            warnings: warnings(prepared, outline, now_ms),
             reasons: reasons(tally),
             rests: rests(tally),
             steps: steps(tally),
@@ -194,7 +195,7 @@ fn counts(tally: &Tally) -> ScreeningCounts {
     }
 }
 
-fn warnings(prepared: &Prepared, is_one_view: bool, now_ms: i64) -> Vec<String> {
+fn warnings(prepared: &Prepared, outline: &Outline, now_ms: i64) -> Vec<String> {
     let mut warnings = Vec::new();
     if prepared.template.is_none() {
         warnings.push(format!(
@@ -208,12 +209,13 @@ fn warnings(prepared: &Prepared, is_one_view: bool, now_ms: i64) -> Vec<String> 
                 .to_owned(),
         );
     }
-    if !is_one_view {
+    if !outline.is_one_view {
         warnings.push(
             "Rows were decided piece by piece; what was recorded meanwhile counts for later rows only."
                 .to_owned(),
         );
     }
+    warnings.extend(outline.ended_ms.map(on_a_condition));
     warnings.extend(Pack::at(prepared.ask.now_ms).warning(now_ms));
     warnings
 }

@@ -55,6 +55,15 @@ pub(crate) enum Sheet {
 }
 
 impl Sheet {
+    /// All of them, in the order of [`FILES`].
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Allowed,
+        Self::Held,
+        Self::Refused,
+        Self::Duplicates,
+        Self::Unreadable,
+    ];
+
     /// The one that rows of a kind go to.
     pub(crate) fn of(kind: Kind) -> Self {
         match kind {
@@ -98,6 +107,15 @@ fn make(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
+/// Puts other bytes in the place of a file, all of them or none.
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = beside(path, ".new");
+    let mut file = private(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
 /// Whether a file that was opened by that name has it still: whoever held it may have taken it away meanwhile.
 #[cfg(unix)]
 fn is_still(file: &File, path: &Path) -> io::Result<bool> {
@@ -111,7 +129,8 @@ fn is_still(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-fn beside(wanted: &Path, ending: &str) -> PathBuf {
+/// What lies beside it under a name that ends so.
+pub(crate) fn beside(wanted: &Path, ending: &str) -> PathBuf {
     let mut name = wanted.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     wanted.with_file_name(name)

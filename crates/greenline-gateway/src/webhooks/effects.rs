@@ -11,7 +11,7 @@ mod platform;
 mod statuses;
 mod time;
 
-pub(crate) use platform::ended_restriction;
+pub(crate) use platform::{REVIEWS, ended_restriction, hold_one_of};
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,7 @@ use smallvec::SmallVec;
 
 use crate::config::StopCloses;
 use crate::directory::{Business, Directory};
+use crate::{health, inbound_probe};
 
 /// Longest value kept on the timeline; the inbox keeps all of it.
 const TIMELINE_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -57,6 +58,12 @@ pub struct Learned {
     pub starts: Vec<Start>,
     /// Answers to our own question whether someone wants messages; whether they are ours only the keys can tell.
     pub answers: Vec<Answer>,
+    /// Texts that may be the word by which staff prove that messages arrive; only the timeline can tell.
+    pub probes: Vec<inbound_probe::Arrival>,
+    /// Numbers with codes that messages from them failed with, of those that say something of the number or account.
+    pub refusals: Vec<(Box<str>, u32)>,
+    /// Numbers that people wrote to: whether another app has the thread, and when, the newest of each.
+    pub threads: Vec<(Box<str>, bool, i64)>,
     /// Messages that were stops.
     pub stops: usize,
     /// Parts of accounts that do not belong to the business.
@@ -119,6 +126,9 @@ impl Learned {
             fields: BTreeSet::new(),
             starts: Vec::new(),
             answers: Vec::new(),
+            probes: Vec::new(),
+            refusals: Vec::new(),
+            threads: Vec::new(),
             stops: 0,
             quarantined: 0,
             own: 0,
@@ -141,6 +151,24 @@ impl Learned {
             || fields
                 .iter()
                 .any(|field| self.fields.contains(field.as_str()))
+    }
+
+    /// A message from a number failed with a code.
+    fn refused(&mut self, number: &str, code: u32) {
+        let is_known =
+            |(known, known_code): &(Box<str>, u32)| **known == *number && *known_code == code;
+        if health::is_told(code) && !number.is_empty() && !self.refusals.iter().any(is_known) {
+            self.refusals.push((number.into(), code));
+        }
+    }
+
+    /// Somebody wrote to a number, in a thread that is this app's or another's.
+    fn wrote(&mut self, number: &str, stood_by: bool, at_ms: i64) {
+        let mut known = self.threads.iter_mut();
+        match known.find(|(known, by, _)| **known == *number && *by == stood_by) {
+            Some((_, _, known_ms)) => *known_ms = at_ms.max(*known_ms),
+            None => self.threads.push((number.into(), stood_by, at_ms)),
+        }
     }
 
     /// Says once that these identifiers are one person.

@@ -1,6 +1,7 @@
 //! The gateway's parts from the outside; whole sends are tested with the binary.
 
 mod admin;
+mod alerts;
 mod avenues;
 mod events;
 mod express;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use greenline_guide::{Confidence, Entry, Group, Guide, QUESTION_CHARS_MAX};
+use greenline_policy::forecast::{Era, Obstacle, Sign};
 use greenline_policy::pack::Pack;
 use greenline_policy::rule::Rule;
 
@@ -36,6 +37,20 @@ fn every_fact_that_a_date_rests_on_is_there() {
     }
     for id in Pack::ALL.iter().flat_map(|pack| pack.facts) {
         assert!(guide.fact(id).is_some(), "a pack rests on `{id}`");
+    }
+}
+
+#[test]
+fn every_fact_that_a_forecast_rests_on_is_there() {
+    let guide = Guide::this();
+    let obstacles = Obstacle::ALL.map(Obstacle::words);
+    let signs = Sign::ALL.map(Sign::words);
+    let eras = [Era::Early, Era::Number, Era::Portfolio].map(Era::words);
+    for words in obstacles.iter().chain(&signs).chain(&eras) {
+        for id in words.facts {
+            let fact = guide.fact(id);
+            assert!(fact.is_some(), "{} rests on `{id}`", words.id);
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl All {
             Request::PreviewAll(questions) => Answer::PreviewedAll(
                 questions
                     .iter()
-                    .map(|question| Ok(self.preview_question(question)))
+                    .map(|question| self.preview_question(question))
                     .collect(),
             ),
             Request::AdmitUnrecorded(ask, stopped) => {

@@ -35,8 +35,10 @@ impl All {
             PruneKind::Timeline => {
                 let entries = self.timeline.iter().filter(|(of, _)| *of == business);
                 entries
-                    // How a way out stands is what its newest entry says.
-                    .filter(|(_, entry)| entry.at_ms < before_ms && &*entry.subject != "avenue")
+                    // How a way out or an alert stands is what its newest entry says.
+                    .filter(|(_, entry)| {
+                        entry.at_ms < before_ms && !matches!(&*entry.subject, "avenue" | "alert")
+                    })
                     .map(|(_, entry)| entry.seq)
                     .collect()
             }

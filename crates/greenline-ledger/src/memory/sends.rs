@@ -23,6 +23,8 @@ use crate::types::{
 pub(super) struct Send {
     pub(super) business: BusinessIx,
     pub(super) record: DecisionRecord,
+    /// With which the platform refused it at once.
+    pub(super) code: Option<u32>,
     /// It did not reach whoever it went to, and does not count.
     pub(super) taken_back: bool,
     /// What it takes of the pace of its number and its people.
@@ -223,6 +225,7 @@ impl All {
         self.sends.push(Send {
             business: ask.business,
             record,
+            code: None,
             taken_back: false,
             paced: if ask.paced { Paced::Went } else { Paced::Not },
             became: None,
@@ -288,6 +291,7 @@ impl All {
                     BusinessIx(business),
                     decode_record(one.id, &one.business, one.at_ms, &one.record)?,
                 ),
+                code: None,
                 taken_back: false,
                 paced: Paced::Went,
                 became: None,
@@ -348,6 +352,7 @@ impl All {
             Outcome::Unknown => ("unknown", None),
         };
         send.record.outcome = Some(name.into());
+        send.code = refused.flatten();
         if let Some(code) = refused {
             self.did_not_reach(id, code, None);
         }
@@ -360,7 +365,7 @@ impl All {
     }
 
     /// The latest status of a message.
-    fn latest(&self, message_id: &str) -> Option<&Status> {
+    pub(super) fn latest(&self, message_id: &str) -> Option<&Status> {
         let order = |status: &Status| (status.at_ms, rank(&status.status));
         let about = self.statuses.iter();
         let about = about.filter(|status| *status.message_id == *message_id);

@@ -4,21 +4,21 @@ use greenline_policy::consent::EventKind;
 
 use super::All;
 use crate::erasure::is_pseudonym;
-use crate::question::{Previewed, Question};
-use crate::then::{PersonThen, decided_then, platform_then};
+use crate::error::LedgerError;
+use crate::question::{Previewed, Question, answered};
+use crate::then::{PersonThen, PlatformThen, platform_then};
 use crate::types::Ask;
 
 impl All {
     /// Answers a question about a send that is not made.
-    pub(super) fn preview_question(&self, question: &Question) -> Previewed {
-        let ask = &question.ask;
-        let record = self.preview(ask);
-        if !question.known_then {
-            return Previewed {
-                record,
-                untold: Vec::new(),
-            };
-        }
+    pub(super) fn preview_question(&self, question: &Question) -> Result<Previewed, LedgerError> {
+        let record = self.preview(&question.ask);
+        answered(question, record, self.decide, || {
+            Ok(self.known_then(&question.ask))
+        })
+    }
+
+    fn known_then(&self, ask: &Ask) -> (Vec<PersonThen>, PlatformThen) {
         let then = self.until(ask.now_ms);
         let people = ask.to.iter().map(|to| {
             let (canonical, spelling) = to.canonical();
@@ -34,11 +34,10 @@ impl All {
                 call_at_ms: answers.map(|answer| answer.at_ms).max(),
             }
         });
-        let people = people.collect();
-        decided_then(record, people, self.platform_at(ask), self.decide)
+        (people.collect(), self.platform_at(ask))
     }
 
-    fn platform_at(&self, ask: &Ask) -> crate::then::PlatformThen {
+    fn platform_at(&self, ask: &Ask) -> PlatformThen {
         let template = ask.template.as_ref().and_then(|asked| {
             self.template(ask.business, [&asked.waba_id, &asked.name, &asked.language])
         });

@@ -17,12 +17,11 @@ use crate::codec::{decode_record, encode_record};
 use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
 use crate::ids::Ids;
-use crate::question::{Previewed, Question};
+use crate::question::{Previewed, Question, answered};
 use crate::request::{Answer, Request};
 use crate::state::State;
-use crate::state::facts::{Addressee, Addressees};
+use crate::state::facts::Addressees;
 use crate::state::people::Slot;
-use crate::then::{PersonThen, decided_then, head_then};
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, Mode, PersonId, Spilled,
 };
@@ -349,45 +348,12 @@ impl Hand<'_> {
     fn preview_question(&mut self, question: &Question) -> Result<Previewed, LedgerError> {
         let ask = &question.ask;
         let record = self.preview(ask)?;
-        if !question.known_then {
-            return Ok(Previewed {
-                record,
-                untold: Vec::new(),
-            });
-        }
-        let mut people = Vec::new();
-        for addressee in self.snapshot.state.addressees(ask)? {
-            people.push(match addressee.slot {
-                Some(slot) => self.person_then(ask, &addressee, slot)?,
-                None => PersonThen::default(),
-            });
-        }
-        let platform = self.snapshot.state.platform_then(ask)?;
-        Ok(decided_then(record, people, platform, self.decide))
-    }
-
-    fn person_then(
-        &self,
-        ask: &Ask,
-        addressee: &Addressee,
-        slot: Slot,
-    ) -> Result<PersonThen, LedgerError> {
-        let state = &self.snapshot.state;
-        // What was kept of someone erased stands under another name.
-        let kept = state.kept_only(ask.business, &addressee.canonical)?;
-        let name = kept.map_or_else(|| addressee.canonical.clone(), |(kept, _)| kept);
-        let person = self.person_of(ask.business, &name)?;
-        let (head, erased) = head_then(
-            &state.links,
-            person,
-            addressee.spelling,
-            ask.now_ms,
-            |person| self.snapshot.person_rows(person),
-        )?;
-        Ok(PersonThen {
-            head,
-            erased,
-            call_at_ms: state.call_at(slot, ask)?,
+        answered(question, record, self.decide, || {
+            self.snapshot.state.then(
+                ask,
+                |name, _| self.person_of(ask.business, name),
+                |person| self.snapshot.person_rows(person),
+            )
         })
     }
 

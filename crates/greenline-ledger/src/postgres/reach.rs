@@ -24,13 +24,11 @@ use super::settle::Settled;
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::Wants;
-use crate::Setup;
 use crate::codec::limit_of;
 use crate::state::State;
 use crate::state::messages::hash;
 use crate::state::reach::{
-    Counted, Entry, KnownLimit, Portfolio, decode, encode, latest_ms, portfolio_key,
-    useful_until_ms,
+    Counted, Entry, KnownLimit, Portfolio, decode, encode, latest_ms, useful_until_ms,
 };
 use places::{Pays, Places};
 
@@ -154,12 +152,10 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 impl Reach {
-    /// Nothing read yet.
-    pub(super) fn new(setup: &Setup) -> Self {
+    /// Nothing read yet of portfolios of these names, one for each business.
+    pub(super) fn of(keys: &[Box<str>]) -> Self {
         let mut state = State::default();
-        let of = setup.businesses.iter();
-        let of = of.map(|business| state.portfolio_at(&portfolio_key(business)));
-        let of = of.collect();
+        let of = keys.iter().map(|key| state.portfolio_at(key)).collect();
         Self {
             read: vec![Read::default(); state.portfolios.len()],
             portfolios: state.portfolios,

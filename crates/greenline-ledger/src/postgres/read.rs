@@ -34,24 +34,11 @@ type Result<T, E = LedgerError> = std::result::Result<T, E>;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Whoever only reads waits for nobody.
-fn nobody(_: i64, _: i64) -> Watch {
+pub(super) fn nobody(_: i64, _: i64) -> Watch {
     Flight::new(Instant::now().into_std()).watch()
 }
 
 impl Store {
-    /// People are in the database: what is asked of many is asked in pieces.
-    pub(crate) fn look(&self) -> Result<Option<crate::state::State>> {
-        Ok(None)
-    }
-
-    /// As [`Self::look`].
-    pub(crate) fn gather(
-        &self,
-        _: &crate::types::Ask,
-    ) -> Result<Option<(crate::state::State, crate::crowd::Crowd)>> {
-        Ok(None)
-    }
-
     /// Reads with what loading for a batch needs.
     pub(super) async fn snapshot(
         &self,

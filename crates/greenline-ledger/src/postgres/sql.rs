@@ -656,9 +656,9 @@ pub(super) const PRUNE_REPLIES: &str =
     "DELETE FROM replies USING unnest($1::bigint[], $2::bigint[]) AS old (shard, id)
      WHERE replies.person_shard = old.shard AND replies.reply_id = old.id AND replies.state = 2";
 
-/// Not how ways out stand: the newest entry of each says so, however old it is.
+/// Not how ways out and alerts stand: the newest entry of each says so, however old it is.
 pub(super) const OLD_TIMELINE: &str = "SELECT person_shard, seq, at_ms FROM timeline
-     WHERE business = $1 AND subject <> 'avenue' ORDER BY seq LIMIT $2";
+     WHERE business = $1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq LIMIT $2";
 
 pub(super) const PRUNE_TIMELINE: &str =
     "DELETE FROM timeline USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
@@ -691,6 +691,32 @@ pub(super) const HELD_RECORDS: &str =
     whole_decision!("WHERE d.business = $1 AND d.seq = ANY ($2::bigint[]) ORDER BY d.seq");
 
 pub(super) const STATUSES: &str = "SELECT m.message_id, m.status FROM unnest($1::bigint[], $2::text[]) AS asked (shard, message_id)
+     JOIN messages m ON m.person_shard = asked.shard AND m.message_id = asked.message_id WHERE m.status IS NOT NULL";
+
+// How people took what was sent.
+
+pub(super) const RECEPTION_COUNT: &str =
+    "SELECT count(*) FROM decisions WHERE business = $1 AND seq >= $2 AND seq < $3";
+
+pub(super) const RECEPTION_STOPS: &str =
+    "SELECT person_id, kind, in_thread, at_ms FROM consent_events
+     WHERE business = $1 AND kind IN ('refused', 'withdrawn', 'native_stopped')
+       AND arrival_ms > $2 AND arrival_ms <= $3 AND (person_shard & $4) = 0
+     ORDER BY arrival_ms DESC, event_seq DESC LIMIT $5";
+
+/// The decision that ends a page after `$2`, so many further on; none on the last page.
+pub(super) const RECEPTION_PAGE: &str =
+    "SELECT seq FROM decisions WHERE business = $1 AND seq > $2 ORDER BY seq OFFSET $3 LIMIT 1";
+
+/// What went on, of one page. Without a limit of its own, for which the planner might sort all that is left.
+pub(super) const RECEPTION_SENDS: &str =
+    "SELECT d.seq, d.at_ms, d.person_id, d.record, s.outcome, s.code, s.message_id
+     FROM decisions d LEFT JOIN sends s ON s.person_shard = d.person_shard AND s.seq = d.seq AND s.person_id = d.person_id
+     WHERE d.business = $1 AND d.seq > $2 AND d.seq < $3 AND d.verdict > 0 AND (d.person_shard & $4) = 0
+     ORDER BY d.seq";
+
+pub(super) const RECEPTION_STATUSES: &str =
+    "SELECT m.message_id, m.status, m.status_code FROM unnest($1::bigint[], $2::text[]) AS asked (shard, message_id)
      JOIN messages m ON m.person_shard = asked.shard AND m.message_id = asked.message_id WHERE m.status IS NOT NULL";
 
 // Reading: pages.

@@ -13,15 +13,13 @@ use crate::codec::rows::{decode_reply, encode_list};
 use crate::codec::{decode_record, encode_record, names_erased};
 use crate::error::{LedgerError, NOT_IN_HAND};
 use crate::flight::Flight;
-use crate::question::{Previewed, Question};
+use crate::question::{Previewed, Question, answered};
 use crate::request::Answer;
 use crate::seal::record_people;
 use crate::state::State;
-use crate::state::facts::{Addressee, Addressees};
+use crate::state::facts::Addressees;
 use crate::state::journal::Change;
 use crate::state::messages::hash;
-use crate::state::people::Slot;
-use crate::then::{PersonThen, decided_then, head_then};
 use crate::types::{
     Admitted, Ask, BusinessIx, DecisionId, DecisionRecord, DueReply, Mode, Outcome, RelayDone,
     RelayResult, ReplyClaim, ReplyEnd, UNSETTLED_MS,
@@ -146,44 +144,12 @@ impl Hand<'_> {
     ) -> Result<Previewed, LedgerError> {
         let ask = &question.ask;
         let record = self.preview(ask)?;
-        if !question.known_then {
-            return Ok(Previewed {
-                record,
-                untold: Vec::new(),
-            });
-        }
-        let mut people = Vec::new();
-        for addressee in self.state.addressees(ask)? {
-            people.push(match addressee.slot {
-                Some(slot) => self.person_then(ask, &addressee, slot)?,
-                None => PersonThen::default(),
-            });
-        }
-        let platform = self.state.platform_then(ask)?;
-        Ok(decided_then(record, people, platform, self.decide))
-    }
-
-    fn person_then(
-        &self,
-        ask: &Ask,
-        addressee: &Addressee,
-        slot: Slot,
-    ) -> Result<PersonThen, LedgerError> {
-        // What was kept of someone erased stands under another name.
-        let kept = self.state.kept_only(ask.business, &addressee.canonical)?;
-        let name = kept.map_or_else(|| addressee.canonical.clone(), |(kept, _)| kept);
-        let person = self.person_of(ask.business, &name, slot)?;
-        let (head, erased) = head_then(
-            &self.state.links,
-            person,
-            addressee.spelling,
-            ask.now_ms,
-            |person| person_rows(self.connection, person),
-        )?;
-        Ok(PersonThen {
-            head,
-            erased,
-            call_at_ms: self.state.call_at(slot, ask)?,
+        answered(question, record, self.decide, || {
+            self.state.then(
+                ask,
+                |name, slot| self.person_of(ask.business, name, slot),
+                |person| person_rows(self.connection, person),
+            )
         })
     }
 

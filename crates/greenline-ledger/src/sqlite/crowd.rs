@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use greenline_policy::consent::Head;
 use greenline_policy::decide::WINDOW_MS;
-use greenline_policy::identity::Identifier;
+use greenline_policy::identity::{Identifier, Phone};
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::reach;
 use rusqlite::{Connection, Rows, params};
@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use super::kept::{self, Stamp};
 use super::load::Loading;
 use super::rows::{identifier, person, person_column};
-use super::{Store, load, marks, sql};
+use super::{Store, load, marks, read, sql};
 use crate::BusinessSetup;
 use crate::crowd::{Crowd, Gathering};
 use crate::erasure::is_pseudonym;
@@ -30,13 +30,9 @@ use crate::state::State;
 use crate::types::{Ask, PersonId};
 
 impl Store {
-    /// Everybody of the ask's business, described where that can be and loaded where not; `None` where a decision about
-    /// such an ask looks at more of everyone than a class tells. What is kept beside the store is used and renewed.
+    /// Everybody of the ask's business, described where that can be and loaded where not. What is kept beside the store
+    /// is used and renewed.
     pub(crate) fn gather(&self, ask: &Ask) -> Result<Option<(State, Crowd)>, LedgerError> {
-        // How old a yes is differs from person to person.
-        if ask.rules.yes_lasts != YesLasts::FOR_EVER {
-            return Ok(None);
-        }
         let business = (
             self.business(ask.business)?,
             self.business_id(ask.business)?,
@@ -78,15 +74,16 @@ fn gathered(
 ) -> Result<(State, Crowd, Option<Stamp>), LedgerError> {
     let mut alone = alone(connection, configured, ask)?;
     let mut written = None;
-    let mut crowd = match still(connection, id, path)? {
+    let dated = ask.rules.yes_lasts != YesLasts::FOR_EVER;
+    let mut crowd = match still(connection, id, path, dated)? {
         Some((crowd, people)) => {
             alone.extend(people);
             crowd
         }
         None => {
-            let stamp = Stamp::now(connection, id)?;
+            let stamp = Stamp::now(connection, id, dated)?;
             let mut people = FxHashSet::default();
-            let crowd = pass(connection, row, &mut people)?;
+            let crowd = pass(connection, (row, dated), &mut people)?;
             match kept::write(path, &stamp, &crowd, &people) {
                 Ok(()) => written = Some(stamp),
                 Err(error) => {
@@ -97,6 +94,9 @@ fn gathered(
             crowd
         }
     };
+    for number in crowd.as_of(ask.rules.yes_lasts, ask.now_ms)? {
+        alone.extend(owner(connection, row, number)?);
+    }
     let mut has_erased = false;
     for person in &alone {
         for (of, known) in identifiers(connection, *person)? {
@@ -118,15 +118,31 @@ fn still(
     connection: &Connection,
     business: &str,
     path: &Path,
+    dated: bool,
 ) -> Result<Option<(Crowd, FxHashSet<PersonId>)>, LedgerError> {
     let Some((stamp, crowd, mut alone)) = kept::read(path) else {
         return Ok(None);
     };
+    if dated && !stamp.is_dated() {
+        return Ok(None);
+    }
     let Some(changed) = stamp.changed(connection, business, crowd.len())? else {
         return Ok(None);
     };
     alone.extend(changed);
     Ok(Some((crowd, alone)))
+}
+
+/// Whose number that is, as it is kept.
+fn owner(
+    connection: &Connection,
+    business: i64,
+    number: u64,
+) -> Result<Option<PersonId>, LedgerError> {
+    let Some(phone) = Phone::from_digits(number) else {
+        return Ok(None);
+    };
+    read::find(connection, business, &Identifier::Phone(phone))
 }
 
 /// Every identifier of a person, with its business.
@@ -233,10 +249,10 @@ impl<'r> Heads<'r> {
 /// One walk over everybody; whoever cannot be described goes to `alone`.
 fn pass(
     connection: &Connection,
-    business: i64,
+    (business, dated): (i64, bool),
     alone: &mut FxHashSet<PersonId>,
 ) -> Result<Crowd, LedgerError> {
-    let mut gathering = Gathering::default();
+    let mut gathering = Gathering::new(dated);
     let mut heads = connection.prepare(sql::LOAD_HEADS_IN_ORDER)?;
     let mut heads = Heads::new(heads.query([])?)?;
     let mut identifiers = connection.prepare(sql::LOAD_IDENTIFIERS_IN_ORDER)?;

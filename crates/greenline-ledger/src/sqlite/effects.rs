@@ -29,6 +29,8 @@ pub(crate) struct Led {
     pub(crate) flights: Vec<Watch>,
     /// Own replies became due.
     pub(crate) replies_due: bool,
+    /// When the delivery came that they are of.
+    received_ms: Option<i64>,
     /// Noes recorded, with the message that carried each.
     noes: Vec<(Box<str>, EventId)>,
 }
@@ -149,7 +151,10 @@ impl Hand<'_> {
                 .prepare_cached(sql::INSERT_RELAY)?
                 .execute(columns)?;
         }
-        let mut led = Led::default();
+        let mut led = Led {
+            received_ms: Some(delivery.received_ms),
+            ..Led::default()
+        };
         self.learn(delivery.business, &delivery.effects, &mut led)?;
         Ok(Ingested {
             duplicate: false,
@@ -271,7 +276,8 @@ impl Hand<'_> {
                     &**origin,
                     &**event,
                     at_ms,
-                    &**body
+                    &**body,
+                    led.received_ms.unwrap_or(*at_ms)
                 ];
                 self.connection
                     .prepare_cached(sql::INSERT_TIMELINE)?

@@ -45,11 +45,18 @@ pub(super) struct Stamp {
     seq: i64,
     /// What it says: another store may have another event of that number.
     event: String,
+    /// Classes keep the days of yeses.
+    #[serde(default)]
+    dated: bool,
 }
 
 impl Stamp {
     /// As of what this connection sees.
-    pub(super) fn now(connection: &Connection, business: &str) -> Result<Self, LedgerError> {
+    pub(super) fn now(
+        connection: &Connection,
+        business: &str,
+        dated: bool,
+    ) -> Result<Self, LedgerError> {
         let seq: Option<i64> =
             connection.query_row(sql::LAST_EVENT, [], |row| row.get::<_, Option<i64>>(0))?;
         let seq = seq.unwrap_or(0);
@@ -59,7 +66,13 @@ impl Stamp {
             business: business.to_owned(),
             seq,
             event: event(connection, seq)?,
+            dated,
         })
+    }
+
+    /// Whether it tells the days of yeses.
+    pub(super) fn is_dated(&self) -> bool {
+        self.dated
     }
 
     /// Whom events since are about; `None` when what is kept as of then is worth nothing now.
@@ -72,7 +85,7 @@ impl Stamp {
         let here = Self {
             seq: self.seq,
             event: event(connection, self.seq)?,
-            ..Self::now(connection, business)?
+            ..Self::now(connection, business, self.dated)?
         };
         if here != *self {
             return Ok(None);

@@ -189,7 +189,9 @@ pub(super) const PUT_TEMPLATE: &str = "INSERT INTO templates
        category = excluded.category, status = excluded.status, is_ask = excluded.is_ask, quality = excluded.quality,
        at_ms = excluded.at_ms";
 
-pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (business_id, subject, subject_id, origin, event, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+/// Numbered by the moment of arrival, as what other stores number is.
+pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (seq, business_id, subject, subject_id, origin, event, at_ms, body)
+     VALUES (max(?8 << 20, 1 + coalesce((SELECT max(seq) FROM timeline), 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 // Writing: inbox, relay, own replies.
 
@@ -596,6 +598,31 @@ pub(super) const COUNT_NOES: &str = "SELECT count(*) FROM consent_events
 pub(super) const COUNT_RELAYS: &str =
     "SELECT count(*) FROM relays WHERE business_id = ?1 AND parked = ?2 AND lane NOT IN (4, 5)";
 
+// How people took what was sent.
+
+/// About how many decisions there were; by commits.
+pub(super) const RECEPTION_COUNT: &str =
+    "SELECT coalesce(sum(allowed + others), 0) FROM decision_ranges
+     WHERE business_id = ?1 AND first_seq >= ?2 AND first_seq < ?3";
+
+pub(super) const RECEPTION_STOPS: &str =
+    "SELECT person_id, kind, in_thread, at_ms FROM consent_events
+     WHERE business_id = ?1 AND kind IN ('refused', 'withdrawn', 'native_stopped')
+       AND arrival_ms > ?2 AND arrival_ms <= ?3 AND (shard & ?4) = 0
+     ORDER BY arrival_ms DESC, event_seq DESC LIMIT ?5";
+
+/// What went on, a page after a decision in a range or one that begins later.
+pub(super) const RECEPTION_SENDS: &str =
+    "SELECT first_seq, d.seq, at_ms, person_id, record, outcome, code, status, status_code
+     FROM decision_ranges r CROSS JOIN decisions d LEFT JOIN sends ON decision_seq = d.seq
+     WHERE r.business_id = ?1 AND first_seq >= ?2 AND first_seq < ?4
+       AND d.seq BETWEEN max(first_seq, ?3 + 1) AND last_seq
+       AND d.business_id = ?1 AND verdict > 0 AND (shard & ?5) = 0
+     ORDER BY first_seq, d.seq LIMIT ?6";
+
+pub(super) const LAST_WROTE: &str =
+    "SELECT wrote_at_ms FROM windows WHERE shard = ?1 AND person_id = ?2 AND number = ?3";
+
 pub(super) const RELAYS_DUE: &str =
     "SELECT inbox_seq, app, relays.business_id, body, headers, attempts, received_ms
      FROM relays JOIN inbox ON inbox.seq = relays.inbox_seq
@@ -792,7 +819,7 @@ pub(super) const OLD_REPLIES: &str =
     "SELECT reply_id, at_ms, state = 2 FROM replies WHERE business_id = ?1 ORDER BY reply_id";
 
 /// Not how ways out stand: the newest entry of each says so, however old it is.
-pub(super) const OLD_TIMELINE: &str = "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 AND subject <> 'avenue' ORDER BY seq";
+pub(super) const OLD_TIMELINE: &str = "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq";
 
 pub(super) const VERDICT: &str =
     "SELECT verdict FROM decisions WHERE seq = ?1 AND business_id = ?2";

@@ -133,6 +133,8 @@ impl HealthRow {
     }
 }
 
+/// A day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The code of a refusal that looks like a lock.
 const LOCKED: u32 = 131_031;
 /// The code of a refusal for policy.
@@ -173,13 +175,44 @@ pub(crate) struct RestrictionRow {
 
 impl RestrictionRow {
     /// Whether it needs no more watching: the platform took it back, `health_status` was read after its end and calls
-    /// the account AVAILABLE (N1), or it had no end and the account was reinstated since.
-    fn is_over(&self, available_ms: Option<i64>, reinstated_ms: Option<i64>) -> bool {
-        match self.until_ms {
-            Some(until_ms) => until_ms == self.at_ms || available_ms > Some(until_ms),
-            None => reinstated_ms > Some(self.at_ms),
+    /// the account AVAILABLE (N1), or it had no end and the account was reinstated since. What is no restriction by the
+    /// platform's naming ends as the matrix says (N9, N14).
+    fn is_over(&self, since: &Since) -> bool {
+        let said = Some(self.at_ms);
+        let reinstated = since.reinstated_ms > said;
+        if self.until_ms == said {
+            return true;
+        }
+        match self.kind {
+            RestrictionKind::AccountDeleted => false,
+            RestrictionKind::AccountDisabled => reinstated,
+            RestrictionKind::Offboarded => since.connected_ms > said,
+            RestrictionKind::BanUnclear
+            | RestrictionKind::AccountRestricted
+            | RestrictionKind::AccountPending
+            | RestrictionKind::ReviewRejected
+            | RestrictionKind::ReviewRestricted => since.available_ms > said || reinstated,
+            RestrictionKind::BanScheduled => {
+                // The news names a day and no hour.
+                let day_over = self.until_ms.map(|day_ms| day_ms.saturating_add(DAY_MS));
+                day_over.is_some() && since.available_ms > day_over || reinstated
+            }
+            _ => match self.until_ms {
+                Some(until_ms) => since.available_ms > Some(until_ms),
+                None => reinstated,
+            },
         }
     }
+}
+
+/// When something was last said that ends what an account is held by.
+struct Since {
+    /// `health_status` called the account AVAILABLE.
+    available_ms: Option<i64>,
+    /// The account was reinstated.
+    reinstated_ms: Option<i64>,
+    /// The number was read as connected.
+    connected_ms: Option<i64>,
 }
 
 /// An account.
@@ -266,10 +299,16 @@ pub(crate) fn number_facts(
     let health = number.map(|row| &row.health);
     let available_ms = health.and_then(|health| health.available_ms);
     let reinstated_ms = account.and_then(|row| row.ban_at_ms.filter(|_| row.ban == Ban::None));
+    let connected = number.filter(|_| status == NumberStatus::Connected);
+    let since = Since {
+        available_ms,
+        reinstated_ms,
+        connected_ms: connected.and_then(|row| row.at_ms),
+    };
     let restrictions: Vec<Restriction> = account.map_or_else(Vec::new, |row| {
         row.restrictions
             .iter()
-            .filter(|row| !row.is_over(available_ms, reinstated_ms))
+            .filter(|row| !row.is_over(&since))
             .map(|row| Restriction {
                 kind: row.kind,
                 until_ms: row.until_ms,

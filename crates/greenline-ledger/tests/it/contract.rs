@@ -17,6 +17,7 @@ pub(crate) mod people;
 pub(crate) mod preference;
 pub(crate) mod question;
 pub(crate) mod reach;
+pub(crate) mod reception;
 pub(crate) mod refusals;
 pub(crate) mod seal;
 pub(crate) mod sends;
@@ -126,6 +127,8 @@ macro_rules! over {
             health {
                 a_refusal_like_a_lock_closes_a_number_until_it_was_read,
                 an_end_opens_only_what_was_read_after_it,
+                asked_in_advance_an_end_counts,
+                what_holds_an_account_lasts_until_something_says_that_it_is_over,
             }
         );
         crate::contract::tests!(
@@ -259,6 +262,14 @@ macro_rules! over {
                 what_is_undone_can_be_imported_again,
                 an_imported_no_waits_for_sends_under_way,
                 many_rows_of_new_people_are_one_piece,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            reception {
+                what_was_sent_is_counted_with_what_became_of_it,
+                a_business_is_the_sum_of_its_numbers_and_days_pass,
+                of_many_one_person_in_so_many_is_looked_at,
             }
         );
         crate::contract::tests!(

@@ -14,7 +14,7 @@ use greenline_ledger::notice::Notice;
 use greenline_ledger::question::Question;
 use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
-    Appended, DecisionId, DecisionRecord, Delivery, Effect, Lane, Mode, NewEvent, Outcome,
+    Appended, Ask, DecisionId, DecisionRecord, Delivery, Effect, Lane, Mode, NewEvent, Outcome,
     PersonId, PersonShard, RelayDone, RelayResult, ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
@@ -23,6 +23,7 @@ use greenline_policy::country::Place as Here;
 use greenline_policy::decide::{Decision, Verdict};
 use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::identity::Identifier;
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::quiet::Quiet;
 use greenline_policy::scope::Scope;
 use proptest::prelude::*;
@@ -394,12 +395,16 @@ impl Side {
                 if variant & 4 == 4 {
                     about.caps = caps(&[]);
                 }
+                if variant % 3 == 2 {
+                    about.rules.yes_lasts = YesLasts::from_days([30, 1, 0, 2]);
+                }
                 // Of no message that was sent.
                 about.body_hash = [0xee; 16];
-                let Some(mut view) = self.ledger.view().unwrap() else {
-                    return;
+                let Some(mut view) = self.ledger.view(now_ms).unwrap() else {
+                    self.in_pieces(&about, now_ms).await;
+                    continue;
                 };
-                let (mut some, crowd) = self.ledger.crowd(&about).unwrap().unwrap();
+                let (mut some, crowd) = self.ledger.crowd(&about, now_ms).unwrap().unwrap();
                 for to in NAMES.into_iter().chain(["15557770001", "551187654321"]) {
                     let mut ask = about.clone();
                     ask.to = ids(&[to]);
@@ -426,6 +431,34 @@ impl Side {
         }
     }
 
+    /// The same where people are read in pieces, of which the second knows nothing of the first.
+    async fn in_pieces(&self, about: &Ask, now_ms: i64) {
+        let view = self.ledger.view_of_nobody(about, now_ms).await;
+        let Some(mut view) = view.unwrap() else {
+            return;
+        };
+        let names: Vec<&str> = NAMES.into_iter().chain(["15557770001"]).collect();
+        let to = |name: &str| Ask {
+            to: ids(&[name]),
+            ..about.clone()
+        };
+        let questions = names.iter().map(|name| Question {
+            ask: to(name),
+            known_then: false,
+            asked_ms: now_ms,
+        });
+        let told = self.ledger.preview_all(questions.collect()).await.unwrap();
+        let told = told.into_iter().map(|told| told.unwrap().record.decision);
+        let (some, others) = names.split_at(names.len() / 2);
+        let mut seen = Vec::new();
+        for some in [some, others] {
+            let piece = self.ledger.piece(about, &ids(some)).await.unwrap();
+            view.turn_to(piece);
+            seen.extend(some.iter().map(|name| view.judge(&to(name)).unwrap()));
+        }
+        assert_eq!(seen, told.collect::<Vec<_>>(), "{names:?} {about:?}");
+    }
+
     /// What everybody would have been told at moments gone by, with what was known then.
     async fn then(&self, moments: impl Iterator<Item = i64>) -> Vec<String> {
         let mut answers = Vec::new();
@@ -434,6 +467,7 @@ impl Side {
                 let question = |name| Question {
                     ask: ask(&ids(&[to]), name, now_ms),
                     known_then: true,
+                    asked_ms: now_ms,
                 };
                 let piece = ["offer", "text"].map(question).to_vec();
                 for previewed in self.ledger.preview_all(piece).await.unwrap() {

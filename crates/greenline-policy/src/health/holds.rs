@@ -3,7 +3,7 @@
 //! Of facts of one kind the newest counts, by the platform's own time and not by arrival; of two of one moment the
 //! stricter. What lies after the date is left out, and what was not told by then is not known (N2).
 
-use crate::number::{NumberStatus, RestrictionKind};
+use crate::number::{NumberStatus, Restriction, RestrictionKind};
 use crate::pack::Day;
 use crate::reach::MessagingLimit;
 
@@ -543,9 +543,48 @@ pub(super) fn restricted(kind: RestrictionKind, closes_starts: bool) -> Option<C
         RestrictionKind::AddingNumbers => Cause::AddingRestricted,
         RestrictionKind::UtilityRate => Cause::UtilityRate,
         RestrictionKind::DirectUtility => Cause::DirectUtility,
-        RestrictionKind::Other => return None,
+        // These are no restrictions: `account_held` says what each amounts to.
+        RestrictionKind::UtilityLimit
+        | RestrictionKind::BanScheduled
+        | RestrictionKind::BanUnclear
+        | RestrictionKind::AccountDisabled
+        | RestrictionKind::AccountRestricted
+        | RestrictionKind::AccountPending
+        | RestrictionKind::AccountDeleted
+        | RestrictionKind::ReviewRejected
+        | RestrictionKind::ReviewRestricted
+        | RestrictionKind::Offboarded
+        | RestrictionKind::Other => return None,
         RestrictionKind::Unknown => Cause::RestrictionUnknown,
     })
+}
+
+/// What an account is held by that is no restriction of the platform's naming, as sends are told of it: what it amounts
+/// to at a moment, and until when. The same as [`Known::refusals`], [`Known::ban`], [`Known::account`] and
+/// [`Known::silence`] find from what was told; what a read has opened since is not told to sends.
+pub(super) fn account_held(held: Restriction, now_ms: i64) -> Option<(Cause, Option<i64>)> {
+    let ahead = held.until_ms.filter(|until_ms| now_ms < *until_ms);
+    let cause = match held.kind {
+        RestrictionKind::UtilityLimit if ahead.is_some() => {
+            return Some((Cause::UtilityLimit, ahead));
+        }
+        RestrictionKind::UtilityLimit => Cause::UtilityRate,
+        RestrictionKind::BanScheduled if ahead.is_some() => {
+            return Some((Cause::BanScheduled, ahead));
+        }
+        RestrictionKind::BanScheduled => Cause::BanDue,
+        RestrictionKind::BanUnclear => Cause::BanUnclear,
+        RestrictionKind::AccountDisabled => Cause::AccountDisabled,
+        RestrictionKind::AccountRestricted | RestrictionKind::ReviewRestricted => {
+            Cause::AccountRestricted
+        }
+        RestrictionKind::AccountPending => Cause::AccountPending,
+        RestrictionKind::AccountDeleted => Cause::AccountDeleted,
+        RestrictionKind::ReviewRejected => Cause::ReviewRejected,
+        RestrictionKind::Offboarded => Cause::Offboarded,
+        _ => return None,
+    };
+    Some((cause, None))
 }
 
 /// What a restriction closed, and a read has to open again.

@@ -5,10 +5,10 @@
 //! and, in almost every number, nothing else.
 
 use crate::decide::NumberFacts;
-use crate::number::{Ban, RestrictionKind};
+use crate::number::{Ban, Restriction, RestrictionKind};
 use crate::rule::Rule;
 
-use super::holds::{Holds, closed, holding, payment, restricted, status_cause};
+use super::holds::{Holds, account_held, closed, holding, payment, restricted, status_cause};
 use super::{Can, Cause, State, What};
 
 /// What reads of `health_status` and refusals amount to, gravest first: what decisions keep of them until the next one
@@ -70,6 +70,10 @@ pub fn in_the_way(number: &NumberFacts, now_ms: i64, mut each: impl FnMut(&Holds
         || restrictions
             .any(|one| one.kind == RestrictionKind::BusinessInitiated && is_live(one.until_ms));
     for restriction in &number.restrictions {
+        if let Some((cause, until_ms)) = account_held(*restriction, now_ms) {
+            each(&Holds::of(cause, None).until(until_ms));
+            continue;
+        }
         let Some(cause) = restricted(restriction.kind, closes_starts) else {
             continue;
         };
@@ -84,16 +88,14 @@ pub fn in_the_way(number: &NumberFacts, now_ms: i64, mut each: impl FnMut(&Holds
 /// What a number's restrictions come to when a later date is asked about in advance: those that end until then are over,
 /// on the condition that something read after their end says so (N1). The last of those ends, if there are any.
 pub fn in_advance(number: &mut NumberFacts, known_ms: i64, at_ms: i64) -> Option<i64> {
-    let ends =
-        |until_ms: Option<i64>| until_ms.filter(|end_ms| (known_ms + 1..=at_ms).contains(end_ms));
-    let last = number
-        .restrictions
-        .iter()
-        .filter_map(|one| ends(one.until_ms))
-        .max();
-    number
-        .restrictions
-        .retain(|one| ends(one.until_ms).is_none());
+    let ends = |one: &Restriction| {
+        // The end of a day of grace opens nothing, nor does that of the hours after a 131064 on any condition.
+        let is_restriction = one.kind.own_word().is_none();
+        let until_ms = one.until_ms.filter(|_| is_restriction);
+        until_ms.filter(|end_ms| (known_ms + 1..=at_ms).contains(end_ms))
+    };
+    let last = number.restrictions.iter().filter_map(ends).max();
+    number.restrictions.retain(|one| ends(one).is_none());
     last
 }
 
@@ -117,13 +119,20 @@ impl Cause {
             Self::LockSuspected | Self::HealthBlocked => Rule::AccountUnclear,
             Self::PaymentReplies | Self::Payment => Rule::AccountPayment,
             Self::LimitReached | Self::RateLimited => Rule::LimitReached,
-            Self::PolicyRefused | Self::HealthUnclear => Rule::NumberUnread,
+            Self::PolicyRefused
+            | Self::HealthUnclear
+            | Self::BanDue
+            | Self::BanUnclear
+            | Self::AccountRestricted
+            | Self::AccountPending
+            | Self::ReviewRejected => Rule::NumberUnread,
+            Self::UtilityTemplates => Rule::UtilityRestricted,
+            Self::UtilityLimit => Rule::LimitUtility,
             _ if can == Can::Unknown && unread => Rule::NumberUnread,
             Self::RepliesRestricted
             | Self::RepliesAlone
             | Self::StartsRestricted
             | Self::RestrictionUnknown
-            | Self::UtilityTemplates
             | Self::AllCallsRestricted
             | Self::CallsRestricted => Rule::NumberRestricted,
             _ => return None,

@@ -828,3 +828,92 @@ proptest! {
         }
     }
 }
+
+/// What an account is held by beside restrictions is judged by sends as by the matrix, at every date.
+#[test]
+fn what_holds_an_account_is_the_same_to_sends_and_to_the_matrix() {
+    use greenline_policy::decide::NumberFacts;
+    use greenline_policy::health::in_the_way;
+    use greenline_policy::number::Restriction;
+
+    let told_ms = NOW - 2 * DAY;
+    let day = Some(NOW + DAY);
+    let cases = [
+        (
+            RestrictionKind::UtilityLimit,
+            Some(told_ms + DAY),
+            Told::Failed(131_064),
+        ),
+        (
+            RestrictionKind::BanScheduled,
+            day,
+            Told::Ban(BanTold::Scheduled(day)),
+        ),
+        (
+            RestrictionKind::BanScheduled,
+            None,
+            Told::Ban(BanTold::Scheduled(None)),
+        ),
+        (
+            RestrictionKind::BanUnclear,
+            None,
+            Told::Ban(BanTold::Unclear),
+        ),
+        (
+            RestrictionKind::AccountDisabled,
+            None,
+            Told::Account(AccountStatus::Disabled),
+        ),
+        (
+            RestrictionKind::AccountRestricted,
+            None,
+            Told::Account(AccountStatus::Restricted),
+        ),
+        (
+            RestrictionKind::AccountPending,
+            None,
+            Told::Account(AccountStatus::Pending),
+        ),
+        (RestrictionKind::AccountDeleted, None, Told::AccountDeleted),
+        (
+            RestrictionKind::ReviewRejected,
+            None,
+            Told::Review(Review::Rejected),
+        ),
+        (
+            RestrictionKind::ReviewRestricted,
+            None,
+            Told::Review(Review::Restricted),
+        ),
+        (RestrictionKind::Offboarded, None, Told::Offboarded),
+    ];
+    for (kind, until_ms, told) in cases {
+        let word = kind.own_word().expect("a word of ours");
+        assert_eq!(RestrictionKind::parse(word), kind);
+        let state = connected().with(told, Origin::Webhook, told_ms);
+        let number = NumberFacts {
+            status: NumberStatus::Connected,
+            restrictions: vec![Restriction { kind, until_ms }],
+            watched: true,
+            ..NumberFacts::default()
+        };
+        let moments = [
+            told_ms + 1,
+            told_ms + DAY - 1,
+            told_ms + DAY,
+            NOW,
+            NOW + DAY,
+            NOW + 3 * DAY,
+        ];
+        for at_ms in moments {
+            let found = can(&state, at_ms);
+            for what in &What::ALL[..4] {
+                let mut sends = Can::Yes;
+                in_the_way(&number, at_ms, |holds| {
+                    sends = sends.min(holds.says(*what).unwrap_or(Can::Yes));
+                });
+                assert_eq!(sends, found[*what as usize], "{kind:?} {what:?} at {at_ms}");
+            }
+        }
+    }
+}

@@ -1,8 +1,10 @@
 //! The decision core from the outside.
 
+mod alert;
 mod avenue;
 mod consent;
 mod decide;
+mod forecast;
 mod health;
 mod hold;
 mod identity;
@@ -12,6 +14,7 @@ mod pace;
 mod pack;
 mod pair;
 mod places;
+mod polling;
 mod quiet;
 mod spec;
 mod stop;

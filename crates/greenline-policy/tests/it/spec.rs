@@ -512,6 +512,25 @@ fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) 
     }
     let watched = number.watched;
     !number.restrictions.iter().any(|restriction| {
+        // What holds an account and is no restriction by the platform's naming (N9, N14).
+        match restriction.kind {
+            RestrictionKind::UtilityLimit => {
+                return starts_utility && restriction.until_ms.is_some_and(|until| until > now_ms);
+            }
+            RestrictionKind::BanScheduled => {
+                let day_has_come = restriction.until_ms.is_none_or(|day| day <= now_ms);
+                return starts_template && day_has_come;
+            }
+            RestrictionKind::BanUnclear
+            | RestrictionKind::AccountRestricted
+            | RestrictionKind::AccountPending
+            | RestrictionKind::ReviewRejected
+            | RestrictionKind::ReviewRestricted => return starts_template,
+            RestrictionKind::AccountDisabled
+            | RestrictionKind::AccountDeleted
+            | RestrictionKind::Offboarded => return true,
+            _ => {}
+        }
         let live = restriction.until_ms.is_none_or(|until| until > now_ms);
         if !live {
             // N1: an end opens nothing by itself.

@@ -30,6 +30,9 @@ pub struct Health {
     pub limits: bool,
     /// Whether new and badly rated templates are paced (SND-24).
     pub pacing: bool,
+    /// Whether large bursts of a portfolio go in batches, as those of portfolios do that send little in a year or are
+    /// under suspicion (SND-25); off unless asked for.
+    pub portfolio_pacing: bool,
     /// Whether a person gets only so many marketing templates, over all businesses (SND-30).
     pub per_person: bool,
     /// Whether a number sends only so much a second, and only so much to one person (SND-44, SND-45).
@@ -59,6 +62,7 @@ impl Default for Health {
             ratings: true,
             limits: true,
             pacing: true,
+            portfolio_pacing: false,
             per_person: true,
             speeds: true,
             enforcement: true,
@@ -82,6 +86,7 @@ impl Health {
             ratings: false,
             limits: false,
             pacing: false,
+            portfolio_pacing: false,
             per_person: false,
             speeds: false,
             enforcement: false,
@@ -95,6 +100,7 @@ impl Health {
             || self.ratings
             || self.limits
             || self.pacing
+            || self.portfolio_pacing
             || self.per_person
             || self.speeds
             || self.enforcement

@@ -32,6 +32,10 @@ pub(crate) enum Deed {
     Unpause(u64, u32),
     /// What was held back of a template is released or dropped.
     Decide(u64),
+    /// A portfolio's batch is released or dropped.
+    DecideBatch(String),
+    /// The review of a portfolio ends, if it ends now.
+    ReviewEnds(String, i64),
     /// A template gets the category that was announced.
     Recategorise(u64),
     /// The limit of a portfolio rises.

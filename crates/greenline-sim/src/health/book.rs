@@ -177,6 +177,8 @@ pub(crate) struct AccountBook {
     /// When each measure against utility templates ends.
     pub(crate) utility_ends_ms: BTreeMap<&'static str, i64>,
     pub(crate) misuse: u32,
+    /// Nothing is left of that cap, by script.
+    pub(crate) utility_used_up: bool,
     /// When utility templates went under their cap.
     pub(crate) utility_sent: VecDeque<i64>,
     /// When a utility template was last paused (SND-24).
@@ -188,12 +190,18 @@ pub(crate) struct AccountBook {
 }
 
 /// A portfolio.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct PortfolioBook {
     pub(crate) reached: Reached,
     pub(crate) raise_at_ms: Option<i64>,
     pub(crate) alerted_ms: Option<i64>,
     pub(crate) verified: bool,
+    /// When its templates went in the last hour (SND-25).
+    pub(crate) burst: VecDeque<i64>,
+    /// What waits until the batch before is judged.
+    pub(crate) batch: Vec<Arc<Sent>>,
+    /// It neither sends nor makes templates until then.
+    pub(crate) review_until_ms: Option<i64>,
 }
 
 impl Book {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::book::Book;
+use super::burst;
 use super::people::{BOUNDED_SINCE_MS, Sort, is_exempt};
 use super::reached::{self, PORTFOLIO_ERA_MS};
 use super::tally::{DAY_MS, WEEK_MS};
@@ -20,6 +21,8 @@ pub(crate) struct Ruling {
     pub(crate) fails: Option<u32>,
     /// It is kept back until feedback on earlier ones is known (SND-24).
     pub(crate) held: bool,
+    /// It is kept back with everything else of its portfolio (SND-25).
+    pub(crate) in_batch: bool,
     /// It took a place under the limit at this moment.
     pub(crate) took_place_ms: Option<i64>,
 }
@@ -60,7 +63,7 @@ pub(crate) fn status_receives(status: &str, unclear: &Unclear) -> bool {
 }
 
 /// A status that only one list knows.
-fn is_odd(status: &str) -> bool {
+pub(crate) fn is_odd(status: &str) -> bool {
     matches!(status, "UNKNOWN" | "LINKED" | "UNLINKED")
         || status.starts_with("MESSAGING_LIMIT_TIER_")
 }
@@ -257,6 +260,9 @@ impl Send<'_> {
                 "The account may send only a limited amount of utility templates for now.",
             );
         }
+        if self.template.is_some() && burst::is_in_review(book, &self.line.portfolio, self.now_ms) {
+            return Err(Refusal::new(132_015, "The portfolio is being reviewed."));
+        }
         if let Some(refused) = self.under_spam_limit(book) {
             return refused;
         }
@@ -278,6 +284,10 @@ impl Send<'_> {
         }
         ruling.fails = self.fails_for_the_person(book);
         ruling.held = ruling.fails.is_none() && self.is_held(book, quality);
+        ruling.in_batch = ruling.fails.is_none()
+            && !ruling.held
+            && self.template.is_some()
+            && burst::waits(book, &self.line.portfolio, self.now_ms);
         Ok(ruling)
     }
 
@@ -325,7 +335,11 @@ impl Send<'_> {
 
     fn within_utility(&self, book: &mut Book) -> bool {
         let allowed = book.hidden.utility_a_day as usize;
-        let sent = &mut book.account(&self.line.account).utility_sent;
+        let account = book.account(&self.line.account);
+        if account.utility_used_up {
+            return false;
+        }
+        let sent = &mut account.utility_sent;
         while sent.front().is_some_and(|at| *at <= self.now_ms - DAY_MS) {
             sent.pop_front();
         }
@@ -476,6 +490,36 @@ pub(crate) fn takes_calls(sim: &Platform, line: &Line) -> bool {
             .iter()
             .any(|kind| restricted(account, kind, now_s))
     })
+}
+
+/// Whether a number may be added to an account (ENF-12, QL-30). The documents give no code for a refusal.
+pub(crate) fn may_add_number(sim: &Platform, account: &str) -> Result<(), Refusal> {
+    let now_s = sim.clock.now_s();
+    let state = sim.world.read();
+    let unknown = || Refusal::unknown_object("POST", account);
+    let id = account;
+    let account = state.accounts.get(id).ok_or_else(unknown)?;
+    if account.deleted {
+        return Err(unknown());
+    }
+    if account.banned || account.locked {
+        return Err(Refusal::new(131_031, "The account is locked or disabled."));
+    }
+    if restricted(account, NO_NEW_NUMBERS, now_s) {
+        return Err(Refusal::new(368, "No numbers can be added for now."));
+    }
+    let business = &state.businesses[account.business];
+    let few = ["TIER_50", "TIER_250"].contains(&business.messaging_limit.as_str());
+    let verified = sim.health.book().portfolio(&business.portfolio_id).verified;
+    let most = if few && !verified { 2 } else { 20 };
+    let of_portfolio = state.numbers.values();
+    let held = of_portfolio.filter(|number| number.business == account.business);
+    if held.count() >= most {
+        return Err(Refusal::parameter(
+            "The portfolio has as many numbers as it may.",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether an object of this account may be read.

@@ -416,6 +416,9 @@ impl Platform {
                 return;
             }
             ends_ms.remove(kind);
+            if kind == FEW_UTILITY {
+                book.account(id).utility_used_up = false;
+            }
         }
         let word = if kind == FEW_UTILITY {
             UTILITY_RECOVERED
@@ -462,6 +465,7 @@ impl Platform {
             let account = book.account(id);
             account.only_number = None;
             account.utility_ends_ms.clear();
+            account.utility_used_up = false;
         }
         self.utility_returns(id);
         self.lock(id, false);

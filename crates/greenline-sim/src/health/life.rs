@@ -6,6 +6,7 @@ use greenline_wire::build::status::StatusKind;
 use serde_json::json;
 
 use super::agenda::{Deed, Felt};
+use super::burst;
 use super::ladder;
 use super::people::{KIND_ANSWERS, Made, Sort, relevance};
 use super::tally::{Cause, Feedback, HOUR_MS};
@@ -31,6 +32,10 @@ pub(crate) fn play(sim: &Arc<Platform>, sent: Sent) {
         return;
     }
     let sent = Arc::new(sent);
+    if sent.in_batch {
+        burst::keep(sim, &sent, now_ms);
+        return;
+    }
     if sent.held {
         hold(sim, &sent, now_ms);
         return;
@@ -99,6 +104,8 @@ impl Platform {
             Deed::Era => self.portfolio_era(),
             Deed::Unpause(id, pauses) => self.unpause_template(id, pauses),
             Deed::Decide(id) => self.decide(id),
+            Deed::DecideBatch(portfolio) => self.decide_batch(&portfolio),
+            Deed::ReviewEnds(portfolio, until_ms) => self.review_ends(&portfolio, until_ms),
             Deed::Recategorise(id) => self.recategorise(id),
             Deed::Raise(portfolio) => self.raise_portfolio(&portfolio),
             Deed::RaiseNumber(number) => self.raise_number(&number),

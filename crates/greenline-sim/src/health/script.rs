@@ -63,6 +63,10 @@ pub enum HealthState {
     Deleted,
     /// Status UNKNOWN.
     Unknown,
+    /// Another app has the chats: what people write comes in the field `standby` (ENF-16).
+    StoodBy,
+    /// 1,000 messages a second; announced.
+    ThroughputRaised,
     /// Rated GREEN.
     RatedGreen,
     /// Rated YELLOW.
@@ -95,6 +99,8 @@ pub enum HealthState {
     UtilityWarned,
     /// Second step.
     UtilityRateLimited,
+    /// The same, with nothing left of it: each utility template gets 131064 (ENF-24).
+    UtilityUsedUp,
     /// Third step.
     UtilityRestricted,
     /// Fourth step: every account of the portfolio.
@@ -113,8 +119,14 @@ pub enum HealthState {
     PaymentProblem,
     /// The number left with the phone app.
     Offboarded,
+    /// The phone app was not used for two weeks, and the system took the number out (ENF-28).
+    PhoneDisconnected,
     /// It came back.
     Reconnected,
+    /// The app is no longer subscribed to the account: nothing is told (ENF-17).
+    Unsubscribed,
+    /// It is again; what was missed is not told later (WH-07).
+    Subscribed,
     /// The account was deleted.
     AccountDeleted,
 

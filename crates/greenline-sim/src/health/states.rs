@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use greenline_wire::build::account;
+use greenline_wire::build::webhook::Change;
+use serde_json::json;
 
 use super::agenda::Deed;
 use super::gate::{
@@ -12,6 +14,7 @@ use super::gate::{
 use super::grow::{DEFERRALS, DEFERRED};
 use super::script::{HealthState, Script};
 use super::tally::{DAY_MS, WEEK_MS};
+use crate::changes::NumberChange;
 use crate::inbound::ActError;
 use crate::log::EventKind;
 use crate::platform::Platform;
@@ -48,6 +51,8 @@ fn kind(state: HealthState) -> Kind {
         | S::Migrated
         | S::Deleted
         | S::Unknown
+        | S::StoodBy
+        | S::ThroughputRaised
         | S::RatedGreen
         | S::RatedYellow
         | S::RatedRed
@@ -63,6 +68,7 @@ fn kind(state: HealthState) -> Kind {
         | S::Reinstated
         | S::UtilityWarned
         | S::UtilityRateLimited
+        | S::UtilityUsedUp
         | S::UtilityRestricted
         | S::UtilityRestrictedPortfolio
         | S::AddingNumbersRestricted
@@ -72,7 +78,10 @@ fn kind(state: HealthState) -> Kind {
         | S::CallButtonHidden
         | S::PaymentProblem
         | S::Offboarded
+        | S::PhoneDisconnected
         | S::Reconnected
+        | S::Unsubscribed
+        | S::Subscribed
         | S::AccountDeleted => Kind::Account,
         S::TemplatePaused
         | S::TemplateDisabled
@@ -174,6 +183,7 @@ impl Platform {
             S::Connected => {
                 self.lift_spam_limit(id);
                 self.health.book().number(id).watch_until_ms = None;
+                self.stand_by(id, false);
                 "CONNECTED"
             }
             S::Pending => "PENDING",
@@ -185,6 +195,27 @@ impl Platform {
             S::Migrated => "MIGRATED",
             S::Deleted => "DELETED",
             S::Unknown => "UNKNOWN",
+            S::StoodBy => {
+                self.stand_by(id, true);
+                return;
+            }
+            S::ThroughputRaised => {
+                let raised = {
+                    let state = self.world.read();
+                    let number = state.numbers.get(id);
+                    number.is_some_and(|number| number.throughput == "HIGH")
+                };
+                if raised {
+                    return;
+                }
+                let change = NumberChange {
+                    throughput: Some("HIGH".to_owned()),
+                    ..NumberChange::default()
+                };
+                let _ = self.change_number(id, &change);
+                self.note_plain("number", id, "throughput", "STANDARD", "HIGH");
+                return;
+            }
             S::Flagged => {
                 self.flag(id, end_ms.unwrap_or(now_ms + WEEK_MS));
                 return;
@@ -293,6 +324,10 @@ impl Platform {
             }
             S::UtilityWarned => self.warn_of_utility(id),
             S::UtilityRateLimited => self.limit_utility(id, until(7)),
+            S::UtilityUsedUp => {
+                self.health.book().account(id).utility_used_up = true;
+                self.limit_utility(id, until(7));
+            }
             S::UtilityRestricted => self.restrict_utility(id, until(7)),
             S::UtilityRestrictedPortfolio => self.restrict_utility_of_portfolio(id, until(30)),
             S::PaymentProblem => {
@@ -316,9 +351,69 @@ impl Platform {
                 for number in numbers {
                     self.set_status(&number, status);
                 }
+                if script.state == S::AccountDeleted
+                    && let Some(account) = self.world.write().accounts.get_mut(id)
+                {
+                    account.deleted = true;
+                }
                 self.tell_event(id, event);
             }
+            S::PhoneDisconnected => self.take_phone_out(id),
+            S::Unsubscribed => self.subscribe_by_script(id, false),
+            S::Subscribed => self.subscribe_by_script(id, true),
             _ => {}
+        }
+    }
+
+    /// Another app takes all chats of a number, or leaves them.
+    fn stand_by(&self, id: &str, other_app: bool) {
+        let before = {
+            let mut state = self.world.write();
+            let Some(number) = state.numbers.get_mut(id) else {
+                return;
+            };
+            number.taken_over.clear();
+            std::mem::replace(&mut number.other_app, other_app)
+        };
+        if before != other_app {
+            let word = |other| if other { "other" } else { "own" };
+            self.note_plain("number", id, "app", word(before), word(other_app));
+        }
+    }
+
+    /// The numbers leave with the phone app, which was not used for long.
+    fn take_phone_out(self: &Arc<Self>, id: &str) {
+        let (numbers, owner) = {
+            let state = self.world.read();
+            let Some(account) = state.accounts.get(id) else {
+                return;
+            };
+            let owner = &state.businesses[account.business].portfolio_id;
+            (account.numbers.clone(), owner.clone())
+        };
+        for number in numbers {
+            self.set_status(&number, "DISCONNECTED");
+        }
+        let value = json!({
+            "event": "PARTNER_REMOVED",
+            "waba_info": {"waba_id": id, "owner_business_id": owner},
+            "disconnection_info": {"reason": "PRIMARY_INACTIVITY", "initiated_by": "SYSTEM"},
+        });
+        let change = Change::new("account_update", &value);
+        self.tell(id, None, change, EventKind::Account, Vec::new());
+    }
+
+    fn subscribe_by_script(&self, id: &str, subscribed: bool) {
+        let before = {
+            let mut state = self.world.write();
+            let Some(account) = state.accounts.get_mut(id) else {
+                return;
+            };
+            std::mem::replace(&mut account.subscribed, subscribed)
+        };
+        if before != subscribed {
+            let word = |subscribed| if subscribed { "yes" } else { "no" };
+            self.note_plain("account", id, "subscribed", word(before), word(subscribed));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The simulator from the outside: what a client, a webhook receiver and an operator see.
 
 mod arrivals;
+mod backtest;
 mod faults;
 mod graph;
 mod health;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use greenline_gateway::config::alerts::{Alerts, EmailChannel, SlackChannel, Smtp};
 use greenline_gateway::config::{
     Admin, AdminToken, App, Avenues, Business, Config, Events, FrequencyCap, Imports, Keys, Limits,
     Listen, May, MetaApp, Mode, Number, OptIn, OptInForm, OwnRule, Page, Proof, QualityGuard,
@@ -27,6 +28,7 @@ pub(super) fn table(config: &Config) -> Table {
         limits,
         relay,
         events,
+        alerts,
         imports,
         screenings,
         retention,
@@ -48,6 +50,7 @@ pub(super) fn table(config: &Config) -> Table {
     all.put("limits", self::limits(limits));
     all.put("relay", self::relay(relay));
     all.put("events", self::events(events));
+    all.put("alerts", self::alerts(alerts));
     all.put("imports", self::imports(imports));
     all.put("screenings", self::screenings(screenings));
     all.put("retention", self::retention(retention));
@@ -259,6 +262,84 @@ fn events(events: &Events) -> Table {
     table.put_count("concurrency_max", *concurrency_max);
     table.put_count("imports_per_second_max", *imports_per_second_max);
     table.put("allow_hosts", allow_hosts.clone());
+    table
+}
+
+fn alerts(alerts: &Alerts) -> Table {
+    let Alerts {
+        look_every_s,
+        cool_down_minutes,
+        limit_near_percent,
+        restriction_ends_hours,
+        webhooks_silent_minutes,
+        reads_failing_minutes,
+        timeout_ms,
+        allow_hosts,
+        smtp,
+        slack,
+        email,
+    } = alerts;
+    let mut table = Table::new();
+    table.put_count("look_every_s", *look_every_s);
+    table.put_count("cool_down_minutes", *cool_down_minutes);
+    table.put_count("limit_near_percent", *limit_near_percent);
+    table.put_count("restriction_ends_hours", *restriction_ends_hours);
+    table.put_count("webhooks_silent_minutes", *webhooks_silent_minutes);
+    table.put_count("reads_failing_minutes", *reads_failing_minutes);
+    table.put_count("timeout_ms", *timeout_ms);
+    table.put("allow_hosts", allow_hosts.clone());
+    table.put("smtp", self::smtp(smtp));
+    table.put("slack", many(slack, self::slack_channel));
+    table.put("email", many(email, self::email_channel));
+    table
+}
+
+fn smtp(smtp: &Smtp) -> Table {
+    let Smtp {
+        host,
+        port,
+        tls,
+        username,
+        password,
+        from,
+    } = smtp;
+    let mut table = Table::new();
+    table.put("host", host.as_str());
+    table.put_count("port", *port);
+    table.put("tls", tls.as_str());
+    table.put("username", username.as_str());
+    table.put_secret("password", password);
+    table.put("from", from.as_str());
+    table
+}
+
+fn slack_channel(channel: &SlackChannel) -> Table {
+    let SlackChannel {
+        name,
+        url,
+        businesses,
+        kinds,
+    } = channel;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put_secret("url", url);
+    table.put("businesses", businesses.clone());
+    table.put("kinds", kinds.clone());
+    table
+}
+
+fn email_channel(channel: &EmailChannel) -> Table {
+    let EmailChannel {
+        name,
+        to,
+        businesses,
+        kinds,
+    } = channel;
+    let mut table = Table::new();
+    table.put("name", name.as_str());
+    table.put("to", to.clone());
+    table.put("businesses", businesses.clone());
+    table.put("kinds", kinds.clone());
     table
 }
 

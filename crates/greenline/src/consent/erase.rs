@@ -92,6 +92,12 @@ fn rendered(erased: &Value) -> String {
             "  {waiting} more deliveries go as soon as the apps that wait for them have them\n"
         ));
     }
+    let screened = count("screened_rows");
+    if screened > 0 {
+        page.push_str(&format!(
+            "  {screened} rows of screenings that are kept name nobody any more\n"
+        ));
+    }
     page.push_str(
         "Every no stays in force. Only what the person says from now on can open anything.\n",
     );

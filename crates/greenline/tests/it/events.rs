@@ -7,12 +7,13 @@ mod receiver;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use greenline_sim::NumberChange;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::support::gateway::Gateway;
 use crate::support::http::{Answer, Connection};
-use crate::support::settings::{ADMIN_KEY, Settings};
+use crate::support::settings::{ADMIN_KEY, NUMBER, Settings};
 use crate::support::store::{Home, Store, on_each_store};
 use crate::support::{platform, ports, soon};
 use receiver::{Got, Receiver};
@@ -28,6 +29,7 @@ on_each_store! {
     an_import_is_told_to_those_who_want_it,
     an_erasure_is_told_without_the_person,
     a_subscription_of_the_configuration_is_kept_in_step_with_it,
+    what_changes_of_a_number_is_told_once,
 }
 
 const DANA: &str = "15551230001";
@@ -107,7 +109,14 @@ async fn a_stop_is_told_signed_and_what_was_changed_on_the_way_is_not_believed(s
     assert_eq!(shown["secret"], Value::Null, "shown once");
     assert_eq!(
         shown["types"],
-        json!(["consent.changed", "avenue.closed", "avenue.opened"])
+        json!([
+            "consent.changed",
+            "avenue.closed",
+            "avenue.opened",
+            "alert.opened",
+            "alert.closed",
+            "number.changed"
+        ])
     );
 
     let wrote = gateway.person_writes(DANA, "STOP").await;
@@ -560,4 +569,74 @@ async fn two_nodes_tell_each_change_once_while_all_is_calm() {
     .await;
     assert!(all.values().all(|attempts| attempts.len() == 1), "{all:?}");
     receiver.hears_nothing().await;
+}
+
+async fn what_changes_of_a_number_is_told_once(store: Store) {
+    let home = store.home();
+    let mut receiver = Receiver::start(home.path(), "crm").await;
+    let sim = platform::sample().await;
+    let hosts = vec![receiver.host()];
+    let mut gateway = Gateway::start(&home, &sim.url(), |settings| {
+        allowing(hosts)(settings).with(&["upstream", "poll_interval_s"], 1)
+    })
+    .await;
+    let only = json!({ "types": ["number.changed"] });
+    subscribed(&gateway, &mut receiver, &only).await;
+    let read = async {
+        let target = format!("/v1/numbers/{NUMBER}/timeline?what=rating");
+        while gateway.admin_get(&target).await.json()["entries"] == json!([]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("a first read", read).await;
+    let colour = NumberChange {
+        quality_rating: Some("RED".to_owned()),
+        ..NumberChange::default()
+    };
+    sim.change_number(NUMBER, &colour).expect("a number");
+    // What a first read finds is no change: the first to be told is this one.
+    let got = receiver.taken().await;
+    assert_eq!(got.kind(), "number.changed");
+    let told = got.data();
+    assert_eq!(
+        (
+            &told["business"],
+            &told["subject"],
+            &told["id"],
+            &told["origin"]
+        ),
+        (
+            &json!("acme"),
+            &json!("number"),
+            &json!(NUMBER),
+            &json!("read")
+        )
+    );
+    assert_eq!(told["numbers"], json!([NUMBER]));
+    assert_eq!(
+        told["changes"],
+        json!([{ "what": "rating", "before": "GREEN", "after": "RED" }])
+    );
+    // Told before a kill, it is not told again under another name afterwards.
+    gateway.kill().await;
+    gateway.run_again().await;
+    let now = crate::support::webhook::now_s();
+    let news = json!({ "object": "whatsapp_business_account", "entry": [{
+        "id": crate::support::settings::ACCOUNT, "time": now, "changes": [{ "field": "account_update", "value": {
+            "event": "ACCOUNT_RESTRICTION",
+            "restriction_info": [{ "restriction_type": "RESTRICTED_ADD_PHONE_NUMBER_ACTION", "expiration": now + 3_600 }],
+        } }] }] });
+    assert_eq!(gateway.webhook(&news).await.status.as_u16(), 200);
+    loop {
+        let next = receiver.taken().await;
+        if next.id() == got.id() {
+            continue;
+        }
+        assert_eq!(next.data()["subject"], "account");
+        assert_eq!(next.data()["origin"], "webhook");
+        let what = &next.data()["changes"][0]["what"];
+        assert_eq!(*what, "restriction.RESTRICTED_ADD_PHONE_NUMBER_ACTION");
+        break;
+    }
+    sim.stop().await;
 }

@@ -1,5 +1,7 @@
 //! The program from the outside: the real executable, its own ports and store, a simulated platform.
 
+mod ahead;
+mod alerts;
 mod avenues;
 mod capabilities;
 mod cli;
@@ -8,12 +10,15 @@ mod durability;
 mod erasure;
 mod events;
 mod fault;
+mod forecast;
 mod gateway;
 mod guide;
+mod health;
 mod importing;
 mod keeping;
 mod kill;
 mod later;
+mod likely;
 mod migrate;
 mod nodes;
 mod opt_in;
@@ -29,4 +34,5 @@ mod screenings;
 mod smoke;
 mod spill;
 mod support;
+mod timeline;
 mod tls;

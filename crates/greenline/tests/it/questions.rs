@@ -10,6 +10,7 @@
 mod acts;
 mod desk;
 mod first_contact;
+mod health;
 mod opt_in;
 mod opt_out;
 mod own_rules;
@@ -41,6 +42,8 @@ on_each_store! {
     may_we_write_at_this_hour,
     may_we_send_what_people_take_badly,
     may_we_send_what_a_rule_of_our_own_is_about,
+    is_the_number_blocked,
+    by_what_logic_is_a_number_downgraded,
 }
 
 /// Staff are named, so that asks are not refused for want of a way out.
@@ -155,6 +158,14 @@ async fn may_we_send_what_a_rule_of_our_own_is_about(store: Store) {
         "2100-01-01T00:00:00Z",
     )
     .await;
+}
+
+async fn is_the_number_blocked(store: Store) {
+    health::is_the_number_blocked(store).await;
+}
+
+async fn by_what_logic_is_a_number_downgraded(store: Store) {
+    health::by_what_logic_is_a_number_downgraded(store).await;
 }
 
 async fn may_we_send_what_people_take_badly(store: Store) {

@@ -13,9 +13,9 @@ use crate::support::chance::{Chance, seed};
 use crate::support::command::{Ran, killed, run_long, run_with};
 use crate::support::gateway::{Gateway, template_message};
 use crate::support::place::Place;
-use crate::support::platform;
-use crate::support::settings::{BOT_KEY, BUSINESS, NUMBER, Settings};
+use crate::support::settings::{ACCOUNT, BOT_KEY, BUSINESS, NUMBER, Settings};
 use crate::support::store::{Store, on_each_store};
+use crate::support::{platform, webhook};
 
 on_each_store! {
     sends_are_answered_as_the_screening_said,
@@ -276,6 +276,85 @@ async fn sends_are_answered_as_the_screening_said(store: Store) {
         ];
         run_with(&gateway.config(), &check).await.ended(code);
     }
+}
+
+/// A list in every way of deciding about it: the files, which are the same.
+async fn alike(config: &Path, list: &str, rows: u64) -> [String; 3] {
+    let at = jiff::Timestamp::now().to_string();
+    let mut results: Vec<[String; 3]> = Vec::new();
+    for more in [&["--no-sharing"][..], &[], &[]] {
+        let args = [&["--template", "spring_offer", "--at", &at], more].concat();
+        let (folder, ran) = screened(config, list, &args).await;
+        adds_up(&folder, &ran.json(), rows);
+        let files = ["allowed", "held", "refused"].map(|name| format!("{name}.csv"));
+        results.push(files.map(|name| std::fs::read_to_string(folder.join(name)).expect("a file")));
+    }
+    assert!(
+        results.windows(2).all(|two| two[0] == two[1]),
+        "{results:?}"
+    );
+    results.pop().expect("files")
+}
+
+/// Where a yes lasts only so long, people are decided about together all the same, unless somebody would wait for longer than
+/// that holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn yeses_that_run_out_are_shared_and_everyone_is_told_as_if_alone() {
+    const PEOPLE: u64 = 120;
+    const LASTS: i64 = 365;
+    let home = Store::Sqlite.home();
+    let sim = platform::sample().await;
+    let gateway = Gateway::start(&home, &sim.url(), |settings| {
+        settings.with(&["business", "0", "yes_lasts_days", "marketing"], LASTS)
+    })
+    .await;
+    let mut said = "phone,scope,status,opt-in date,method,wording,brand\n".to_owned();
+    let mut list = "phone\n".to_owned();
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    for person in 0..PEOPLE {
+        // From half of the time to a little more than all of it.
+        let days = LASTS / 2 + i64::try_from(person).expect("few") * 2;
+        let date = today.saturating_sub(jiff::Span::new().days(days));
+        let phone = phone(person * PLANS.len() as u64);
+        let _ = writeln!(
+            said,
+            "{phone},marketing,yes,{date},website_form,Yes please,Acme"
+        );
+        let _ = writeln!(list, "{phone}");
+    }
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).expect("a folder that can be written");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let (said, list) = (write("said.csv", &said), write("list.csv", &list));
+    let config = gateway.config();
+    let imported = run_long(&config, &["consent", "import", &said, "--json"]).await;
+    assert_eq!(imported.json()["state"], "done", "{imported:?}");
+    let lines = |sheet: &str| sheet.lines().count() as u64 - 1;
+    let [allowed, held, refused] = alike(&config, &list, PEOPLE).await;
+    assert_eq!(
+        (lines(&allowed) + lines(&refused), lines(&held)),
+        (PEOPLE, 0)
+    );
+    assert!(allowed.contains("consent.covered") && refused.contains("consent.expired"));
+    // Those whose yes lasts until then wait for the end of a restriction that is weeks away.
+    let now = webhook::now_s();
+    let news = json!({ "object": "whatsapp_business_account", "entry": [{
+        "id": ACCOUNT, "time": now, "changes": [{ "field": "account_update", "value": {
+            "event": "ACCOUNT_RESTRICTION",
+            "restriction_info": [{
+                "restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING",
+                "expiration": now + 30 * 24 * 60 * 60,
+            }],
+        }}],
+    }]});
+    assert_eq!(gateway.webhook(&news).await.status.as_u16(), 200);
+    let [_, held, again] = alike(&config, &list, PEOPLE).await;
+    assert_eq!(lines(&held) + lines(&again), PEOPLE);
+    assert!(lines(&held) > 0 && lines(&held) < lines(&allowed), "{held}");
 }
 
 async fn every_row_goes_to_exactly_one_file(store: Store) {

@@ -41,6 +41,7 @@ async fn the_help_of_every_command() {
         &["number"],
         &["number", "list"],
         &["number", "capabilities"],
+        &["number", "forecast"],
         &["verify"],
         &["migrate"],
         &["config"],

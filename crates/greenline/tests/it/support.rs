@@ -7,6 +7,7 @@
 pub(crate) mod browser;
 pub(crate) mod chance;
 pub(crate) mod command;
+pub(crate) mod fixed;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod place;

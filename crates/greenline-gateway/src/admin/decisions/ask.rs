@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use greenline_ledger::question::{Previewed, Question, Untold};
 use greenline_ledger::types::{BusinessIx, DecisionRecord};
-use greenline_policy::health;
 use greenline_policy::pack::Pack;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -15,7 +14,7 @@ use super::{refused, replay};
 use crate::admin::extract::moment;
 use crate::admin::portfolio::ReachShape;
 use crate::admin::problem::{Problem, ProblemBody};
-use crate::admin::shape::{DecisionShape, time};
+use crate::admin::shape::DecisionShape;
 use crate::app::Shared;
 use crate::later;
 use crate::pipeline::{self, LookUps};
@@ -129,6 +128,7 @@ impl Put {
                 ask,
                 // Whatever is known now had arrived by a moment to come.
                 known_then: known == Known::Then && at_ms < usual.now_ms,
+                asked_ms: usual.now_ms,
             },
             known,
             assume: asked.assume,
@@ -141,11 +141,11 @@ impl Put {
         usual: &Usual,
         previewed: Previewed,
     ) -> Result<AnswerShape, Problem> {
-        let Previewed { mut record, untold } = previewed;
-        let ended_ms = health::in_advance(&mut record.number_facts, usual.now_ms, record.at_ms);
-        if ended_ms.is_some() {
-            record.decision = replay(&record);
-        }
+        let Previewed {
+            mut record,
+            untold,
+            ended_ms,
+        } = previewed;
         let assume = self.assume.as_ref().or(usual.assume.as_ref());
         let assumed = match assume {
             Some(assume) => {
@@ -159,12 +159,9 @@ impl Put {
         answer
             .warnings
             .extend(Pack::at(record.at_ms).warning(usual.now_ms));
-        answer.warnings.extend(ended_ms.map(|ended_ms| {
-            format!(
-                "A restriction of the number ends at {} and is taken to be over then. That is so only if `health_status`, read after it, says AVAILABLE; until that was read nothing is started.",
-                time(ended_ms)
-            )
-        }));
+        answer
+            .warnings
+            .extend(ended_ms.map(pipeline::on_a_condition));
         Ok(answer)
     }
 }

@@ -41,7 +41,11 @@ pub(crate) fn number_name(business: &Business, id: &str) -> String {
         .map_or_else(|| id.to_owned(), |number| number.display_number.clone())
 }
 
-pub(super) fn numbers(business: &Business, views: Vec<NumberView>, now_ms: i64) -> Vec<NumberRow> {
+pub(in crate::admin) fn numbers(
+    business: &Business,
+    views: Vec<NumberView>,
+    now_ms: i64,
+) -> Vec<NumberRow> {
     views
         .into_iter()
         .map(|view| NumberRow {

@@ -18,7 +18,8 @@ pub(crate) struct SubscriptionBody {
     pub(super) business: Option<String>,
     /// Where events are posted to: https, on public addresses.
     pub(super) url: String,
-    /// `consent.changed`, `avenue.closed`, `avenue.opened`; all when left out.
+    /// `consent.changed`, `avenue.closed`, `avenue.opened`, `alert.opened`, `alert.closed`,
+    /// `number.changed`; all when left out.
     #[serde(default)]
     pub(super) types: Vec<String>,
     /// Whether consents that were imported are told too.
@@ -41,7 +42,8 @@ pub(crate) struct ChangeBody {
     /// `active` or `paused`.
     #[serde(default)]
     pub(super) state: Option<String>,
-    /// `consent.changed`, `avenue.closed`, `avenue.opened`; an empty list stands for all.
+    /// `consent.changed`, `avenue.closed`, `avenue.opened`, `alert.opened`, `alert.closed`,
+    /// `number.changed`; an empty list stands for all.
     #[serde(default)]
     pub(super) types: Option<Vec<String>>,
     /// Whether consents that were imported are told too.

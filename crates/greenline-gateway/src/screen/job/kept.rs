@@ -2,18 +2,21 @@
 //! screened, and what came of it.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use greenline_proof::PlanCounts;
 use serde::{Deserialize, Serialize};
 
 use crate::imports::files::{private, private_folder};
+use crate::screen::results::put;
 
 const META: &str = "screening.json";
 const LIST: &str = "list";
 const RESULTS: &str = "results";
 const LOCK: &str = "lock";
+const ERASED: &str = "erased.json";
+const ERASING: &str = "erasing.lock";
 
 /// Where a screening stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -137,11 +140,7 @@ impl Place {
     /// Writes that down, all of it or nothing.
     pub(crate) fn put_meta(&self, meta: &Meta) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(meta).map_err(io::Error::other)?;
-        let new = self.0.join("screening.json.new");
-        let mut file = private(&new)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&new, self.0.join(META))
+        put(&self.0.join(META), &text)
     }
 
     /// Keeps every other process from working on it for as long as the file is open; `None` when another does.
@@ -151,6 +150,39 @@ impl Place {
             Ok(()) => Ok(Some(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The turn to do to it what an erasure asks for: nobody ends it meanwhile, in this process or another.
+    pub(crate) fn erasing(&self) -> io::Result<File> {
+        let file = private(&self.0.join(ERASING))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// Notes who was erased, in every way they may be written, until what came of it is cleaned of them.
+    pub(crate) fn note_erased(&self, texts: &[String]) -> io::Result<()> {
+        let mut all = self.noted_erased()?;
+        all.extend_from_slice(texts);
+        all.sort_unstable();
+        all.dedup();
+        let text = serde_json::to_vec(&all).map_err(io::Error::other)?;
+        put(&self.0.join(ERASED), &text)
+    }
+
+    /// Who was noted so.
+    pub(crate) fn noted_erased(&self) -> io::Result<Vec<String>> {
+        match fs::read(self.0.join(ERASED)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            text => serde_json::from_slice(&text?).map_err(io::Error::other),
+        }
+    }
+
+    /// All of that is done.
+    pub(crate) fn forget_noted(&self) -> io::Result<()> {
+        match fs::remove_file(self.0.join(ERASED)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -15,7 +15,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::time::Moment;
 use super::{Answer, Part, Person, Start, person};
-use crate::opt_in;
+use crate::{inbound_probe, opt_in};
 
 /// How long a free entry point lasts (SND-05).
 const FREE_ENTRY_MS: i64 = 72 * 60 * 60 * 1_000;
@@ -68,6 +68,9 @@ impl Part<'_, '_> {
             .as_deref()
             .unwrap_or_default();
         let alone = message.group_id.is_none();
+        if alone && !number.is_empty() {
+            self.learned.wrote(number, standby, moment.start_ms());
+        }
         if alone && opens(&message.kind) && moment.is_stated() && !number.is_empty() {
             self.push(Effect::Wrote {
                 person: person.clone(),
@@ -82,6 +85,16 @@ impl Part<'_, '_> {
             self.call_permission(message, &person, number, moment);
         }
         let answers = alone && !standby && !message.id.is_empty() && !number.is_empty();
+        if alone
+            && let InboundKind::Text(text) = &message.kind
+            && let Some(word) = inbound_probe::word(text)
+        {
+            self.learned.probes.push(inbound_probe::Arrival {
+                number: number.into(),
+                word,
+                at_ms: moment.start_ms(),
+            });
+        }
         if alone && !message.id.is_empty() {
             self.answer(message, &person, number, moment);
         }

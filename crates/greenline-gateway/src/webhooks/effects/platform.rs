@@ -5,6 +5,7 @@
 //! portfolio's (QL-17).
 
 use greenline_ledger::types::Effect;
+use greenline_policy::health::state::Review;
 use greenline_policy::number::{Ban, RestrictionKind};
 use greenline_policy::stop;
 use greenline_wire::ascii;
@@ -34,6 +35,40 @@ pub(crate) fn ended_restriction(violation: &str) -> Option<&'static str> {
     ended
         .find(|(named, _)| *named == violation)
         .map(|(_, restriction)| *restriction)
+}
+
+/// A restriction as the ledger takes it: what it stops, the word it is kept by, its end.
+type Held = (RestrictionKind, Box<str>, Option<i64>);
+
+/// How an account is held by its review.
+pub(crate) const REVIEWS: [RestrictionKind; 2] = [
+    RestrictionKind::ReviewRejected,
+    RestrictionKind::ReviewRestricted,
+];
+
+/// Of kinds that shut each other out the one that holds now; an end at the moment of the news says of the others that
+/// they are over.
+pub(crate) fn hold_one_of(
+    kinds: &[RestrictionKind],
+    held: Option<(RestrictionKind, Option<i64>)>,
+    at_ms: i64,
+) -> Vec<Held> {
+    let of = |kind: &RestrictionKind| {
+        let until_ms = match held {
+            // A day that begins at the very moment of the news is not taken back by it.
+            Some((holds, until_ms)) if holds == *kind => until_ms.map(|until_ms| {
+                if until_ms == at_ms {
+                    until_ms + 1
+                } else {
+                    until_ms
+                }
+            }),
+            _ => Some(at_ms),
+        };
+        let named = kind.own_word()?;
+        Some((*kind, named.into(), until_ms))
+    };
+    kinds.iter().filter_map(of).collect()
 }
 
 /// Fields that are only kept: what they are about, and the member that says what happened. Fields that
@@ -68,7 +103,19 @@ impl Part<'_, '_> {
         match &change.value {
             Value::AccountUpdate(update) => self.account_update(update),
             Value::AccountAlerts(alert) => self.account_alert(alert),
-            Value::AccountReview { decision } => self.timeline(Subject::Account, "", decision),
+            Value::AccountReview { decision } => {
+                self.timeline(Subject::Account, "", decision);
+                let held = match Review::parse(decision) {
+                    Review::Rejected => Some(RestrictionKind::ReviewRejected),
+                    Review::Restricted => Some(RestrictionKind::ReviewRestricted),
+                    Review::Fine => None,
+                };
+                let at_ms = self.entry_ms();
+                self.hold(
+                    hold_one_of(&REVIEWS, held.map(|held| (held, None)), at_ms),
+                    at_ms,
+                );
+            }
             Value::BusinessCapability(value) => {
                 self.timeline(Subject::Business, "", "limits");
                 self.limit(value.limit.as_ref());
@@ -144,6 +191,9 @@ impl Part<'_, '_> {
         let ended = update.violation.as_deref().and_then(ended_restriction);
         restrictions
             .extend(ended.map(|kind| (RestrictionKind::parse(kind), Box::from(kind), Some(at_ms))));
+        if ended.is_some_and(|kind| RestrictionKind::parse(kind) == RestrictionKind::UtilityRate) {
+            restrictions.extend(hold_one_of(&[RestrictionKind::UtilityLimit], None, at_ms));
+        }
         if !restrictions.is_empty() {
             self.push(Effect::Restricted {
                 waba_id: waba_id.clone(),
@@ -151,13 +201,46 @@ impl Part<'_, '_> {
                 at_ms,
             });
         }
-        if let Some(ban) = update.ban.as_ref().and_then(|ban| Ban::parse(&ban.state)) {
-            self.push(Effect::Banned {
-                waba_id,
-                ban,
-                at_ms,
-            });
+        if let Some(told) = &update.ban {
+            let ban = Ban::parse(&told.state);
+            let day_ms = told.date_s.map(|day_s| day_s.saturating_mul(1_000));
+            let held = match ban {
+                Some(Ban::Scheduled) => Some((RestrictionKind::BanScheduled, day_ms)),
+                None => Some((RestrictionKind::BanUnclear, None)),
+                Some(Ban::None | Ban::Disabled) => None,
+            };
+            let kinds = [RestrictionKind::BanScheduled, RestrictionKind::BanUnclear];
+            self.hold(hold_one_of(&kinds, held, at_ms), at_ms);
+            if let Some(ban) = ban {
+                self.push(Effect::Banned {
+                    waba_id,
+                    ban,
+                    at_ms,
+                });
+            }
         }
+        // What names one number says nothing of the others, which sends could be told of only together.
+        let is_of_all = update.phone_number.is_none();
+        let (kind, lasts) = match &*update.event {
+            "ACCOUNT_DELETED" => (RestrictionKind::AccountDeleted, true),
+            "ACCOUNT_OFFBOARDED" if is_of_all => (RestrictionKind::Offboarded, true),
+            "PARTNER_REMOVED" if is_of_all && update.disconnection.is_some() => {
+                (RestrictionKind::Offboarded, true)
+            }
+            "ACCOUNT_RECONNECTED" if is_of_all => (RestrictionKind::Offboarded, false),
+            _ => return,
+        };
+        let held = lasts.then_some((kind, None));
+        self.hold(hold_one_of(&[kind], held, at_ms), at_ms);
+    }
+
+    /// What an account is held by that is no restriction by the platform's naming.
+    fn hold(&mut self, restrictions: Vec<Held>, at_ms: i64) {
+        self.push(Effect::Restricted {
+            waba_id: (&*self.entry.id).into(),
+            restrictions,
+            at_ms,
+        });
     }
 
     fn account_alert(&mut self, alert: &AccountAlert<'_>) {

@@ -15,6 +15,8 @@ use crate::health;
 const NATIVE_STOP: i64 = 131_050;
 /// The platform limits what the number sends, because people blocked or reported too much of it (QL-09).
 const SPAM_LIMIT: i64 = 131_048;
+/// As many utility templates as may go within 24 hours went (ENF-24).
+const UTILITY_LIMIT: u32 = 131_064;
 
 impl Part<'_, '_> {
     /// What became of a message from this number.
@@ -50,9 +52,8 @@ impl Part<'_, '_> {
         }
         if status.status == StatusKind::Failed {
             let codes = status.errors.iter();
-            let codes = codes.filter_map(|error| u32::try_from(error.code?).ok());
-            for news in codes.filter_map(health::refused) {
-                self.refused(number, &news, moment.start_ms());
+            for code in codes.filter_map(|error| u32::try_from(error.code?).ok()) {
+                self.failed(number, code, moment.start_ms());
             }
         }
         let native = status
@@ -84,6 +85,42 @@ impl Part<'_, '_> {
                 actor: Actor("platform".into()),
                 dedup: Some(format!("131050:{name}").into()),
             }));
+        }
+    }
+
+    /// A code that a message failed with, as far as it says something of the number or its account.
+    fn failed(&mut self, number: Option<&str>, code: u32, at_ms: i64) {
+        let named = number.unwrap_or_default();
+        self.learned.refused(named, code);
+        if let Some(news) = health::refused(code) {
+            self.refused(number, &news, at_ms);
+        }
+        let waba_id = self.reading.directory.number(named);
+        if let Some(known) = waba_id.filter(|_| code == UTILITY_LIMIT) {
+            let limited = health::utility_limited(&known.waba_id, at_ms);
+            // A delivery may name many messages that failed for one reason: the last one counts.
+            let is_older = |effect: &Effect| match (effect, &limited) {
+                (
+                    Effect::Restricted {
+                        waba_id,
+                        restrictions,
+                        ..
+                    },
+                    Effect::Restricted {
+                        waba_id: of,
+                        restrictions: new,
+                        ..
+                    },
+                ) => {
+                    waba_id == of
+                        && restrictions.first().map(|(kind, ..)| kind)
+                            == new.first().map(|(kind, ..)| kind)
+                        && restrictions <= new
+                }
+                _ => false,
+            };
+            self.learned.effects.retain(|effect| !is_older(effect));
+            self.push(limited);
         }
     }
 
@@ -119,9 +156,9 @@ impl Part<'_, '_> {
                 self.spam_limit(value.metadata.phone_number_id.as_deref(), at_ms);
             }
             let code = error.code.and_then(|code| u32::try_from(code).ok());
-            if let Some(news) = code.and_then(health::refused) {
+            if let Some(code) = code {
                 let at_ms = self.reading.received_ms;
-                self.refused(value.metadata.phone_number_id.as_deref(), &news, at_ms);
+                self.failed(value.metadata.phone_number_id.as_deref(), code, at_ms);
             }
             let code = error
                 .code

@@ -11,14 +11,17 @@ use super::{ADMIN, AGENT, Desk, MANAGER, STRANGER, VIEWER, basic, granted, reque
 /// Open on the private listener without a token.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Every page, with the methods it takes.
-const PAGES: [(&str, &str); 22] = [
+const PAGES: [(&str, &str); 33] = [
     ("GET", "/"),
+    ("GET", "/alerts"),
     ("GET", "/avenues"),
     ("GET", "/docs"),
     ("GET", "/guide"),
     ("GET", "/guide/dec_00000000000000000000"),
     ("GET", "/guide/rules/dec_00000000000000000000"),
+    ("GET", "/numbers"),
     ("GET", "/numbers/dec_00000000000000000000"),
+    ("POST", "/numbers/dec_00000000000000000000/probe"),
     ("GET", "/people"),
     ("POST", "/people"),
     ("POST", "/people/export"),
@@ -26,6 +29,14 @@ const PAGES: [(&str, &str); 22] = [
     ("GET", "/decisions/dec_00000000000000000000/people/0"),
     ("POST", "/decisions/dec_00000000000000000000/people/0"),
     ("POST", "/relay/replay"),
+    ("GET", "/screenings"),
+    ("GET", "/screenings/dec_00000000000000000000/report"),
+    ("GET", "/screenings/dec_00000000000000000000/delete"),
+    ("POST", "/screenings/dec_00000000000000000000/delete"),
+    ("GET", "/screenings/dec_00000000000000000000/report.html"),
+    ("GET", "/held"),
+    ("GET", "/held/dec_00000000000000000000/cancel"),
+    ("POST", "/held/dec_00000000000000000000/cancel"),
     ("GET", "/subscriptions"),
     ("GET", "/subscriptions/dec_00000000000000000000"),
     ("POST", "/subscriptions/dec_00000000000000000000/ping"),
@@ -59,6 +70,7 @@ fn routes() -> Vec<(String, String)> {
 fn filled(path: &str) -> String {
     path.replace("{id}", "dec_00000000000000000000")
         .replace("{place}", "0")
+        .replace("{part}", "report.html")
 }
 
 #[tokio::test]

@@ -263,7 +263,7 @@ async fn what_cannot_be_screened_is_said() {
         }
         let place = folder(&desk).join(failed["id"].as_str().unwrap());
         let left = fs::read_dir(place).unwrap().count();
-        assert_eq!(left, 2, "what is known of it and the lock");
+        assert_eq!(left, 3, "what is known of it and its two locks");
     }
     let metrics = desk.get(ADMIN, "/metrics").await.text;
     assert!(
@@ -419,7 +419,7 @@ async fn live_decisions_are_held_against_the_plan() {
     let counts = |agreed: u64, differed: u64, not_sent: u64| {
         serde_json::json!({
             "rows": 7, "agreed": agreed, "differed": differed, "not_sent": not_sent,
-            "duplicates": 1, "unreadable": 1,
+            "duplicates": 1, "unreadable": 1, "erased": 0,
         })
     };
     assert_eq!(agreement().await["counts"], counts(0, 0, 5));

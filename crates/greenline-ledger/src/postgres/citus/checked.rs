@@ -50,6 +50,22 @@ const ASKS_ALL: &[(&str, &str)] = &[
     ("NEWEST_NOES", "a page for the dashboard"),
     ("DECISIONS", "a page of all decisions"),
     ("DECISIONS_OF", "a page of a brand's decisions"),
+    (
+        "RECEPTION_COUNT",
+        "a number's page: one day of a brand's index",
+    ),
+    (
+        "RECEPTION_STOPS",
+        "a number's page: a week of a brand's noes",
+    ),
+    (
+        "RECEPTION_PAGE",
+        "a number's page: one place in a brand's index",
+    ),
+    (
+        "RECEPTION_SENDS",
+        "a number's page: a page of a brand's decisions",
+    ),
     ("INBOUND", "when each number was last written to"),
     ("TIMELINE", "a page of a brand's timeline"),
     ("TIMELINE_OF", "a page of one subject's timeline"),

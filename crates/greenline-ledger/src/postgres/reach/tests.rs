@@ -1,25 +1,15 @@
 //! Rows of several parts, in whatever order they are read.
 
-use greenline_policy::decide::decide;
 use greenline_policy::reach::REACH_MS;
 
 use super::{Logged, Reach};
 use crate::state::reach::{Entry, latest_ms, useful_until_ms};
 use crate::types::PersonId;
-use crate::{BusinessSetup, Setup};
 
 const HOUR: i64 = 60 * 60 * 1_000;
 
 fn reach() -> Reach {
-    Reach::new(&Setup {
-        businesses: vec![BusinessSetup {
-            id: "acme".to_owned(),
-            portfolio: "900".to_owned(),
-        }],
-        decide,
-        queue_max: 1,
-        batch_max: 1,
-    })
+    Reach::of(&["900".into()])
 }
 
 fn row(part: i64, version: i64, entries: &[Entry]) -> Logged {

@@ -94,6 +94,65 @@ pub(crate) async fn a_refusal_like_a_lock_closes_a_number_until_it_was_read(plac
     assert_clean(&ledger).await;
 }
 
+/// Asked in advance, a restriction ends on a condition (N1): one by one, many at once and for lists.
+pub(crate) async fn asked_in_advance_an_end_counts(place: Place) {
+    let ledger = willing(&place).await;
+    let (asked_ms, end) = (NOON + 10, NOON + 100);
+    let restricted = Effect::Restricted {
+        waba_id: "w1".into(),
+        restrictions: vec![(
+            RestrictionKind::BusinessInitiated,
+            "RESTRICTED_BIZ_INITIATED_MESSAGING".into(),
+            Some(end),
+        )],
+        at_ms: NOON,
+    };
+    ledger.learn(ACME, vec![restricted]).await.unwrap();
+    for (asked_ms, at_ms, rule, ended_ms) in [
+        (asked_ms, end - 1, Some(Rule::NumberRestricted), None),
+        (asked_ms, end, None, Some(end)),
+        (asked_ms, end + 1, None, Some(end)),
+        (end - 1, end, None, Some(end)),
+        // Nobody asks in advance about what is over by now.
+        (end, end, Some(Rule::NumberUnread), None),
+        (end, end + 1, Some(Rule::NumberUnread), None),
+    ] {
+        let ask = template(P1, "offer", at_ms);
+        let question = Question {
+            ask: ask.clone(),
+            known_then: false,
+            asked_ms,
+        };
+        let told = ledger.preview_all(vec![question]).await.unwrap();
+        let told = told.into_iter().next().unwrap().unwrap();
+        let decision = told.record.decision;
+        let first = decision.first().map(|reason| reason.rule);
+        let first = first.filter(|rule| rule.card().severity != Severity::Note);
+        let what = format!("asked at {asked_ms} about {at_ms}");
+        assert_eq!((first, told.ended_ms), (rule, ended_ms), "{what}");
+        let mut views = Vec::new();
+        views.extend(ledger.view(asked_ms).unwrap());
+        views.extend(ledger.crowd(&ask, asked_ms).unwrap().map(|(view, _)| view));
+        if let Some(mut view) = ledger.view_of_nobody(&ask, asked_ms).await.unwrap() {
+            view.turn_to(ledger.piece(&ask, &ask.to).await.unwrap());
+            views.push(view);
+        }
+        // A crowd's view knows only those who are not described.
+        for mut view in views {
+            let seen = view.judge(&ask).unwrap();
+            let rules = |decision: &greenline_policy::decide::Decision| {
+                let reasons = decision.reasons.iter().map(|reason| reason.rule);
+                let mut reasons: Vec<_> = reasons.collect();
+                reasons.retain(|rule| rule.id().starts_with("number."));
+                reasons
+            };
+            assert_eq!(rules(&seen), rules(&decision), "{what}");
+            assert_eq!(view.ended_ms(), ended_ms, "{what}");
+        }
+    }
+    assert_clean(&ledger).await;
+}
+
 pub(crate) async fn an_end_opens_only_what_was_read_after_it(place: Place) {
     let mut ledger = willing(&place).await;
     let end = NOON + 100;
@@ -124,6 +183,7 @@ pub(crate) async fn an_end_opens_only_what_was_read_after_it(place: Place) {
     let question = Question {
         ask: template(P1, "offer", end),
         known_then: true,
+        asked_ms: end + 2,
     };
     let told = ledger.preview_all(vec![question]).await.unwrap();
     let told = told.into_iter().next().unwrap().unwrap();
@@ -137,5 +197,79 @@ pub(crate) async fn an_end_opens_only_what_was_read_after_it(place: Place) {
     let again = vec![restricted(NOON + 900, back - 1), restricted(back, back)];
     ledger.learn(ACME, again).await.unwrap();
     assert_eq!(refused(&ledger, back + 1).await, [None; 2]);
+    assert_clean(&ledger).await;
+}
+
+/// What holds an account and is no restriction of the platform's naming (N9, N14): the day of an announced disabling, a
+/// status or a review that does not say what it stops, an account that is gone.
+pub(crate) async fn what_holds_an_account_lasts_until_something_says_that_it_is_over(place: Place) {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    let mut ledger = willing(&place).await;
+    let hold = |kind: RestrictionKind, until_ms, at_ms| Effect::Restricted {
+        waba_id: "w1".into(),
+        restrictions: vec![(kind, kind.own_word().unwrap().into(), until_ms)],
+        at_ms,
+    };
+    let unread = [Some(Rule::NumberUnread), None];
+    let mut now = NOON;
+    for kind in [
+        RestrictionKind::AccountRestricted,
+        RestrictionKind::AccountPending,
+        RestrictionKind::ReviewRejected,
+        RestrictionKind::BanUnclear,
+    ] {
+        ledger
+            .learn(ACME, vec![hold(kind, None, now)])
+            .await
+            .unwrap();
+        assert_eq!(refused(&ledger, now + 1).await, unread, "{kind:?}");
+        // Older news changes nothing; what was read since opens.
+        ledger
+            .learn(ACME, vec![hold(kind, Some(now - 5), now - 5)])
+            .await
+            .unwrap();
+        assert_eq!(refused(&ledger, now + 2).await, unread, "{kind:?}");
+        learn(&ledger, read(Sending::Available, &[]), now + 3).await;
+        assert_eq!(refused(&ledger, now + 4).await, [None; 2], "{kind:?}");
+        now += 10;
+    }
+    // Utility templates alone, for as long as it was said.
+    let limited = hold(RestrictionKind::UtilityLimit, Some(now + 9), now);
+    ledger.learn(ACME, vec![limited]).await.unwrap();
+    assert_eq!(refused(&ledger, now + 1).await, [None; 2]);
+    // What is gone stays gone, until it is said that it was not.
+    for (kind, rule) in [
+        (RestrictionKind::AccountDeleted, Rule::NumberBanned),
+        (RestrictionKind::Offboarded, Rule::NumberOffline),
+    ] {
+        ledger
+            .learn(ACME, vec![hold(kind, None, now)])
+            .await
+            .unwrap();
+        learn(&ledger, read(Sending::Available, &[]), now + 1).await;
+        assert_eq!(refused(&ledger, now + 2).await, [Some(rule); 2]);
+        ledger
+            .learn(ACME, vec![hold(kind, Some(now + 3), now + 3)])
+            .await
+            .unwrap();
+        assert_eq!(refused(&ledger, now + 4).await, [None; 2]);
+        now += 10;
+    }
+    let day = now + 50;
+    let scheduled = hold(RestrictionKind::BanScheduled, Some(day), now);
+    ledger.learn(ACME, vec![scheduled]).await.unwrap();
+    for reopened in [false, true] {
+        if reopened {
+            ledger = place.reopen(ledger).await;
+        }
+        assert_eq!(refused(&ledger, day - 1).await, [None; 2]);
+        assert_eq!(refused(&ledger, day).await, unread);
+    }
+    // At what hour of the day is not said: a read on the day itself opens nothing.
+    learn(&ledger, read(Sending::Available, &[]), day + 1).await;
+    assert_eq!(refused(&ledger, day + 2).await, unread);
+    learn(&ledger, read(Sending::Available, &[]), day + DAY + 1).await;
+    // By then the window is closed, which is no matter of the account.
+    assert_eq!(refused(&ledger, day + DAY + 2).await[0], None);
     assert_clean(&ledger).await;
 }

@@ -481,6 +481,15 @@ pub(crate) async fn old_replies_and_timeline_entries_go_and_what_is_owed_stays(p
             at_ms: NOON,
             body: "{}".into(),
         },
+        // So is how an alert stands.
+        Effect::Timeline {
+            subject: "alert",
+            subject_id: "rating.low:n1".into(),
+            origin: "greenline".into(),
+            event: "alert_opened".into(),
+            at_ms: NOON,
+            body: "{}".into(),
+        },
     ];
     ledger.ingest(delivery("[1]", old)).await.unwrap();
     let due = ledger.replies_due(10).await.unwrap();
@@ -496,6 +505,6 @@ pub(crate) async fn old_replies_and_timeline_entries_go_and_what_is_owed_stays(p
     }
     let timeline = ledger.timeline(ACME, None, None, 10).await.unwrap();
     let left: Vec<&str> = timeline.iter().map(|entry| &*entry.event).collect();
-    assert_eq!(left, ["young", "avenue_closed"]);
+    assert_eq!(left, ["young", "alert_opened", "avenue_closed"]);
     assert_clean(&ledger).await;
 }

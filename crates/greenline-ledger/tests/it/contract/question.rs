@@ -19,6 +19,7 @@ const ALWAYS: [Untold; 3] = [Untold::Unsettled, Untold::Pace, Untold::Settings];
 
 fn now(ask: Ask) -> Question {
     Question {
+        asked_ms: ask.now_ms,
         ask,
         known_then: false,
     }
@@ -26,6 +27,7 @@ fn now(ask: Ask) -> Question {
 
 async fn then(ledger: &Ledger, ask: Ask) -> Previewed {
     let question = Question {
+        asked_ms: ask.now_ms,
         ask,
         known_then: true,
     };
@@ -84,6 +86,7 @@ pub(crate) async fn a_piece_of_questions_has_a_size(place: Place) {
     let then = Question {
         ask: text(P1, NOON),
         known_then: true,
+        asked_ms: NOON,
     };
     let heavy = vec![then; QUESTIONS_MAX / THEN_WEIGHS + 1];
     let more = ledger.preview_all(heavy).await;

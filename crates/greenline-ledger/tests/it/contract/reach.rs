@@ -398,6 +398,7 @@ pub(crate) async fn what_a_portfolio_had_reached_then_is_not_told(place: Place) 
     let question = |known_then| Question {
         ask: to(B, NOON + 1),
         known_then,
+        asked_ms: NOON + 1,
     };
     let asked = ledger.preview_all(vec![question(true), question(false)]);
     let answers: Vec<_> = asked

@@ -120,6 +120,7 @@ pub(crate) async fn as_of_a_moment_before_it_was_said_it_is_not_known(place: Pla
         let question = Question {
             ask: template(P1, "offer", at_ms),
             known_then: true,
+            asked_ms: NOON + SECOND,
         };
         let told = ledger.preview_all(vec![question]).await.unwrap();
         let told = told.into_iter().next().unwrap().unwrap();

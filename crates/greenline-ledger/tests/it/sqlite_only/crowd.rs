@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use greenline_ledger::Ledger;
-use greenline_ledger::crowd::Found;
+use greenline_ledger::crowd::{AHEAD_MS, Found};
 use greenline_ledger::erasure::ErasureKey;
 use greenline_policy::consent::{EventKind, Head};
 use greenline_policy::decide::Decision;
-use greenline_policy::identity::Phone;
+use greenline_policy::identity::{Identifier, Phone};
+use greenline_policy::lasting::YesLasts;
 use greenline_policy::rule::Rule;
 
 use crate::support::*;
@@ -22,7 +23,7 @@ fn number(person: u64) -> String {
 fn asked(ledger: &Ledger, to: &str) -> (Found, Decision) {
     let mut ask = template(to, "offer", NOON + 60 * SECOND);
     ask.body_hash = [0xee; 16];
-    let (mut view, crowd) = ledger.crowd(&ask).unwrap().unwrap();
+    let (mut view, crowd) = ledger.crowd(&ask, ask.now_ms).unwrap().unwrap();
     let phone = Phone::parse(to).unwrap();
     let found = crowd.find(phone.canonical()).1;
     let decision = match found {
@@ -111,6 +112,68 @@ async fn what_is_kept_is_used_as_long_as_it_holds() {
     std::fs::write(&kept, &made).unwrap();
     assert_eq!(first_rule(&asked(&reader, &number(1)).1), Rule::OptedOut);
     assert_ne!(bytes(&kept), made);
+    ledger.close().await;
+}
+
+/// Where a yes lasts only so long, whose has run out by then are one, and whose lasts for a while longer are another;
+/// whose runs out meanwhile are looked at one by one. All are told what a send to them is.
+#[tokio::test]
+async fn yeses_of_any_age_are_shared_as_long_as_none_runs_out() {
+    const DAY: i64 = 24 * 60 * 60 * SECOND;
+    const LASTS: i64 = 30;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("ledger.db");
+    let ledger = Ledger::open_sqlite(&path, setup()).unwrap();
+    ledger.learn(ACME, listed(NOON)).await.unwrap();
+    for days in 0..=60 {
+        let mut opt_in = yes(&[&number(days)], "marketing", NOON - days as i64 * DAY);
+        opt_in.arrival_ms = NOON;
+        ledger.append(opt_in).await.unwrap();
+    }
+    let mut ask = template(&number(0), "offer", NOON + 60 * SECOND);
+    ask.body_hash = [0xee; 16];
+    ask.rules.yes_lasts = YesLasts::from_days([LASTS as u16; 4]);
+    let mut rounds = Vec::new();
+    for round in 0..3 {
+        // The last round asks as a business does whose yeses last for ever: what is kept tells it too.
+        if round == 2 {
+            ask.rules.yes_lasts = YesLasts::FOR_EVER;
+        }
+        let (mut view, crowd) = ledger.crowd(&ask, ask.now_ms).unwrap().unwrap();
+        let mut alone = 0;
+        let mut classes = std::collections::BTreeSet::new();
+        for days in 0..=60 {
+            ask.to = ids(&[&number(days)]);
+            let Identifier::Phone(phone) = &ask.to[0] else {
+                unreachable!("a number");
+            };
+            for ahead_ms in [0, AHEAD_MS] {
+                let mut ask = ask.clone();
+                ask.now_ms += ahead_ms;
+                let decision = match crowd.find(phone.canonical()).1 {
+                    Found::Alone => {
+                        alone += u32::from(ahead_ms == 0);
+                        view.judge(&ask)
+                    }
+                    Found::Nobody => panic!("{days} days ago somebody said yes"),
+                    Found::Class(class) => {
+                        classes.insert(class);
+                        view.judge_class(&ask, crowd.head(class).unwrap())
+                    }
+                };
+                let preview = ledger.preview(ask.clone()).await.unwrap().decision;
+                let (decision, rule) = (decision.unwrap(), first_rule(&preview));
+                assert_eq!(first_rule(&decision), rule, "{days} days, {ahead_ms}");
+                assert_eq!(decision.verdict, preview.verdict, "{days} days, {ahead_ms}");
+            }
+        }
+        rounds.push((alone, classes.len()));
+    }
+    // Of the eight days that are looked ahead, and of the day on which each was given.
+    assert!((8..=10).contains(&rounds[0].0), "{rounds:?}");
+    assert_eq!(rounds[0].1, 2, "{rounds:?}");
+    assert_eq!(rounds[1], rounds[0]);
+    assert_eq!(rounds[2].0, 0, "{rounds:?}");
     ledger.close().await;
 }
 

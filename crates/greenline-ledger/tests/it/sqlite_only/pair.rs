@@ -38,7 +38,7 @@ async fn whoever_was_written_to_of_late_is_screened_alone() {
         assert!(allows(&sent.await.unwrap().decision));
     }
     let ask = paced(template(P1, "offer", NOON + EVERY_MS));
-    let (mut view, crowd) = ledger.crowd(&ask).unwrap().unwrap();
+    let (mut view, crowd) = ledger.crowd(&ask, ask.now_ms).unwrap().unwrap();
     let phone = greenline_policy::identity::Phone::parse(P1).unwrap();
     let found = crowd.find(phone.canonical()).1;
     assert_eq!(found, greenline_ledger::crowd::Found::Alone);

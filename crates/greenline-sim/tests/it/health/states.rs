@@ -61,6 +61,8 @@ fn rows() -> Vec<Row> {
         Row(S::Migrated, "QL-33", nothing(OFFLINE)),
         Row(S::Deleted, "QL-33", deleted),
         Row(S::Unknown, "QL-33", nothing(OFFLINE)),
+        Row(S::StoodBy, "ENF-16", ALL),
+        Row(S::ThroughputRaised, "SND-44", ALL),
         Row(S::RatedYellow, "QL-02", ALL),
         Row(S::RatedRed, "QL-02", ALL),
         Row(S::Unrated, "QL-01", ALL),
@@ -73,6 +75,11 @@ fn rows() -> Vec<Row> {
         Row(S::Disabled, "ENF-13", nothing(131_031)),
         Row(S::UtilityWarned, "ENF-20", ALL),
         Row(S::UtilityRateLimited, "ENF-20", ALL),
+        Row(
+            S::UtilityUsedUp,
+            "ENF-24",
+            [Yes, No(131_064), Yes, Yes, Yes, Yes, Yes],
+        ),
         Row(S::UtilityRestricted, "ENF-20", ALL),
         Row(S::UtilityRestrictedPortfolio, "ENF-11", ALL),
         Row(S::AddingNumbersRestricted, "ENF-12", ALL),
@@ -86,6 +93,12 @@ fn rows() -> Vec<Row> {
         Row(S::CallButtonHidden, "ENF-10", calls(Yes, Lost)),
         Row(S::PaymentProblem, "QL-40", sends(No(131_042), Yes)),
         Row(S::Offboarded, "ENF-13", nothing(OFFLINE)),
+        Row(S::PhoneDisconnected, "ENF-28", nothing(OFFLINE)),
+        Row(
+            S::Unsubscribed,
+            "ENF-17",
+            [Yes, Yes, Yes, Yes, Yes, Lost, Lost],
+        ),
         Row(S::AccountDeleted, "ENF-13", deleted),
     ]
 }
@@ -302,6 +315,108 @@ async fn each_restriction_ends_at_its_own_time() {
     let timeline = sim.timeline(0);
     let ends = timeline.iter().filter(|change| change.to == "none").count();
     assert_eq!((timeline.len(), ends), (8, 4));
+}
+
+/// Another app has the chats: messages come in `standby`, until a service message takes the chat over (ENF-34).
+#[tokio::test]
+async fn another_app_has_the_chats_until_the_business_writes() {
+    let (sim, receiver) = scene(quick()).await;
+    let writes = |id: &str| {
+        let mut hello = Inbound::text(SAMPLE_NUMBER, DANA, "Hello?");
+        hello.id = Some(id.to_owned());
+        assert!(sim.inbound(&hello).unwrap().told);
+    };
+    let came = |field: &str, place: &str, id: &str| {
+        let values = receiver.values(field);
+        let mut came = values.iter().filter_map(|value| value.pointer(place));
+        came.any(|known| known == id)
+    };
+    let script = |state| sim.script(&Script::number(SAMPLE_NUMBER, state)).unwrap();
+    script(S::StoodBy);
+    writes("wamid.ONE");
+    assert_eq!(send(&sim, &text(DANA, "Here I am")).await.status, 200);
+    writes("wamid.TWO");
+    script(S::StoodBy);
+    script(S::Connected);
+    writes("wamid.THREE");
+    assert!(sim.settle(SOON).await);
+    assert!(came("standby", "/standby/messages/0/id", "wamid.ONE"));
+    for own in ["wamid.TWO", "wamid.THREE"] {
+        assert!(came("messages", "/messages/0/id", own), "{own}");
+    }
+    let words: Vec<_> = sim.timeline(0).into_iter().map(|one| one.to).collect();
+    assert_eq!(words, ["other", "own"]);
+}
+
+/// A lost subscription is seen by a read alone, and what was missed is not told later (WH-07).
+#[tokio::test]
+async fn who_is_not_subscribed_is_told_nothing() {
+    let (sim, receiver) = scene(quick()).await;
+    let apps = format!("/{SAMPLE_ACCOUNT}/subscribed_apps");
+    let script = |state| sim.script(&Script::account(SAMPLE_ACCOUNT, state)).unwrap();
+    assert!(sim.settle(SOON).await);
+    let before = receiver.taken().len();
+    script(S::Unsubscribed);
+    assert_eq!(read(&sim, &apps).await["data"], json!([]));
+    script(S::Warned);
+    assert!(
+        !sim.inbound(&Inbound::text(SAMPLE_NUMBER, DANA, "Hello?"))
+            .unwrap()
+            .told
+    );
+    script(S::Subscribed);
+    assert!(sim.settle(SOON).await);
+    assert_eq!(receiver.taken().len(), before);
+    assert_ne!(read(&sim, &apps).await["data"], json!([]));
+}
+
+/// What the phone app's end looks like, and a raised throughput: both are announced.
+#[tokio::test]
+async fn a_phone_that_left_and_a_higher_throughput_are_told() {
+    let (sim, receiver) = scene(quick()).await;
+    let script = |state| sim.script(&Script::number(SAMPLE_NUMBER, state)).unwrap();
+    script(S::ThroughputRaised);
+    script(S::ThroughputRaised);
+    script(S::PhoneDisconnected);
+    assert!(sim.settle(SOON).await);
+    let raised = receiver.values("phone_number_quality_update");
+    let events: Vec<_> = raised.iter().map(|value| &value["event"]).collect();
+    assert_eq!(events, ["THROUGHPUT_UPGRADE"]);
+    let left = receiver.values("account_update");
+    assert_eq!(left[0]["event"], "PARTNER_REMOVED");
+    assert_eq!(
+        left[0]["disconnection_info"]["reason"],
+        "PRIMARY_INACTIVITY"
+    );
+    let number = read(&sim, &format!("/{SAMPLE_NUMBER}?fields=status,throughput")).await;
+    assert_eq!(number["status"], "DISCONNECTED");
+    assert_eq!(number["throughput"]["level"], "HIGH");
+}
+
+/// A number more: not during a restriction or a lock, and not past the portfolio's cap (ENF-12, QL-30).
+#[tokio::test]
+async fn numbers_are_added_where_nothing_forbids_it() {
+    let (sim, _receiver) = scene(quick()).await;
+    let target = format!("/{SAMPLE_ACCOUNT}/phone_numbers");
+    let wish = json!({"cc": "1", "phone_number": "5550100900", "verified_name": "Acme"});
+    let script = |state| sim.script(&Script::account(SAMPLE_ACCOUNT, state)).unwrap();
+    for state in [
+        S::AddingNumbersRestricted,
+        S::TemplatesRestricted,
+        S::Locked,
+    ] {
+        script(state);
+        assert_ne!(post(&sim, &target, &wish).await.status, 200, "{state:?}");
+        script(S::Clear);
+    }
+    let added = post(&sim, &target, &wish).await.json();
+    let id = added["id"].as_str().unwrap();
+    let number = read(&sim, &format!("/{id}?fields=status")).await;
+    assert_eq!(number["status"], "UNVERIFIED");
+    for _ in 2..20 {
+        assert_eq!(post(&sim, &target, &wish).await.status, 200);
+    }
+    assert_ne!(post(&sim, &target, &wish).await.status, 200);
 }
 
 /// What people wrote during a lock is lost or comes after it: nobody knows, the world says.

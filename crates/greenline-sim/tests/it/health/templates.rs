@@ -160,6 +160,60 @@ async fn a_new_template_is_paced() {
     }
 }
 
+/// A burst of a portfolio goes in batches, login codes too; bad reactions drop the rest, and nothing goes during the
+/// review that follows (SND-25).
+#[tokio::test]
+async fn a_burst_of_a_portfolio_goes_in_batches() {
+    for bad in [false, true] {
+        let health = Health {
+            portfolio_pacing: true,
+            ..rated()
+        };
+        let config = with(NEW_ERA_MS, health, Unclear::default());
+        let (sim, receiver) = with_receiver(config).await;
+        let mut sent = Vec::new();
+        for n in 0..103 {
+            let code = template(&person(n), "login_code", &["12345"]);
+            let answer = send(&sim, &code).await;
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            let expected = if n < 100 {
+                "accepted"
+            } else {
+                "held_for_quality_assessment"
+            };
+            assert_eq!(body["messages"][0]["message_status"], expected, "{n}");
+            sent.push(answer.id.unwrap());
+        }
+        sim.advance(MINUTE);
+        if bad {
+            for n in 0..5 {
+                sim.feel(SAMPLE_NUMBER, &person(n), Feedback::Report)
+                    .unwrap();
+            }
+        }
+        sim.advance(HOUR);
+        assert!(sim.settle(SOON).await);
+        let next = send(&sim, &template(&person(500), "spring_offer", &[])).await;
+        if !bad {
+            assert_eq!(receiver.statuses(&sent[102]), ["sent", "delivered"]);
+            assert_eq!(next.code, None);
+            continue;
+        }
+        assert_eq!(receiver.failure(&sent[102]), Some(132_015));
+        assert_eq!(next.code, Some(132_015));
+        sim.advance(DAY);
+        let next = send(&sim, &template(&person(500), "spring_offer", &[])).await;
+        assert_eq!(next.code, None);
+        let review: Vec<_> = sim
+            .timeline(0)
+            .into_iter()
+            .filter(|change| change.what == "review")
+            .map(|change| change.to)
+            .collect();
+        assert_eq!(review, ["yes", "no"]);
+    }
+}
+
 /// Misuse of the utility category: warned, limited (131064), turned into marketing, let off (ENF-20).
 #[tokio::test]
 async fn misuse_of_utility_leads_up_its_ladder() {
