@@ -192,7 +192,7 @@ async fn a_restriction_is_told_alike_and_obeyed(store: Store) {
         .ended(0)
         .stdout;
     assert!(
-        words.contains("Restriction of 1 or 3 days")
+        words.contains("No templates for some days")
             && words.contains("people can write and be answered"),
         "{words}"
     );
