@@ -193,7 +193,7 @@ async fn a_restriction_is_told_alike_and_obeyed(store: Store) {
         .stdout;
     assert!(
         words.contains("No templates for some days")
-            && words.contains("people can write and be answered"),
+            && words.contains("leaves people free to write and to be answered"),
         "{words}"
     );
     run_with(&gateway.config(), &["number", "capabilities", "99"])

@@ -761,26 +761,16 @@ async fn heads_are_published_to_an_address_which_must_be_https_unless_allowed() 
     }
 }
 
-/// Postgres alone: there a lock of somebody else's can hold one table up and leave the others.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sends_that_are_no_asks_do_not_wait_for_proofs_of_ways_out() {
-    let home = Arc::new(Store::Postgres.home());
-    let sim = platform::sample().await;
-    let gateway = Gateway::start(&*home, &sim.url(), |settings| settings).await;
-    gateway.opt_in(DANA, "marketing").await;
-    let sent = async || {
-        let sent = gateway.send_template(DANA, "spring_offer").await;
-        assert_eq!(sent.status.as_u16(), 200, "{sent:?}");
-    };
-    sent().await;
-    let holder = Arc::clone(&home);
+/// How many sends go while nothing of the timeline can be read.
+async fn while_held(home: &Arc<Home>, sent: &impl AsyncFn()) -> usize {
+    let holder = Arc::clone(home);
     // For longer than what was read is fresh, twice over.
     let hold = "BEGIN; LOCK TABLE timeline IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(11); COMMIT";
     let held = tokio::task::spawn_blocking(move || holder.database().sql(hold));
     let is_held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
          WHERE c.relname = 'timeline' AND l.mode = 'AccessExclusiveLock' AND l.granted";
     let locked = async || {
-        let home = Arc::clone(&home);
+        let home = Arc::clone(home);
         let asked = tokio::task::spawn_blocking(move || home.database().sql(is_held));
         asked.await.expect("an answer").trim() == "1"
     };
@@ -795,6 +785,32 @@ async fn sends_that_are_no_asks_do_not_wait_for_proofs_of_ways_out() {
         sent().await;
         went += 1;
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    went
+}
+
+/// Postgres alone: there a lock of somebody else's can hold one table up and leave the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_that_are_no_asks_do_not_wait_for_proofs_of_ways_out() {
+    /// How often it is tried.
+    const ROUNDS: usize = 3;
+    let home = Arc::new(Store::Postgres.home());
+    let sim = platform::sample().await;
+    let gateway = Gateway::start(&*home, &sim.url(), |settings| settings).await;
+    gateway.opt_in(DANA, "marketing").await;
+    let sent = async || {
+        let sent = gateway.send_template(DANA, "spring_offer").await;
+        assert_eq!(sent.status.as_u16(), 200, "{sent:?}");
+    };
+    sent().await;
+    // What the platform's first answers teach is written to that table, and a batch that holds such news waits for it:
+    // so a round that met some says nothing. Were proofs waited for, no round would go on.
+    let mut went = 0;
+    for _ in 0..ROUNDS {
+        went = while_held(&home, &sent).await;
+        if went > 3 {
+            break;
+        }
     }
     assert!(went > 3, "only {went} sends while a table was held");
 }
