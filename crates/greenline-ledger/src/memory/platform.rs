@@ -76,7 +76,10 @@ impl All {
                     number,
                     limits,
                     at_ms,
-                } if **number == *of => row.get_or_insert_default().spam(*limits, *at_ms),
+                } if **number == *of && (*limits || row.is_some()) => {
+                    // A limit that is over makes nothing known of a number of which nothing was.
+                    row.get_or_insert_default().spam(*limits, *at_ms);
+                }
                 Effect::Health {
                     number,
                     news,
@@ -150,7 +153,11 @@ impl All {
         let writings: Vec<_> = people.flat_map(|person| &person.writings).collect();
         let reported = self.news_of(business).filter_map(|news| match news {
             Effect::Number { number, .. }
-            | Effect::Spam { number, .. }
+            | Effect::Spam {
+                number,
+                limits: true,
+                ..
+            }
             | Effect::Health { number, .. } => Some(number),
             _ => None,
         });

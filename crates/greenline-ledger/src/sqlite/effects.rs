@@ -565,7 +565,12 @@ impl Hand<'_> {
                 limits,
                 at_ms,
             } => {
-                let mut known = platform.number(number).cloned().unwrap_or_default();
+                let before = platform.number(number);
+                // A limit that is over makes nothing known of a number of which nothing was.
+                if before.is_none() && !*limits {
+                    return Ok(());
+                }
+                let mut known = before.cloned().unwrap_or_default();
                 known.spam(*limits, *at_ms);
                 self.connection
                     .prepare_cached(sql::PUT_SPAM)?

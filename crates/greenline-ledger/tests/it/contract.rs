@@ -137,6 +137,7 @@ macro_rules! over {
                 a_number_starts_nothing_for_a_day_after_the_last_word,
                 a_read_or_a_success_after_the_day_settles_it,
                 as_of_a_moment_before_it_was_said_it_is_not_known,
+                a_limit_that_is_over_makes_no_number_known,
             }
         );
         crate::contract::tests!(

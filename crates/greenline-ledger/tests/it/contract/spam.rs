@@ -129,3 +129,12 @@ pub(crate) async fn as_of_a_moment_before_it_was_said_it_is_not_known(place: Pla
         assert_eq!(told.untold.contains(&Untold::SpamLimit), !known);
     }
 }
+
+pub(crate) async fn a_limit_that_is_over_makes_no_number_known(place: Place) {
+    let ledger = place.open().await;
+    learn(&ledger, said(false, NOON)).await;
+    assert_eq!(ledger.numbers(ACME).await.unwrap(), []);
+    learn(&ledger, said(true, NOON)).await;
+    assert_eq!(ledger.numbers(ACME).await.unwrap().len(), 1);
+    assert_clean(&ledger).await;
+}
