@@ -16,21 +16,6 @@ use proptest::prelude::*;
 const NOW: i64 = 1_788_955_200_000;
 const HOUR: i64 = 60 * 60 * 1_000;
 const DAY: i64 = 24 * HOUR;
-const STATUSES: [NumberStatus; 13] = [
-    NumberStatus::Connected,
-    NumberStatus::Flagged,
-    NumberStatus::Restricted,
-    NumberStatus::RateLimited,
-    NumberStatus::Banned,
-    NumberStatus::Pending,
-    NumberStatus::Unverified,
-    NumberStatus::Disconnected,
-    NumberStatus::Migrated,
-    NumberStatus::Deleted,
-    NumberStatus::Other,
-    NumberStatus::Unknown,
-    NumberStatus::Connected,
-];
 const BIZ: &str = "RESTRICTED_BIZ_INITIATED_MESSAGING";
 const CUSTOMER: &str = "RESTRICTED_CUSTOMER_INITIATED_MESSAGING";
 /// Every word that the platform's documents have, an old spelling, and one that they do not have.
@@ -198,7 +183,7 @@ fn every_status_with_every_ban_read_and_code() {
         Some(131_064),
         Some(131_042),
     ];
-    for status in STATUSES.into_iter().map(Some).chain([None]) {
+    for status in NumberStatus::ALL.into_iter().map(Some).chain([None]) {
         for ban in &bans {
             for read in &reads {
                 for code in codes {
@@ -685,7 +670,7 @@ fn any_fact() -> impl Strategy<Value = Told> {
         .prop_map(|(overall, entities)| Told::Health(Health { overall, entities }));
     let code = prop::sample::select(vec![131_031, 368, 131_048, 131_064, 131_042, 131_026]);
     prop_oneof![
-        3 => prop::sample::select(STATUSES.to_vec()).prop_map(Told::Status),
+        3 => prop::sample::select(NumberStatus::ALL.to_vec()).prop_map(Told::Status),
         6 => (word(), moment()).prop_map(|(word, until)| restricted(word, until)),
         1 => word().prop_map(|named| Told::Lifted { named: named.into() }),
         3 => health,

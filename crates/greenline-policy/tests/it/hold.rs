@@ -8,7 +8,7 @@ use greenline_policy::decide::{
 };
 use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::identity::Spelling;
-use greenline_policy::number::{NumberStatus, Restriction, RestrictionKind};
+use greenline_policy::number::{NumberStatus, Restriction, RestrictionKind, SPAM_LIMIT_MS};
 use greenline_policy::quiet::Quiet;
 use greenline_policy::rule::{Rule, Severity};
 use greenline_policy::scope::Category;
@@ -223,9 +223,9 @@ fn what_can_be_waited_for_passes_by_itself() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
-    /// Held is what would go but for the night, and the night ends in time.
+    /// Held is what would go but for the night or a limit that ends by itself, and all of it ends in time.
     #[test]
-    fn held_is_what_would_go_but_for_the_hour(
+    fn held_is_what_would_go_but_for_the_hour_and_limits(
         (history, wrote, place) in (any_history(), prop::option::of(-2 * WINDOW_MS..=0), any_place()),
         now in any_moment(),
         intent in prop::sample::select(vec![Intent::FreeForm, Intent::Template, Intent::Template, Intent::Call]),
@@ -244,7 +244,17 @@ proptest! {
         let person = |place| PersonFacts { wrote_at_ms, place, ..crate::facts(&head) };
         let (here, by_day) = ([person(place)], [person(Place { quiet: Quiet::NONE, ..place })]);
         let facts = Facts { people: &here, template: Some(&template), number: &number, portfolio: Default::default() };
-        let day = Facts { people: &by_day, ..facts };
+        // Two limits of a number end by themselves as the night does (N7, N9); whoever waits for limits waits for them.
+        let mut bare = NumberFacts { spam_limited_ms: None, ..number.clone() };
+        bare.restrictions.retain(|one| one.kind != RestrictionKind::UtilityLimit);
+        let with_utility = NumberFacts { restrictions: number.restrictions.clone(), ..bare.clone() };
+        let with_spam = NumberFacts { spam_limited_ms: number.spam_limited_ms, ..bare.clone() };
+        let waited = |group| groups.contains(&group);
+        let patient = Facts {
+            people: if waited(HoldGroup::QuietHours) { &by_day } else { &here },
+            number: if waited(HoldGroup::Limit) { &bare } else { &number },
+            ..facts
+        };
         let rules = Rules { hold: Hold::of(groups.iter().copied(), now + bound), ..Rules::default() };
         let decision = decide(intent, &facts, &rules, now);
         let mut kinds = vec![template.category];
@@ -255,9 +265,19 @@ proptest! {
                 ends.push(end);
             }
         }
-        let latest = ends.into_iter().max().unwrap_or(i64::MIN);
-        let waits = intent == Intent::Template && !template.is_ask && groups.contains(&HoldGroup::QuietHours)
-            && !may_go(intent, &facts, &rules, now) && may_go(intent, &day, &rules, now) && latest <= now + bound;
+        let hour_end = ends.into_iter().max().unwrap_or(i64::MIN);
+        let utility = number.restrictions.iter().filter(|one| one.kind == RestrictionKind::UtilityLimit);
+        let utility_end = utility.filter_map(|one| one.until_ms).max().unwrap_or(i64::MIN);
+        let spam_end = number.spam_limited_ms.map_or(i64::MIN, |said_ms| said_ms + SPAM_LIMIT_MS);
+        let alone = [
+            (Facts { people: &here, number: &bare, ..facts }, hour_end),
+            (Facts { people: &by_day, number: &with_utility, ..facts }, utility_end),
+            (Facts { people: &by_day, number: &with_spam, ..facts }, spam_end),
+        ];
+        let in_the_way = alone.into_iter().filter(|(facts, _)| !may_go(intent, facts, &rules, now));
+        let latest = in_the_way.map(|(_, end)| end).max().unwrap_or(i64::MIN);
+        let waits = intent == Intent::Template && !template.is_ask
+            && !may_go(intent, &facts, &rules, now) && may_go(intent, &patient, &rules, now) && latest <= now + bound;
         prop_assert_eq!(decision.verdict == Verdict::Hold, waits, "{:?}", &decision);
         prop_assert_eq!(decision.held_until_ms(), waits.then_some(latest));
         // Nothing else changes, and what is held never goes.
