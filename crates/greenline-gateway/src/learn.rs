@@ -272,6 +272,19 @@ pub fn category(text: &str) -> Category {
     }
 }
 
+/// Reads fields, or fewer of them where the platform may have refused one.
+async fn get_or_less(
+    app: &App,
+    business: BusinessIx,
+    (whole, less): (&str, &str),
+    calls: &mut Calls,
+) -> Result<Bytes, Unread> {
+    match get(app, business, whole, calls).await {
+        Err(unread) if unread.may_be_a_field() => get(app, business, less, calls).await,
+        body => body,
+    }
+}
+
 /// Reads a number.
 pub(crate) async fn number(
     app: &App,
@@ -282,10 +295,8 @@ pub(crate) async fn number(
     // What happens while the platform answers is newer than the answer.
     let asked_ms = app.clock.now_ms();
     let target = format!("/{API_VERSION}/{number}?fields={NUMBER_FIELDS}");
-    let body = match get(app, business, &format!("{target}{HEALTH_FIELD}"), calls).await {
-        Err(unread) if unread.may_be_a_field() => get(app, business, &target, calls).await?,
-        body => body?,
-    };
+    let whole = format!("{target}{HEALTH_FIELD}");
+    let body = get_or_less(app, business, (&whole, &target), calls).await?;
     let fields = answer::read_number(&body).ok_or("the answer is not a number's fields")?;
     Ok(keep_number(app, business, number, &fields, asked_ms).await?)
 }
@@ -300,18 +311,8 @@ pub(crate) async fn account(
     let asked_ms = app.clock.now_ms();
     let target = format!("/{API_VERSION}/{waba_id}?fields=");
     let whole = format!("{target}{ACCOUNT_FIELDS}{HEALTH_FIELD}");
-    let body = match get(app, business, &whole, calls).await {
-        Err(unread) if unread.may_be_a_field() => {
-            get(
-                app,
-                business,
-                &format!("{target}id,account_review_status"),
-                calls,
-            )
-            .await?
-        }
-        body => body?,
-    };
+    let less = format!("{target}id,account_review_status");
+    let body = get_or_less(app, business, (&whole, &less), calls).await?;
     let fields = answer::read_account(&body).ok_or("the answer is not an account's fields")?;
     Ok(keep_account(app, business, waba_id, &fields, asked_ms).await?)
 }

@@ -60,6 +60,7 @@ struct Watched {
     present: Present,
     /// When what is known of it was looked at.
     looked_ms: Option<i64>,
+    /// A number that is registered, or an account that has one.
     is_registered: bool,
 }
 
@@ -158,10 +159,8 @@ impl Plan {
 
     /// Calls that may be made for an account within an hour.
     fn most(&self, waba_id: &Arc<str>) -> usize {
-        let mut watched = self.targets.values();
-        let is_registered =
-            |watched: &Watched| watched.waba_id == *waba_id && watched.is_registered;
-        if watched.any(is_registered) {
+        let account = self.targets.get(&(Kind::Account, Arc::clone(waba_id)));
+        if account.is_some_and(|account| account.is_registered) {
             CALLS_PER_HOUR_MAX
         } else {
             CALLS_PER_HOUR_UNREGISTERED_MAX
@@ -267,16 +266,17 @@ async fn look_at_numbers(app: &App) {
         }
     }
     let mut plan = app.reads.hold();
-    let mut worst: FxHashMap<Arc<str>, Present> = FxHashMap::default();
+    let mut worst: FxHashMap<Arc<str>, (Present, bool)> = FxHashMap::default();
     for ((kind, _), watched) in &plan.targets {
         if *kind == Kind::Number {
-            let known = worst.entry(Arc::clone(&watched.waba_id)).or_default();
+            let (known, has_registered) = worst.entry(Arc::clone(&watched.waba_id)).or_default();
             known.concern = known.concern.max(watched.present.concern);
+            *has_registered |= watched.is_registered;
         }
     }
     for ((kind, id), watched) in &mut plan.targets {
         if *kind == Kind::Account {
-            watched.present = worst.get(id).copied().unwrap_or_default();
+            (watched.present, watched.is_registered) = worst.get(id).copied().unwrap_or_default();
         }
     }
 }
@@ -302,7 +302,7 @@ async fn ended(
     read: &Result<(), Unread>,
 ) {
     let (kind, id) = target;
-    let told = {
+    let (business, told) = {
         let mut plan = app.reads.hold();
         let Some(watched) = plan.targets.get_mut(target) else {
             return;
@@ -344,33 +344,27 @@ async fn ended(
             }
         }
         match read {
-            Ok(()) => had_failed.then_some((business, None)),
+            Ok(()) => (business, had_failed.then_some(None)),
             Err(unread) => {
                 let denied = |code: u32| DENIED.iter().any(|codes| codes.contains(&code));
                 let is_told = failures >= FAILURES_TOLD || unread.code.is_some_and(denied);
-                is_told.then_some((business, Some(unread.code)))
+                (business, is_told.then_some(Some(unread.code)))
             }
         }
     };
     if let Err(unread) = read {
         tracing::warn!(read.kind = kind.as_str(), read.id = %id, why = %unread.why, "the platform could not be read");
     }
-    let business = app
-        .reads
-        .hold()
-        .targets
-        .get(target)
-        .map(|watched| watched.business);
     let refused = match read {
         Ok(()) => Some(false),
         Err(unread) => unread
             .is_answer
             .then_some(unread.code == Some(health::TOKEN)),
     };
-    if let (Some(business), Some(refused)) = (business, refused) {
+    if let Some(refused) = refused {
         token::answered(app, business, refused).await;
     }
-    if let Some((business, failing)) = told {
+    if let Some(failing) = told {
         let subject = if *kind == Kind::Number {
             "number"
         } else {

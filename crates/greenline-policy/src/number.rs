@@ -31,6 +31,22 @@ pub enum NumberStatus {
 }
 
 impl NumberStatus {
+    /// Every status.
+    pub const ALL: [Self; 12] = [
+        Self::Connected,
+        Self::Flagged,
+        Self::Restricted,
+        Self::RateLimited,
+        Self::Banned,
+        Self::Pending,
+        Self::Unverified,
+        Self::Disconnected,
+        Self::Migrated,
+        Self::Deleted,
+        Self::Other,
+        Self::Unknown,
+    ];
+
     /// Reads the platform's value; unknown values become [`Self::Other`].
     #[must_use]
     pub fn parse(text: &str) -> Self {

@@ -162,6 +162,18 @@ impl Access {
         self.call(Method::GET, target, Content::default()).await
     }
 
+    /// Reads one answer and lets go of what was opened for it.
+    pub(crate) async fn read(
+        settings: &Settings,
+        command: &'static str,
+        target: &str,
+    ) -> Result<Value, Failure> {
+        let access = Self::open(settings, command).await?;
+        let reply = access.get(target).await;
+        access.close().await;
+        reply?.done()
+    }
+
     /// Posts JSON.
     pub(crate) async fn post(&self, target: &str, body: &Value) -> Result<Reply, Failure> {
         self.call(Method::POST, target, Content::json(body)).await

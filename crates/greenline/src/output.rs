@@ -33,6 +33,19 @@ pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
 
+/// Prints an answer, as JSON or in words.
+pub(crate) fn print_answer(
+    value: &Value,
+    json: &Json,
+    words: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    if json.json {
+        print_json(value)
+    } else {
+        print(&words(value))
+    }
+}
+
 /// The text at a place in an answer, such as `/reasons/0/text`; empty when there is none.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value

@@ -109,7 +109,7 @@ pub(super) async fn page(
 ) -> Response {
     match make.await {
         Ok(html) => guarded(Html(html).into_response()),
-        Err(problem) => Failed(Box::new(frame(app, who, None)), problem).into_response(),
+        Err(problem) => failed(app, who, problem),
     }
 }
 
@@ -413,6 +413,20 @@ pub(crate) fn failed(app: &App, who: &Who, problem: Problem) -> Response {
     Failed(Box::new(frame(app, who, None)), problem).into_response()
 }
 
+/// Leads on to a page that shows what was done and can be loaded again without doing it twice, or says what is wrong.
+pub(crate) fn led(app: &App, who: &Who, done: Result<String, Problem>) -> Response {
+    match done {
+        Ok(to) => Redirect::to(&to).into_response(),
+        Err(problem) => failed(app, who, problem),
+    }
+}
+
+/// Which business a form is about.
+#[derive(Deserialize)]
+pub(crate) struct OfForm {
+    pub(crate) business: Option<String>,
+}
+
 /// The form that puts parked deliveries back.
 #[derive(Deserialize)]
 pub(crate) struct ReplayForm {
@@ -434,10 +448,7 @@ pub(crate) async fn replay(
         app.relay_due.notify_one();
         Ok::<_, Problem>(format!("/?business={}", business.config.id))
     };
-    match done.await {
-        Ok(back) => Redirect::to(&back).into_response(),
-        Err(problem) => Failed(Box::new(frame(&app, &who, None)), problem).into_response(),
-    }
+    led(&app, &who, done.await)
 }
 
 /// `GET /favicon.ico`: there is none, and no token is asked for to say so.

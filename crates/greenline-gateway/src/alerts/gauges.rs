@@ -19,20 +19,6 @@ use crate::directory::Number;
 pub(crate) const NUMBERS_MAX: usize = 1_000;
 
 const RATINGS: [Score; 4] = [Score::Green, Score::Yellow, Score::Red, Score::Unrated];
-const STATUSES: [NumberStatus; 12] = [
-    NumberStatus::Connected,
-    NumberStatus::Flagged,
-    NumberStatus::Restricted,
-    NumberStatus::RateLimited,
-    NumberStatus::Banned,
-    NumberStatus::Pending,
-    NumberStatus::Unverified,
-    NumberStatus::Disconnected,
-    NumberStatus::Migrated,
-    NumberStatus::Deleted,
-    NumberStatus::Other,
-    NumberStatus::Unknown,
-];
 
 /// What a look at a business found.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +168,7 @@ pub(crate) fn render(app: &App) -> String {
                 let is_it = u8::from(number.rating == one);
                 rating.add(&format!("{of},rating=\"{}\"", one.as_str()), is_it);
             }
-            for one in STATUSES {
+            for one in NumberStatus::ALL {
                 let is_it = u8::from(number.status == one);
                 status.add(&format!("{of},status=\"{}\"", one.as_str()), is_it);
             }

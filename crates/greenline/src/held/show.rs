@@ -20,15 +20,9 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "held show").await?;
-        let reply = access.get(&path_of(&["v1", "held", &self.id], &[])).await;
-        access.close().await;
-        let message = reply?.done()?;
-        if self.json.json {
-            output::print_json(&message)?;
-        } else {
-            output::print(&rendered(&message))?;
-        }
+        let path = path_of(&["v1", "held", &self.id], &[]);
+        let message = Access::read(settings, "held show", &path).await?;
+        output::print_answer(&message, &self.json, rendered)?;
         Ok(Exit::Yes)
     }
 }

@@ -26,23 +26,15 @@ pub(crate) struct Capabilities {
 
 impl Capabilities {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number capabilities").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers", &self.number, "capabilities"],
-                &[
-                    ("at", self.at.as_deref()),
-                    ("business", self.business.as_deref()),
-                ],
-            ))
-            .await;
-        access.close().await;
-        let told = reply?.done()?;
-        if self.json.json {
-            output::print_json(&told)?;
-        } else {
-            output::print(&capable(&told))?;
-        }
+        let path = path_of(
+            &["v1", "numbers", &self.number, "capabilities"],
+            &[
+                ("at", self.at.as_deref()),
+                ("business", self.business.as_deref()),
+            ],
+        );
+        let told = Access::read(settings, "number capabilities", &path).await?;
+        output::print_answer(&told, &self.json, capable)?;
         Ok(Exit::Yes)
     }
 }

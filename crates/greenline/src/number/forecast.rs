@@ -26,23 +26,15 @@ pub(crate) struct Forecast {
 
 impl Forecast {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number forecast").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers", &self.number, "forecast"],
-                &[
-                    ("at", self.at.as_deref()),
-                    ("business", self.business.as_deref()),
-                ],
-            ))
-            .await;
-        access.close().await;
-        let told = reply?.done()?;
-        if self.json.json {
-            output::print_json(&told)?;
-        } else {
-            output::print(&foretold(&told))?;
-        }
+        let path = path_of(
+            &["v1", "numbers", &self.number, "forecast"],
+            &[
+                ("at", self.at.as_deref()),
+                ("business", self.business.as_deref()),
+            ],
+        );
+        let told = Access::read(settings, "number forecast", &path).await?;
+        output::print_answer(&told, &self.json, foretold)?;
         Ok(Exit::Yes)
     }
 }

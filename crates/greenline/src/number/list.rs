@@ -20,20 +20,12 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number list").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers"],
-                &[("business", self.business.as_deref())],
-            ))
-            .await;
-        access.close().await;
-        let numbers = reply?.done()?;
-        if self.json.json {
-            output::print_json(&numbers)?;
-        } else {
-            output::print(&rendered(&numbers))?;
-        }
+        let path = path_of(
+            &["v1", "numbers"],
+            &[("business", self.business.as_deref())],
+        );
+        let numbers = Access::read(settings, "number list", &path).await?;
+        output::print_answer(&numbers, &self.json, rendered)?;
         Ok(Exit::Yes)
     }
 }

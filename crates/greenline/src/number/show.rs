@@ -28,23 +28,15 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number show").await?;
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers", &self.number],
-                &[
-                    ("at", self.at.as_deref()),
-                    ("business", self.business.as_deref()),
-                ],
-            ))
-            .await;
-        access.close().await;
-        let told = reply?.done()?;
-        if self.json.json {
-            output::print_json(&told)?;
-        } else {
-            output::print(&glance(&told))?;
-        }
+        let path = path_of(
+            &["v1", "numbers", &self.number],
+            &[
+                ("at", self.at.as_deref()),
+                ("business", self.business.as_deref()),
+            ],
+        );
+        let told = Access::read(settings, "number show", &path).await?;
+        output::print_answer(&told, &self.json, glance)?;
         Ok(Exit::Yes)
     }
 }

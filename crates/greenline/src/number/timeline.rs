@@ -44,33 +44,25 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Failure> {
-        let access = Access::open(settings, "number timeline").await?;
         let (before, limit) = (
             self.before.map(|before| before.to_string()),
             self.limit.map(|limit| limit.to_string()),
         );
-        let reply = access
-            .get(&path_of(
-                &["v1", "numbers", &self.number, "timeline"],
-                &[
-                    ("business", self.business.as_deref()),
-                    ("since", self.since.as_deref()),
-                    ("until", self.until.as_deref()),
-                    ("origin", self.origin.as_deref()),
-                    ("what", self.what.as_deref()),
-                    ("changes", (!self.all).then_some("true")),
-                    ("before", before.as_deref()),
-                    ("limit", limit.as_deref()),
-                ],
-            ))
-            .await;
-        access.close().await;
-        let told = reply?.done()?;
-        if self.json.json {
-            output::print_json(&told)?;
-        } else {
-            output::print(&rendered(&told))?;
-        }
+        let path = path_of(
+            &["v1", "numbers", &self.number, "timeline"],
+            &[
+                ("business", self.business.as_deref()),
+                ("since", self.since.as_deref()),
+                ("until", self.until.as_deref()),
+                ("origin", self.origin.as_deref()),
+                ("what", self.what.as_deref()),
+                ("changes", (!self.all).then_some("true")),
+                ("before", before.as_deref()),
+                ("limit", limit.as_deref()),
+            ],
+        );
+        let told = Access::read(settings, "number timeline", &path).await?;
+        output::print_answer(&told, &self.json, rendered)?;
         Ok(Exit::Yes)
     }
 }

@@ -1,14 +1,14 @@
 //! The page of held messages, and cancelling one.
 
 use axum::extract::State as Wired;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use greenline_console::{HeldCancelPage, HeldPage, HeldRow, When};
 use greenline_ledger::later::{HeldFilter, HeldMessage, HeldStage};
 use serde::Deserialize;
 
 use crate::admin::auth::PageWho;
 use crate::admin::extract::{Params, Posted, Segments};
-use crate::admin::pages::{answer, business, failed, frame, page};
+use crate::admin::pages::{OfForm, answer, business, frame, led, page};
 use crate::admin::problem::Problem;
 use crate::app::Shared;
 use crate::config::May;
@@ -105,12 +105,6 @@ pub(crate) async fn ask(
     .await
 }
 
-/// Which business.
-#[derive(Deserialize)]
-pub(crate) struct OfForm {
-    business: Option<String>,
-}
-
 /// `POST /held/{id}/cancel`. Sent twice it does it once.
 pub(crate) async fn cancel(
     Wired(app): Wired<Shared>,
@@ -124,8 +118,5 @@ pub(crate) async fn cancel(
         let business = &business.config.id;
         Ok::<_, Problem>(format!("/held?business={business}&done=cancelled"))
     };
-    match done.await {
-        Ok(back) => Redirect::to(&back).into_response(),
-        Err(problem) => failed(&app, &who, problem),
-    }
+    led(&app, &who, done.await)
 }

@@ -1,7 +1,7 @@
 //! The page of lists that were screened, what came of each, and throwing one away.
 
 use axum::extract::State as Wired;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use greenline_console::{
     ScreeningCounts, ScreeningDeletePage, ScreeningRow, ScreeningState, ScreeningsPage, When,
 };
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::admin::auth::{PageWho, Who};
 use crate::admin::extract::{Params, Posted, Segments};
-use crate::admin::pages::{answer, business, failed, frame, guarded, page};
+use crate::admin::pages::{OfForm, answer, business, failed, frame, guarded, led, page};
 use crate::admin::problem::Problem;
 use crate::app::{App, Shared};
 use crate::config::May;
@@ -140,7 +140,7 @@ pub(crate) async fn delete(
     Wired(app): Wired<Shared>,
     PageWho(who): PageWho,
     Segments(id): Segments<String>,
-    Posted(form): Posted<PageParams>,
+    Posted(form): Posted<OfForm>,
 ) -> Response {
     let done = async {
         who.must(May::Manager)?;
@@ -151,6 +151,5 @@ pub(crate) async fn delete(
         let business = &business.config.id;
         Ok::<_, Problem>(format!("/screenings?business={business}&done=deleted"))
     };
-    let back = done.await.map(|back| Redirect::to(&back).into_response());
-    shown(&app, &who, back)
+    led(&app, &who, done.await)
 }

@@ -4,7 +4,7 @@
 //! loaded again without doing it twice; only a new secret is shown in the answer itself, and nowhere else.
 
 use axum::extract::State as Wired;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use greenline_console::{
     AttemptRow, SubscriptionEndPage, SubscriptionPage, SubscriptionSecretPage, SubscriptionState,
     SubscriptionView, SubscriptionsPage, When,
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::admin::auth::{PageWho, Who};
 use crate::admin::extract::{Params, Posted, Segments};
-use crate::admin::pages::{answer, business, failed, frame, page};
+use crate::admin::pages::{OfForm, answer, business, frame, led, page};
 use crate::admin::problem::Problem;
 use crate::app::{App, Shared};
 use crate::config::May;
@@ -239,14 +239,6 @@ pub(crate) async fn ask(
     .await
 }
 
-/// Where a browser is led once something was done, or what kept it from being done.
-fn led(app: &App, who: &Who, done: Result<String, Problem>) -> Response {
-    match done {
-        Ok(back) => Redirect::to(&back).into_response(),
-        Err(problem) => failed(app, who, problem),
-    }
-}
-
 /// The page of one, after something was done. What stands in an address here needs no escapes: ids are letters,
 /// digits, `-` and `_`, and times hold nothing but what a query may hold.
 fn back(business: &Business, id: &str, done: &str) -> String {
@@ -254,12 +246,6 @@ fn back(business: &Business, id: &str, done: &str) -> String {
         "/subscriptions/{id}?business={}&done={done}",
         business.config.id
     )
-}
-
-/// Which business a form is about.
-#[derive(Deserialize)]
-pub(crate) struct OfForm {
-    business: Option<String>,
 }
 
 /// `POST /subscriptions/{id}/ping`.
