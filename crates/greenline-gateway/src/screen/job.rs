@@ -462,11 +462,13 @@ pub(crate) fn resume(app: &Shared) {
                 start(app, &meta.id, app.screenings.room());
             }
             Ok(meta) if meta.state == State::Done => {
+                // A process that was killed may have been about to.
+                place.remove_list();
                 if let Err(error) = erased::go_on(app, &place) {
                     tracing::error!(%error, screening.id = meta.id, "what came of a screening cannot be cleaned of somebody who was erased; delete it");
                 }
             }
-            Ok(_) => {}
+            Ok(_) => place.remove_list(),
             // Still being received by another process, unless nobody holds it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if let Ok(Some(_lock)) = place.lock()

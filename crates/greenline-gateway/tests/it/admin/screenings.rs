@@ -68,6 +68,18 @@ async fn screened(desk: &Desk, query: &str, list: &'static str) -> Value {
     over(desk, &begun.json()).await
 }
 
+/// Waits until the list is thrown away: it goes once it is written down that the screening is over.
+async fn without_list(place: &Path) {
+    let waiting = async {
+        while place.join("list").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("nothing needs the list any more");
+}
+
 async fn part(desk: &Desk, screening: &Value, name: &str) -> Answer {
     desk.get(MANAGER, &format!("{}/{name}", path_of(screening)))
         .await
@@ -147,7 +159,8 @@ async fn a_list_is_screened_and_what_came_of_it_can_be_had_until_it_is_thrown_aw
     part(&desk, &done, "everything").await.problem(404);
     // The list lies there no longer.
     let place = folder(&desk).join(done["id"].as_str().unwrap());
-    assert!(!place.join("list").exists() && place.join("results").exists());
+    without_list(&place).await;
+    assert!(place.join("results").exists());
     let metrics = desk.get(ADMIN, "/metrics").await.text;
     assert!(
         metrics.contains("greenline_screenings_done_total 1\n"),
@@ -262,6 +275,7 @@ async fn what_cannot_be_screened_is_said() {
             part(&desk, &failed, name).await.problem(409);
         }
         let place = folder(&desk).join(failed["id"].as_str().unwrap());
+        without_list(&place).await;
         let left = fs::read_dir(place).unwrap().count();
         assert_eq!(left, 3, "what is known of it and its two locks");
     }
