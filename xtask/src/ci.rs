@@ -56,8 +56,6 @@ fn external_checks(steps: &mut Steps, places: &Places) -> Result<()> {
 }
 
 fn lints(steps: &mut Steps, places: &Places) -> Result<()> {
-    // Tests may read clocks and the environment; the product may not. Clippy cannot tell them apart within one
-    // run, so the bans of clippy.toml are left to a second one, which re-checks only our own crates.
     steps.step("clippy", || {
         cargo(
             places,
@@ -68,22 +66,6 @@ fn lints(steps: &mut Steps, places: &Places) -> Result<()> {
                 "--locked",
                 "--",
                 "-Dwarnings",
-                "-Aclippy::disallowed_methods",
-            ],
-        )
-    })?;
-    steps.step("clippy, architecture bans", || {
-        cargo(
-            places,
-            &[
-                "clippy",
-                "--workspace",
-                "--lib",
-                "--bins",
-                "--locked",
-                "--",
-                "-Dwarnings",
-                "-Dclippy::disallowed_methods",
             ],
         )
     })?;
@@ -118,9 +100,9 @@ fn tests(steps: &mut Steps, places: &Places) -> Result<()> {
             &["test", "--workspace", "--doc", "--locked", "--quiet"],
         )
     })?;
-    // Most tests wait for a while, for a program to start or for a database: twice as many find work for all cores.
+    // Most tests wait for a while, for a program to start or for a database: three times as many find work for all cores.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let at_once = (2 * cores).to_string();
+    let at_once = (3 * cores).to_string();
     steps.step("tests", || {
         test_run(
             places,

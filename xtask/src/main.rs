@@ -26,8 +26,8 @@ usage: cargo xtask <command>
   setup          install what the tests need (system packages, Python and Node clients); safe to run again
   ci             everything CI checks, setup included: format, lints, docs, all tests
   tidy           the project's own checks on its files: sizes, arrows between crates, unused dependencies, links
-  sweep          what takes hours: ten million cases against the slow twins, 100,000 people screened and then written to
-                 (--cases N, --people N)
+  sweep          what takes hours: ten million cases against the slow twins, 100,000 people screened and then written to,
+                 more races and kills (--cases N, --people N, --times N)
   bench [name]   measurements, printed as ratios; without a name, lists them
 ";
 

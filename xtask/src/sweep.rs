@@ -1,7 +1,9 @@
 //! What takes too long for every change: the decisions and folds against their slow twins over millions of generated
-//! cases, and a screening of a great many people against the sends that follow it. To be run at night, or before a release.
+//! cases, a screening of a great many people against the sends that follow it, and stops that race sends and kills so many times
+//! as often as in CI. To be run at night, or before a release.
 //!
-//! `--cases 0` leaves out the twins; `--store sqlite` or `--store postgres` screens and sends on one store alone.
+//! `--cases 0` leaves out the twins, `--times 0` the races; `--store sqlite` or `--store postgres` screens and sends on one store
+//! alone.
 //!
 //! Every round draws its own seeds. A case that fails is printed with its seed, and belongs into the tests afterwards.
 
@@ -24,15 +26,19 @@ const TWINS: [&str; 3] = [
 ];
 /// What is screened and then sent, on each store.
 const PARITY: &str = "sends_are_answered_as_the_screening_said";
+/// What is left to chance, and tried more often here than in CI.
+const RACES: &str =
+    "package(greenline) & test(/^(race::|nodes::nothing_arrives_after|kill::[a-z]+::the_laws)/)";
 /// The stores.
 const STORES: [&str; 2] = ["sqlite", "postgres"];
 /// Cases of one process, after which one hears that it is still well.
 const CASES_AT_ONCE: u32 = 250_000;
 
 pub(crate) fn sweep(args: &[String]) -> Result<()> {
-    let options = Options::read(args, &["--cases", "--people", "--store"], &[])?;
+    let options = Options::read(args, &["--cases", "--people", "--store", "--times"], &[])?;
     let count = options.value("--cases", 10_000_000)?;
     let people: u32 = options.value("--people", 100_000)?;
+    let times: u32 = options.value("--times", 5)?;
     let store = options.value("--store", String::new())?;
     if !store.is_empty() && !STORES.contains(&store.as_str()) {
         bail!("`--store {store}`: there are {}", STORES.join(" and "));
@@ -74,7 +80,7 @@ pub(crate) fn sweep(args: &[String]) -> Result<()> {
             })
         })?;
     }
-    steps.step("screening and sends", || {
+    let tests = |filter: &str| {
         let mut command = cargo_command(&places);
         command
             .args([
@@ -84,12 +90,19 @@ pub(crate) fn sweep(args: &[String]) -> Result<()> {
                 "greenline",
                 "--locked",
                 "-E",
-                &parity,
+                filter,
             ])
-            .args(["--profile", "sweep", "--test-threads", "1"])
-            .env("GREENLINE_TEST_PEOPLE", people.to_string());
-        run(&mut command)
+            .args(["--profile", "sweep", "--test-threads", "1"]);
+        command
+    };
+    steps.step("screening and sends", || {
+        run(tests(&parity).env("GREENLINE_TEST_PEOPLE", people.to_string()))
     })?;
+    if times > 0 {
+        steps.step("races and kills", || {
+            run(tests(RACES).env("GREENLINE_TEST_TIMES", times.to_string()))
+        })?;
+    }
     steps.finish();
     Ok(())
 }

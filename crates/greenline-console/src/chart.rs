@@ -16,7 +16,8 @@ pub(crate) fn bar_width(count: u64, most: u64) -> String {
 }
 
 /// A count with thin spaces between groups of three digits.
-pub(crate) fn grouped(count: u64) -> String {
+#[must_use]
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -62,8 +62,8 @@ pub struct ForecastSection {
     pub limit: String,
     /// The sentence on the next limit.
     pub growth: String,
-    /// Different people within seven days that it takes, and that were reached.
-    pub takes: Option<(u32, u32)>,
+    /// Different people that it takes, within how many days, and how many were reached in as many.
+    pub takes: Option<(u32, usize, u32)>,
     /// By day, oldest first.
     pub days: Vec<ForecastDay>,
     /// What stands in the way.
@@ -83,8 +83,9 @@ impl ForecastSection {
 
     /// So many people a day are as many as it takes.
     fn a_day(&self) -> u64 {
-        self.takes
-            .map_or(0, |(takes, _)| u64::from(takes).div_ceil(7))
+        self.takes.map_or(0, |(takes, days, _)| {
+            u64::from(takes).div_ceil(days.max(1) as u64)
+        })
     }
 
     /// The longest bar; beyond the line if that lies further out, so that it is seen.
@@ -103,7 +104,7 @@ impl ForecastSection {
     }
 
     fn reached(&self) -> (String, String) {
-        let (takes, reached) = self.takes.unwrap_or((0, 0));
+        let (takes, _, reached) = self.takes.unwrap_or((0, 0, 0));
         let most = u64::from(takes.max(reached));
         (
             bar_width(u64::from(reached), most),
@@ -127,7 +128,7 @@ mod tests {
             rules: ("The limit belongs to the portfolio.", fact()),
             limit: "2,000 people within 24 hours.".to_owned(),
             growth: "160 more <people>.".to_owned(),
-            takes: Some((1_000, 840)),
+            takes: Some((1_000, 7, 840)),
             days: (0..7).map(day).collect(),
             in_the_way: vec![ForecastPoint {
                 say: "Another number is rated low.".to_owned(),
@@ -161,6 +162,12 @@ mod tests {
         assert!(html.contains("160 more &#60;people&#62;."), "{html}");
         assert!(html.contains("Another number is rated low."));
         assert!(!html.contains("<script"));
+        assert!(html.contains("Different people within 7 days: 840 of the 1,000"));
+        let first_step = ForecastSection {
+            takes: Some((2_000, 30, 840)),
+            ..section
+        };
+        assert_eq!(first_step.a_day(), 67);
     }
 
     #[test]

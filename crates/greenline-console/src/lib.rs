@@ -30,6 +30,7 @@ pub use agreement::{AgreementDifference, AgreementSection};
 pub use alerts::{AlertRow, AlertTold, AlertsPage};
 pub use avenues::{AvenueRow, AvenueScope, AvenuesPage};
 pub use capabilities::{CapabilityRow, CauseView};
+pub use chart::grouped;
 pub use forecast::{ForecastDay, ForecastPoint, ForecastRisk, ForecastSection};
 pub use lists::{
     HeldCancelPage, HeldPage, HeldRow, ScreeningDeletePage, ScreeningRow, ScreeningState,

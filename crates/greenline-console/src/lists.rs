@@ -101,6 +101,14 @@ pub struct ScreeningsPage {
     pub is_more: bool,
 }
 
+impl ScreeningsPage {
+    /// Something is not over yet, so the page will say something else soon.
+    fn is_under_way(&self) -> bool {
+        let mut states = self.rows.iter().map(|row| row.state);
+        states.any(|state| matches!(state, ScreeningState::Waiting | ScreeningState::Running(_)))
+    }
+}
+
 /// The question before a screening is thrown away.
 #[derive(Clone, Debug, Template)]
 #[template(path = "screening-delete.html")]

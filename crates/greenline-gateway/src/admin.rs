@@ -105,6 +105,7 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/portfolio", get(portfolio::show))
         .route("/v1/templates", get(records::templates))
         .route("/v1/timeline", get(records::timeline))
+        .route("/v1/timeline/{seq}/proof", get(proof::of_an_entry))
         .route("/v1/numbers/{id}/timeline", get(timeline::of_a_number))
         .route("/v1/accounts/{id}/timeline", get(timeline::of_an_account))
         .route("/v1/portfolio/timeline", get(timeline::of_the_portfolio))

@@ -3,8 +3,12 @@
 //! Which conditions stand is a pure function of what is known (`greenline_policy::alert`). Here the facts are gathered,
 //! and what stands is held against what was told. How each condition was last told stands on the timeline, which every
 //! node reads; who sees it otherwise writes the new standing and the notice in one transaction. The notice names the
-//! entry that it contradicts, so two nodes that see the same write the same bytes, and the second one changes nothing.
-//! A restart changes nothing either: nothing that counts is in memory.
+//! entry that it contradicts, so two nodes that see the same write the same bytes, and the second one changes nothing;
+//! and who finds that somebody told of a condition since it was looked up leaves it, for what it saw may be older. A
+//! restart changes nothing either: nothing that counts is in memory.
+//!
+//! Of several nodes one looks at a business, the one that has its lease. Businesses are looked at one after the other,
+//! spread over the pause between two looks, so that very many are no burst of questions to the store.
 //!
 //! The relay carries notices, with its leases, pauses and repetitions: to subscriptions as events, to Slack-compatible
 //! endpoints and mailboxes as texts (`channel`). Nothing here is on the way of a send.
@@ -36,6 +40,7 @@ use crate::config::Config;
 use crate::directory::Business;
 use crate::events;
 use crate::events::record::EventType;
+use crate::polling;
 use book::{Book, CLOSED, OPENED, ORIGIN, STANDING, SUBJECT, TOLD, key};
 use channel::Channel;
 use gauges::Glance;
@@ -46,6 +51,7 @@ pub(crate) const HEADER: &str = "alert";
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// What this process knows of alerts; none of it has to be kept.
 #[derive(Debug)]
@@ -88,6 +94,11 @@ impl Alerts {
         let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
         glances.insert(business, glance);
     }
+
+    fn forget(&self, business: BusinessIx) {
+        let mut glances = self.glances.lock().unwrap_or_else(PoisonError::into_inner);
+        glances.remove(&business);
+    }
 }
 
 fn bounds(config: &Config) -> Bounds {
@@ -98,20 +109,46 @@ fn bounds(config: &Config) -> Bounds {
         restriction_ends_ms: times(alerts.restriction_ends_hours, HOUR_MS),
         webhooks_silent_ms: times(alerts.webhooks_silent_minutes, MINUTE_MS),
         reads_failing_ms: times(alerts.reads_failing_minutes, MINUTE_MS),
+        token_expiring_ms: times(alerts.token_expiring_days, DAY_MS),
+        token_expires_soon_ms: times(alerts.token_expires_soon_days, DAY_MS),
+    }
+}
+
+/// The pause before each of so many businesses, so that all are looked at once within a time.
+fn share(every: Duration, businesses: usize) -> Duration {
+    let businesses = u32::try_from(businesses).unwrap_or(u32::MAX);
+    every / businesses.max(1)
+}
+
+/// Looks at a business if this node is the one that does.
+async fn look_if_ours(app: &App, business: &Business) -> Result<(), LedgerError> {
+    match polling::lease(app, business.ix).await {
+        Some(true) => look(app, business).await,
+        // Another node's monitoring shows it.
+        Some(false) => {
+            app.alerts.forget(business.ix);
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
 /// Looks at every business in turn, until told to stop.
 pub async fn run(app: Shared, mut stop: watch::Receiver<bool>) {
-    let pause = Duration::from_secs(app.config.alerts.look_every_s.max(1));
+    let every = Duration::from_secs(app.config.alerts.look_every_s.max(1));
+    let businesses = app.directory.businesses().count();
+    if businesses == 0 {
+        return;
+    }
+    let pause = share(every, businesses);
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => return,
-        }
         for business in app.directory.businesses() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => return,
+            }
             let looked = tokio::select! {
-                looked = look(&app, business) => looked,
+                looked = look_if_ours(&app, business) => looked,
                 _ = stop.changed() => return,
             };
             if let Err(error) = looked {
@@ -141,7 +178,7 @@ pub async fn look(app: &App, business: &Business) -> Result<(), LedgerError> {
             .closed_ms(&key)
             .is_some_and(|closed_ms| now_ms < closed_ms.saturating_add(cool_down_ms));
         if !book.stands(&key) && !is_cooling {
-            changed |= open(app, business, alert, &key, now_ms).await?;
+            changed |= open(app, business, &book, (alert, &key), now_ms).await?;
         }
     }
     for (key, told) in book.standing() {
@@ -151,7 +188,7 @@ pub async fn look(app: &App, business: &Business) -> Result<(), LedgerError> {
                 restate(app, business, &told.record, now_ms).await?;
             }
         } else {
-            changed |= close(app, business, key, &told.record, now_ms).await?;
+            changed |= close(app, business, &book, (key, &told.record), now_ms).await?;
         }
     }
     if changed {
@@ -163,12 +200,12 @@ pub async fn look(app: &App, business: &Business) -> Result<(), LedgerError> {
 async fn open(
     app: &App,
     business: &Business,
-    alert: &Alert,
-    key: &str,
+    book: &Book,
+    (alert, key): (&Alert, &str),
     now_ms: i64,
 ) -> Result<bool, LedgerError> {
     let last = book::last(app, business, key).await?;
-    if last.as_ref().is_some_and(|last| &*last.event == OPENED) {
+    if !book.knows(key, last.as_ref()) {
         return Ok(false);
     }
     let after = last.map_or(0, |last| last.seq);
@@ -185,20 +222,18 @@ async fn open(
 async fn close(
     app: &App,
     business: &Business,
-    key: &str,
-    opened: &Record,
+    book: &Book,
+    (key, opened): (&str, &Record),
     now_ms: i64,
 ) -> Result<bool, LedgerError> {
-    let Some(last) = book::last(app, business, key).await? else {
-        return Ok(false);
-    };
-    if &*last.event == CLOSED {
+    let last = book::last(app, business, key).await?;
+    if !book.knows(key, last.as_ref()) {
         return Ok(false);
     }
     let notice = Notice::Alert {
         key: key.into(),
         open: false,
-        after: last.seq,
+        after: last.map_or(0, |last| last.seq),
     };
     let record = Record {
         closed_ms: Some(now_ms),

@@ -179,6 +179,8 @@ pub struct Upstream {
     pub concurrency_per_number_max: usize,
     /// Between reads of numbers and templates.
     pub poll_interval_s: u64,
+    /// Between two times that it is asked what there is to say of a token.
+    pub token_poll_interval_s: u64,
 }
 
 /// `[limits]`.

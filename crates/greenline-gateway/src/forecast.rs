@@ -2,9 +2,15 @@
 //! the number, its limits, its siblings' ratings, templates, raises that were put off) and what was counted over seven
 //! days. Nothing here is on the way of a send.
 
+use std::sync::Arc;
+
 use greenline_ledger::LedgerError;
-use greenline_ledger::types::{BusinessIx, TemplateView, TimelineEntry};
-use greenline_policy::forecast::{Deferral, Era, Known, LimitTold, Other, Reach, Template, Week};
+use greenline_ledger::reception::Counted;
+use greenline_ledger::types::{BusinessIx, NumberAsked, TemplateView, TimelineEntry};
+use greenline_policy::forecast::known::{DAYS, MONTH_DAYS};
+use greenline_policy::forecast::{
+    Deferral, Era, Known, LimitTold, Month, Other, Reach, Template, Week, looks_at_a_month,
+};
 use greenline_policy::health::Seen;
 use greenline_policy::health::state::{Origin, Told};
 use greenline_policy::quality::Score;
@@ -17,6 +23,8 @@ use crate::directory::{Business, Number};
 use crate::timeline::{self, LOOKED_AT_MAX};
 use crate::{health, learn, reception};
 
+/// Other numbers whose rating at a moment in the past is looked up on the timeline; of the rest it is not known.
+const OTHERS_THEN_MAX: usize = 200;
 /// How the platform names misuse of the utility category (ENF-20), and how its end and its rate limit begin.
 const UTILITY_MISUSE: &str = "UTILITY_TEMPLATE_ABUSE";
 
@@ -48,8 +56,15 @@ pub(crate) async fn known(
             tell_entry(&mut known, &entry);
         }
     }
-    let counted = reception::count(app, number.business, Some(&number.id), counted_at).await?;
-    known.number = Some(Week::from(&*counted));
+    let date_ms = at_ms.unwrap_or(until_ms);
+    let days = if looks_at_a_month(&known, date_ms) {
+        MONTH_DAYS
+    } else {
+        DAYS
+    };
+    let of_business = reception::counted(app, number.business, days, counted_at).await?;
+    let counted = of_business.of(Some(&number.id));
+    known.number = Some(Week::from(&counted));
     let portfolio: Vec<_> = businesses_of_portfolio(app, business).collect();
     for other in &portfolio {
         others(app, other, number, until_ms, &mut known).await?;
@@ -59,8 +74,19 @@ pub(crate) async fn known(
             .filter_map(|view| template(view, number, &counted));
         known.templates.extend(of_account);
     }
-    if Era::at(at_ms.unwrap_or(until_ms)) == Era::Portfolio {
-        known.portfolio = Some(reached(app, &portfolio, number, &counted, counted_at).await?);
+    if Era::at(date_ms) == Era::Portfolio {
+        let (mut reach, mut month) = (Reach::default(), Month::default());
+        for business in &portfolio {
+            let counted = if business.ix == number.business {
+                Arc::clone(&of_business)
+            } else {
+                reception::counted(app, business.ix, days, counted_at).await?
+            };
+            reach = reach.and(Week::from(&counted.whole).reach());
+            month = month.and(&arrived(&counted));
+        }
+        known.portfolio = Some(reach);
+        known.month = (days == MONTH_DAYS).then_some(month);
     }
     Ok(known)
 }
@@ -78,26 +104,15 @@ fn businesses_of_portfolio<'a>(
     std::iter::once(business).chain(all.filter(same))
 }
 
-/// Whom all numbers of the portfolio reached; people of two businesses are taken for two.
-async fn reached(
-    app: &App,
-    portfolio: &[&Business],
-    number: &Number,
-    counted: &Reception,
-    counted_at: Option<i64>,
-) -> Result<Reach, LedgerError> {
-    let mut reach = Reach::default();
-    for business in portfolio {
-        let alone = business.config.number.len() == 1 && business.ix == number.business;
-        let more = if alone {
-            Week::from(counted)
-        } else {
-            let counted = reception::count(app, business.ix, None, counted_at).await?;
-            Week::from(&*counted)
-        };
-        reach = reach.and(more.reach());
+/// To whom something arrived within 30 days; what was counted of a sample of people is multiplied.
+fn arrived(counted: &Counted) -> Month {
+    let times = u64::from(counted.whole.one_in.max(1));
+    Month {
+        days: counted.arrived.map(|people| {
+            let all = people.saturating_mul(times);
+            u32::try_from(all).unwrap_or(u32::MAX)
+        }),
     }
-    Ok(reach)
 }
 
 /// The other numbers of a business, with their ratings as last read by then.
@@ -109,38 +124,48 @@ async fn others(
     known: &mut Known,
 ) -> Result<(), LedgerError> {
     let configured = business.config.number.iter();
-    for other in configured.filter(|other| *other.phone_number_id != *number.id) {
-        let id = other.phone_number_id.as_str();
-        let rating = rating_of(app, business.ix, id, &other.waba_id, until_ms).await?;
+    let asked = configured.filter(|other| *other.phone_number_id != *number.id);
+    let asked = asked.map(|other| NumberAsked {
+        business: business.ix,
+        number: other.phone_number_id.as_str().into(),
+        waba_id: other.waba_id.as_str().into(),
+    });
+    let asked: Vec<NumberAsked> = asked.collect();
+    let found = app.ledger.numbers_known(asked.clone()).await?;
+    let mut looked_up = 0;
+    for (other, found) in asked.into_iter().zip(found) {
+        let score = found.rating.as_deref().map(Score::parse);
+        let rating = match score.zip(found.rating_at_ms) {
+            Some((score, at_ms)) if at_ms <= until_ms => Some((score, by_read(at_ms))),
+            // What was read since says nothing of a moment before it; the timeline has what was read then.
+            _ if score.is_some() && looked_up < OTHERS_THEN_MAX => {
+                looked_up += 1;
+                rating_then(app, business.ix, &other.number, until_ms).await?
+            }
+            _ => None,
+        };
         known.others.push(Other {
-            id: id.into(),
+            id: other.number,
             rating,
         });
     }
     Ok(())
 }
 
-async fn rating_of(
+fn by_read(at_ms: i64) -> Seen {
+    Seen {
+        at_ms,
+        origin: Origin::Read,
+    }
+}
+
+/// How a number was rated at a moment, by what was put on the timeline until then.
+async fn rating_then(
     app: &App,
     business: BusinessIx,
     number: &str,
-    waba_id: &str,
     until_ms: i64,
 ) -> Result<Option<(Score, Seen)>, LedgerError> {
-    let known = app.ledger.number_known(business, number, waba_id).await?;
-    let rating = known.rating.as_deref().map(Score::parse);
-    let by_read = |at_ms| Seen {
-        at_ms,
-        origin: Origin::Read,
-    };
-    match (rating, known.rating_at_ms) {
-        (Some(score), Some(at_ms)) if at_ms <= until_ms => {
-            return Ok(Some((score, by_read(at_ms))));
-        }
-        // What was read since says nothing of a moment before it; the timeline has what was read then.
-        (Some(_), _) => {}
-        (None, _) => return Ok(None),
-    }
     let subject = ("number", number);
     let entries = app
         .ledger

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greenline_ledger::LedgerError;
-use greenline_ledger::types::{BusinessIx, Effect, HealthNews, NumberKnown, TimelineEntry};
+use greenline_ledger::types::{
+    BusinessIx, Effect, HealthNews, NumberAsked, NumberKnown, TimelineEntry,
+};
 use greenline_policy::health::State;
 use greenline_policy::health::state::{
     AccountStatus, BanTold, Entity, EntityKind, Health, Origin, Review, Sending, Told,
@@ -58,6 +60,8 @@ pub(crate) struct Wanted {
     pub(crate) numbers: BTreeSet<Arc<str>>,
     /// Accounts, with their templates and who gets their webhooks.
     pub(crate) accounts: BTreeSet<Arc<str>>,
+    /// Businesses whose token is to be asked about.
+    pub(crate) tokens: BTreeSet<BusinessIx>,
 }
 
 impl Looks {
@@ -80,6 +84,12 @@ impl Looks {
             return;
         }
         self.hold().accounts.extend(accounts);
+        self.bell.notify_one();
+    }
+
+    /// Has it asked at once what the platform says of a business's token.
+    pub(crate) fn want_token(&self, business: BusinessIx) {
+        self.hold().tokens.insert(business);
         self.bell.notify_one();
     }
 
@@ -142,6 +152,9 @@ pub(crate) async fn heed(app: &Shared, business: BusinessIx, number: &str, code:
     }
     if is_told(code) {
         note_refusals(app, business, &[(number.into(), code)], at_ms).await;
+    }
+    if code == TOKEN {
+        app.looks.want_token(business);
     }
     // A limit has its own hours, which no read shortens.
     if !matches!(code, SPAM | UTILITY) {
@@ -338,25 +351,32 @@ pub(crate) async fn state(app: &App, number: &Number) -> Result<State, LedgerErr
     Ok(state)
 }
 
-/// What decisions look at of a number, without the past: its health as far as the plan of reads needs it, and its status.
+/// What decisions look at of numbers, without the past, in the order asked: their health as far as the plan of reads needs
+/// it, and their status.
 ///
 /// # Errors
 /// `Unavailable` or `Corrupt` when the store does not read.
-pub(crate) async fn known_state(
+pub(crate) async fn known_states(
     app: &App,
-    number: &Number,
-) -> Result<(State, NumberStatus), LedgerError> {
-    let known = app
-        .ledger
-        .number_known(number.business, &number.id, &number.waba_id)
-        .await?;
-    let mut state = State::at(app.clock.now_ms());
-    tell_known(&mut state, &known, None);
-    let status = known.status.as_deref();
-    Ok((
-        state,
-        status.map_or(NumberStatus::Unknown, NumberStatus::parse),
-    ))
+    numbers: impl Iterator<Item = &Number>,
+) -> Result<Vec<(State, NumberStatus)>, LedgerError> {
+    let asked = numbers.map(|number| NumberAsked {
+        business: number.business,
+        number: (&*number.id).into(),
+        waba_id: (&*number.waba_id).into(),
+    });
+    let known = app.ledger.numbers_known(asked.collect()).await?;
+    let now_ms = app.clock.now_ms();
+    let states = known.iter().map(|known| {
+        let mut state = State::at(now_ms);
+        tell_known(&mut state, known, None);
+        let status = known.status.as_deref();
+        (
+            state,
+            status.map_or(NumberStatus::Unknown, NumberStatus::parse),
+        )
+    });
+    Ok(states.collect())
 }
 
 /// How many numbers of the portfolio are configured here.
@@ -424,7 +444,12 @@ fn tell_known(state: &mut State, known: &NumberKnown, ban_said_ms: Option<i64>) 
                 _ => Origin::Webhook,
             };
             let lasts = *until_ms != Some(*at_ms);
-            if let Some(told) = held(kind, *until_ms).filter(|_| lasts) {
+            let told = if lasts {
+                held(kind, *until_ms)
+            } else {
+                (kind == RestrictionKind::Offboarded).then_some(Told::Reconnected)
+            };
+            if let Some(told) = told {
                 state.tell(told, origin, *at_ms);
             }
             continue;
@@ -511,7 +536,7 @@ fn told_by_read(entry: &TimelineEntry) -> Vec<Told> {
             },
             ("account", "account_status") => Told::Account(AccountStatus::parse(&said.value)),
             ("account", "review") => Told::Review(Review::parse(&said.value)),
-            ("account", "subscribed") => Told::Subscribed(said.value != NOT_SUBSCRIBED),
+            ("account", "subscribed") => Told::Subscribed(!said.value.starts_with(NOT_SUBSCRIBED)),
             _ => return None,
         })
     });
@@ -544,7 +569,7 @@ fn told_by_webhook(value: &Value<'_>, at_ms: i64, display_number: &str) -> Vec<T
     vec![one]
 }
 
-/// How a read says that no app gets the account's webhooks.
+/// How what a read says of an account's webhooks begins where Greenline's app does not get them.
 pub(crate) const NOT_SUBSCRIBED: &str = "no";
 
 fn account_update(update: &AccountUpdate<'_>, at_ms: i64, display_number: &str) -> Vec<Told> {

@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 use crate::app::App;
 use crate::health;
 use crate::timeline::{self, note};
+use crate::token;
 use crate::upstream::Outgoing;
 use crate::webhooks::effects::{REVIEWS, hold_one_of};
 
@@ -36,6 +37,8 @@ const FROM_GRAPH: &str = "graph";
 /// Fields read of an account (QL-11, ENF-32).
 const ACCOUNT_FIELDS: &str =
     "id,status,account_review_status,whatsapp_business_manager_messaging_limit";
+/// What the platform's moments are whole of.
+const WHOLE_SECOND_MS: i64 = 1_000;
 /// How much is kept of a word that is not known.
 const WORD_CHARS_MAX: usize = 64;
 /// Entries among which such a word is looked for before it is noted again.
@@ -96,7 +99,7 @@ impl From<&str> for Unread {
 #[derive(Debug, Default)]
 pub(crate) struct Calls(pub(crate) usize);
 
-async fn get(
+pub(crate) async fn get(
     app: &App,
     business: BusinessIx,
     target: &str,
@@ -157,10 +160,21 @@ pub async fn template(
     let target = format!(
         "/{API_VERSION}/{waba_id}/message_templates?name={name}&fields={TEMPLATE_FIELDS}&limit={TEMPLATE_PAGE}"
     );
+    let asked_ms = app.clock.now_ms();
     let body = get(app, business, &target, &mut Calls::default()).await;
     let body = body.map_err(|unread| unread.why)?;
     let templates = answer::read_templates(&body).ok_or("the answer is not a template list")?;
-    keep_templates(app, business, waba_id, &templates).await
+    let known = app.ledger.templates(business, Some(waba_id)).await;
+    let known = known.map_err(|error| error.to_string())?;
+    let at_ms = listed_at_ms(asked_ms);
+    keep_page(app, business, waba_id, (&templates, at_ms), &known).await
+}
+
+/// As of when a list of templates holds that was asked for at a moment. What happens while the platform answers is newer
+/// than the answer; and the platform tells of templates by whole seconds, so that what is told of a second that had not
+/// ended when it was asked is newer too (WH-08).
+fn listed_at_ms(asked_ms: i64) -> i64 {
+    asked_ms.saturating_sub(WHOLE_SECOND_MS - 1)
 }
 
 /// Reads an account's whole list.
@@ -177,9 +191,10 @@ pub(crate) async fn templates(
     let known = app.ledger.templates(business, Some(waba_id)).await;
     let known = known.map_err(|error| error.to_string())?;
     for _ in 0..TEMPLATE_PAGES_MAX {
+        let at_ms = listed_at_ms(app.clock.now_ms());
         let body = get(app, business, &target, calls).await?;
         let page = answer::read_templates(&body).ok_or("the answer is not a template list")?;
-        keep_page(app, business, waba_id, &page, &known).await?;
+        keep_page(app, business, waba_id, (&page, at_ms), &known).await?;
         let Some(after) = page.after else {
             return Ok(());
         };
@@ -201,18 +216,18 @@ pub async fn keep_templates(
 ) -> Result<(), String> {
     let known = app.ledger.templates(business, Some(waba_id)).await;
     let known = known.map_err(|error| error.to_string())?;
-    keep_page(app, business, waba_id, templates, &known).await
+    let at_ms = listed_at_ms(app.clock.now_ms());
+    keep_page(app, business, waba_id, (templates, at_ms), &known).await
 }
 
-/// The same, given what the ledger had of the account's templates before.
+/// The same, given as of when it holds, and what the ledger had of the account's templates before.
 async fn keep_page(
     app: &App,
     business: BusinessIx,
     waba_id: &str,
-    templates: &Templates<'_>,
+    (templates, at_ms): (&Templates<'_>, i64),
     known: &[TemplateView],
 ) -> Result<(), String> {
-    let at_ms = app.clock.now_ms();
     let named = |template: &answer::Template<'_>| {
         let language = template.language.as_deref()?;
         Some(Effect::Template {
@@ -317,7 +332,8 @@ pub(crate) async fn account(
     Ok(keep_account(app, business, waba_id, &fields, asked_ms).await?)
 }
 
-/// Reads whether any app gets an account's webhooks. Which one is Greenline's the platform does not say.
+/// Reads which apps get an account's webhooks, and whether the one that the business's token is of is among them
+/// (TOK-05). Where nobody knows which that is, any will do.
 pub(crate) async fn subscription(
     app: &App,
     business: BusinessIx,
@@ -328,11 +344,8 @@ pub(crate) async fn subscription(
     let target = format!("/{API_VERSION}/{waba_id}/subscribed_apps");
     let body = get(app, business, &target, calls).await?;
     let apps = answer::read_subscribed(&body).ok_or("the answer is not a list of apps")?;
-    let word = if apps == 0 {
-        health::NOT_SUBSCRIBED
-    } else {
-        "yes"
-    };
+    let word = token::subscribed(app, business, waba_id, &apps).await;
+    let word = word.map_err(|error| error.to_string())?;
     let values = [("subscribed", word.to_owned())];
     let noted = note::seen(app, business, ("account", waba_id), &values, asked_ms).await;
     Ok(noted.map_err(|error| error.to_string())?)

@@ -47,6 +47,7 @@ pub mod serve;
 pub mod spill;
 pub mod templates;
 pub mod timeline;
+pub mod token;
 pub mod upstream;
 pub mod webhooks;
 mod workers;

@@ -12,7 +12,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use greenline_ledger::LedgerError;
 use greenline_ledger::types::BusinessIx;
 use greenline_policy::health::holding;
 use greenline_policy::number::NumberStatus;
@@ -24,12 +23,14 @@ use rustc_hash::{FxHashMap, FxHasher};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::alerts::token;
+use crate::alerts;
 use crate::app::{App, Shared};
-use crate::directory::Directory;
+use crate::config::Upstream;
+use crate::directory::{Directory, Number};
 use crate::health;
 use crate::learn::{self, Calls, Unread};
 use crate::timeline::note;
+use crate::token;
 
 /// Reads under way at once.
 const AT_ONCE: usize = 4;
@@ -62,6 +63,36 @@ struct Watched {
     looked_ms: Option<i64>,
     /// A number that is registered, or an account that has one.
     is_registered: bool,
+    /// Calls that may be made for its account within an hour.
+    most: usize,
+}
+
+/// The usual pauses between two reads of one thing.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    ms: i64,
+    /// Of a token.
+    token_ms: i64,
+}
+
+impl Usual {
+    fn new(upstream: &Upstream) -> Self {
+        let ms = |seconds: u64| {
+            let seconds = i64::try_from(seconds.max(1)).unwrap_or(i64::MAX);
+            seconds.saturating_mul(1_000)
+        };
+        Self {
+            ms: ms(upstream.poll_interval_s),
+            token_ms: ms(upstream.token_poll_interval_s),
+        }
+    }
+
+    fn of(self, kind: Kind) -> i64 {
+        match kind {
+            Kind::Token => self.token_ms,
+            Kind::Number | Kind::Account | Kind::Subscription | Kind::Templates => self.ms,
+        }
+    }
 }
 
 /// Reads, their plan and what they have cost.
@@ -72,7 +103,7 @@ pub struct Reads(Mutex<Plan>);
 struct Plan {
     targets: BTreeMap<Target, Watched>,
     allowances: FxHashMap<Arc<str>, Allowance>,
-    leases: FxHashMap<BusinessIx, (i64, bool)>,
+    leases: FxHashMap<BusinessIx, (i64, Option<bool>)>,
 }
 
 /// How a read is known from the outside.
@@ -124,6 +155,7 @@ impl Plan {
             present: Present::default(),
             looked_ms: None,
             is_registered: false,
+            most: CALLS_PER_HOUR_UNREGISTERED_MAX,
         };
         for number in directory
             .numbers()
@@ -144,6 +176,13 @@ impl Plan {
                 self.targets.insert(target, watched(business, &waba_id));
             }
         }
+        for business in directory.businesses().filter(|one| can_read(one.ix)) {
+            let id = business.config.id.as_str();
+            // It is no account's: what it costs is counted by itself.
+            let counted: Arc<str> = format!("token/{id}").into();
+            let target = (Kind::Token, Arc::from(id));
+            self.targets.insert(target, watched(business.ix, &counted));
+        }
     }
 
     fn hear(&mut self, wanted: health::Wanted, now_ms: i64) {
@@ -155,39 +194,65 @@ impl Plan {
                 watched.looked_ms = None;
             }
         }
+        for ((kind, _), watched) in &mut self.targets {
+            if *kind == Kind::Token && wanted.tokens.contains(&watched.business) {
+                watched.past.want(now_ms);
+            }
+        }
     }
 
-    /// Calls that may be made for an account within an hour.
-    fn most(&self, waba_id: &Arc<str>) -> usize {
-        let account = self.targets.get(&(Kind::Account, Arc::clone(waba_id)));
-        if account.is_some_and(|account| account.is_registered) {
-            CALLS_PER_HOUR_MAX
-        } else {
-            CALLS_PER_HOUR_UNREGISTERED_MAX
+    /// Lets accounts stand as the worst of their numbers, and everything of them be read as often as they bear.
+    fn sum_up(&mut self) {
+        let mut worst: FxHashMap<Arc<str>, (Present, bool)> = FxHashMap::default();
+        for ((kind, _), watched) in &self.targets {
+            if *kind == Kind::Number {
+                let of_account = worst.entry(Arc::clone(&watched.waba_id));
+                let (known, has_registered) = of_account.or_default();
+                known.concern = known.concern.max(watched.present.concern);
+                *has_registered |= watched.is_registered;
+            }
+        }
+        for ((kind, _), watched) in &mut self.targets {
+            let known = worst.get(&watched.waba_id).copied();
+            let (present, has_registered) = known.unwrap_or_default();
+            if *kind == Kind::Account {
+                (watched.present, watched.is_registered) = (present, has_registered);
+            }
+            watched.most = if has_registered {
+                CALLS_PER_HOUR_MAX
+            } else {
+                CALLS_PER_HOUR_UNREGISTERED_MAX
+            };
         }
     }
 
     /// When something is to be read, by the plan and by what its account may still be asked.
-    fn next(&self, target: &Target, watched: &Watched, usual_ms: i64, now_ms: i64) -> i64 {
+    fn next(&self, target: &Target, watched: &Watched, usual: Usual, now_ms: i64) -> i64 {
         let chance = chance(target, &watched.past);
-        let due = due_ms(usual_ms, &watched.past, &watched.present, chance);
+        let due = due_ms(usual.of(target.0), &watched.past, &watched.present, chance);
         if due > now_ms {
             return due;
         }
         let is_urgent = watched.past.is_wanted();
         let allowance = self.allowances.get(&watched.waba_id);
-        let most = || self.most(&watched.waba_id);
         allowance.map_or(due, |allowance| {
-            allowance.free_ms(most(), is_urgent, now_ms).max(due)
+            allowance.free_ms(watched.most, is_urgent, now_ms).max(due)
         })
     }
 
-    /// Everything that is due: first what somebody wants, then the longest overdue.
-    fn due(&self, usual_ms: i64, now_ms: i64) -> Vec<Target> {
+    /// Everything that is due: first what somebody wants, then the longest overdue. Who gets webhooks is read only once
+    /// the token was asked about: that says which app is ours.
+    fn due(&self, usual: Usual, now_ms: i64) -> Vec<Target> {
         let mut due = Vec::new();
+        let tokens = self
+            .targets
+            .iter()
+            .filter(|((kind, _), token)| *kind == Kind::Token && token.past.tried_ms.is_none());
+        let unasked: BTreeSet<BusinessIx> = tokens.map(|(_, token)| token.business).collect();
         for (target, watched) in &self.targets {
-            let next_ms = self.next(target, watched, usual_ms, now_ms);
-            if next_ms <= now_ms {
+            let next_ms = self.next(target, watched, usual, now_ms);
+            let is_early = target.0 == Kind::Subscription && unasked.contains(&watched.business);
+            if next_ms <= now_ms && !is_early {
                 due.push((!watched.past.is_wanted(), next_ms, target.clone()));
             }
         }
@@ -198,6 +263,11 @@ impl Plan {
 
 /// Whether this node reads for a business. Not known, it does not.
 pub(crate) async fn has_lease(app: &App, business: BusinessIx) -> bool {
+    lease(app, business).await == Some(true)
+}
+
+/// The same; `None` where it is not known.
+pub(crate) async fn lease(app: &App, business: BusinessIx) -> Option<bool> {
     let now_ms = app.clock.now_ms();
     let known = app.reads.hold().leases.get(&business).copied();
     if let Some((looked_ms, held)) = known
@@ -206,79 +276,62 @@ pub(crate) async fn has_lease(app: &App, business: BusinessIx) -> bool {
         return held;
     }
     let held = match app.ledger.log_lease(business, LEASE_MS).await {
-        Ok(held) => held,
+        Ok(held) => Some(held),
         Err(error) => {
             tracing::debug!(%error, "whether this node reads for a business is not known");
-            false
+            None
         }
     };
     app.reads.hold().leases.insert(business, (now_ms, held));
     held
 }
 
-/// Looks at how a number stands: how much is wrong, and when something ends next.
-async fn look(app: &App, id: &str, after_ms: i64) -> Result<(Present, bool), LedgerError> {
-    let Some(number) = app.directory.number(id).cloned() else {
-        return Ok(Default::default());
-    };
-    let now_ms = app.clock.now_ms();
-    let (state, status) = health::known_state(app, &number).await?;
-    let present = Present {
-        concern: concern(&holding(&state, now_ms)),
-        ends_ms: next_end_ms(&state, after_ms),
-    };
-    let is_registered = matches!(
-        status,
-        NumberStatus::Connected | NumberStatus::Flagged | NumberStatus::Restricted
-    );
-    Ok((present, is_registered))
-}
-
-/// Looks at all numbers that were not looked at for long, and lets accounts stand as the worst of their numbers.
+/// Looks at all numbers that were not looked at for long: how much is wrong, and when something ends next. All at once, so
+/// that many numbers cost the store few statements.
 async fn look_at_numbers(app: &App) {
     let now_ms = app.clock.now_ms();
     let is_old = |looked_ms: Option<i64>| {
         looked_ms.is_none_or(|looked_ms| !(0..KNOWN_EVERY_MS).contains(&(now_ms - looked_ms)))
     };
-    let old: Vec<(Target, i64)> = {
+    let old: Vec<(Target, i64, Arc<Number>)> = {
         let plan = app.reads.hold();
         let numbers = plan.targets.iter();
         let old = numbers
             .filter(|((kind, _), watched)| *kind == Kind::Number && is_old(watched.looked_ms));
-        old.map(|(target, watched)| (target.clone(), watched.past.read_ms.unwrap_or(now_ms)))
-            .collect()
+        let known = old.filter_map(|(target, watched)| {
+            let number = app.directory.number(&target.1)?;
+            let after_ms = watched.past.read_ms.unwrap_or(now_ms);
+            Some((target.clone(), after_ms, Arc::clone(number)))
+        });
+        known.collect()
     };
     if old.is_empty() {
         return;
     }
-    for (target, after_ms) in old {
-        match look(app, &target.1, after_ms).await {
-            Ok((present, is_registered)) => {
-                if let Some(watched) = app.reads.hold().targets.get_mut(&target) {
-                    (watched.present, watched.is_registered) = (present, is_registered);
-                    watched.looked_ms = Some(now_ms);
-                }
-            }
-            Err(error) => {
-                tracing::debug!(number.id = %target.1, %error, "how a number stands is not known");
-                return;
-            }
+    let numbers = old.iter().map(|(_, _, number)| &**number);
+    let states = match health::known_states(app, numbers).await {
+        Ok(states) => states,
+        Err(error) => {
+            tracing::debug!(%error, "how numbers stand is not known");
+            return;
         }
-    }
+    };
     let mut plan = app.reads.hold();
-    let mut worst: FxHashMap<Arc<str>, (Present, bool)> = FxHashMap::default();
-    for ((kind, _), watched) in &plan.targets {
-        if *kind == Kind::Number {
-            let (known, has_registered) = worst.entry(Arc::clone(&watched.waba_id)).or_default();
-            known.concern = known.concern.max(watched.present.concern);
-            *has_registered |= watched.is_registered;
-        }
+    for ((target, after_ms, _), (state, status)) in old.iter().zip(&states) {
+        let Some(watched) = plan.targets.get_mut(target) else {
+            continue;
+        };
+        watched.present = Present {
+            concern: concern(&holding(state, now_ms)),
+            ends_ms: next_end_ms(state, *after_ms),
+        };
+        watched.is_registered = matches!(
+            status,
+            NumberStatus::Connected | NumberStatus::Flagged | NumberStatus::Restricted
+        );
+        watched.looked_ms = Some(now_ms);
     }
-    for ((kind, id), watched) in &mut plan.targets {
-        if *kind == Kind::Account {
-            (watched.present, watched.is_registered) = worst.get(id).copied().unwrap_or_default();
-        }
-    }
+    plan.sum_up();
 }
 
 /// Reads one thing.
@@ -290,6 +343,7 @@ async fn read(app: &App, business: BusinessIx, target: &Target) -> (usize, Resul
         Kind::Account => learn::account(app, business, id, &mut calls).await,
         Kind::Subscription => learn::subscription(app, business, id, &mut calls).await,
         Kind::Templates => learn::templates(app, business, id, &mut calls).await,
+        Kind::Token => token::read(app, business, &mut calls).await,
     };
     (calls.0, read)
 }
@@ -302,7 +356,7 @@ async fn ended(
     read: &Result<(), Unread>,
 ) {
     let (kind, id) = target;
-    let (business, told) = {
+    let (business, failures, told) = {
         let mut plan = app.reads.hold();
         let Some(watched) = plan.targets.get_mut(target) else {
             return;
@@ -344,11 +398,12 @@ async fn ended(
             }
         }
         match read {
-            Ok(()) => (business, had_failed.then_some(None)),
+            Ok(()) => (business, failures, had_failed.then_some(None)),
             Err(unread) => {
                 let denied = |code: u32| DENIED.iter().any(|codes| codes.contains(&code));
                 let is_told = failures >= FAILURES_TOLD || unread.code.is_some_and(denied);
-                (business, is_told.then_some(Some(unread.code)))
+                let told = is_told.then_some(Some(unread.code));
+                (business, failures, told)
             }
         }
     };
@@ -362,9 +417,15 @@ async fn ended(
             .then_some(unread.code == Some(health::TOKEN)),
     };
     if let Some(refused) = refused {
-        token::answered(app, business, refused).await;
+        alerts::token::answered(app, business, refused).await;
     }
-    if let Some(failing) = told {
+    // What else could be wrong with it is asked once for each thing that begins to fail.
+    let is_first = refused == Some(true) && failures == 1 && *kind != Kind::Token;
+    if is_first {
+        app.looks.want_token(business);
+    }
+    // Whether the token can be asked about is told by what is known of it.
+    if let Some(failing) = told.filter(|_| *kind != Kind::Token) {
         let subject = if *kind == Kind::Number {
             "number"
         } else {
@@ -379,8 +440,7 @@ async fn ended(
 
 /// Reads everything that is due by the clock, and says when something is due next, Unix milliseconds.
 pub async fn round(app: &Shared) -> i64 {
-    let usual_s = i64::try_from(app.config.upstream.poll_interval_s.max(1)).unwrap_or(i64::MAX);
-    let usual_ms = usual_s.saturating_mul(1_000);
+    let usual = Usual::new(&app.config.upstream);
     let now_ms = app.clock.now_ms();
     {
         let mut plan = app.reads.hold();
@@ -388,7 +448,7 @@ pub async fn round(app: &Shared) -> i64 {
         plan.hear(app.looks.take(), now_ms);
     }
     look_at_numbers(app).await;
-    let due = app.reads.hold().due(usual_ms, now_ms);
+    let due = app.reads.hold().due(usual, now_ms);
     // Of what another node reads.
     let mut left: BTreeSet<Target> = BTreeSet::new();
     let mut under_way = JoinSet::new();
@@ -397,7 +457,7 @@ pub async fn round(app: &Shared) -> i64 {
             continue;
         };
         // Others made calls of the same account since.
-        let next_ms = app.reads.hold().next(&target, &watched, usual_ms, now_ms);
+        let next_ms = app.reads.hold().next(&target, &watched, usual, now_ms);
         if next_ms > now_ms {
             continue;
         }
@@ -431,7 +491,7 @@ pub async fn round(app: &Shared) -> i64 {
         .targets
         .iter()
         .filter(|(target, _)| !left.contains(*target));
-    let next = rest.map(|(target, watched)| plan.next(target, watched, usual_ms, now_ms));
+    let next = rest.map(|(target, watched)| plan.next(target, watched, usual, now_ms));
     let look_ms = now_ms.saturating_add(LEASE_LOOK_MS);
     let looks = (!left.is_empty()).then_some(look_ms);
     next.chain(looks).min().unwrap_or(i64::MAX)

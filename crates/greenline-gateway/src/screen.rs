@@ -22,6 +22,7 @@ mod regions;
 mod report;
 mod results;
 mod rows;
+mod short;
 mod writing;
 
 use std::io;
@@ -44,7 +45,7 @@ use crate::pipeline;
 
 use deciding::Deciding;
 use fate::Tally;
-use judge::Judge;
+use judge::{Judge, Way};
 use list::Form;
 use results::{Planning, Results, Unplaced};
 use rows::Batch;
@@ -468,7 +469,15 @@ fn decided(
         let reading = threads.spawn(|| read(prepared, watch, spent, to));
         let writing = threads.spawn(move || writing::all(&decided, &back, results));
         let asked = (prepared.ask.clone(), prepared.made_ms);
-        let judging = Judge::new(app, asked, handle.clone(), sharing);
+        let named = || short::named(prepared);
+        let way = match sharing {
+            true => short::is_short(app, prepared, handle).map(|is_short| match is_short {
+                true => Way::LookedUp(&named),
+                false => Way::Together,
+            }),
+            false => Ok(Way::Alone),
+        };
+        let judging = way.and_then(|way| Judge::new(app, asked, handle.clone(), &way));
         let mut is_too_far = false;
         let told = judging.map_err(Unscreened::from).and_then(|judge| {
             let loading = app.clock.instant().saturating_duration_since(begun);

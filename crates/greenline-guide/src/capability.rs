@@ -51,6 +51,36 @@ impl CauseCard {
     pub fn about(&self, what: What) -> Option<&Said> {
         self.cells.iter().find(|said| said.what.contains(&what))
     }
+
+    /// [`Self::say`] with its end put in, a moment such as `18 Sep 2026, 07:00 UTC`; where none is known, it says so.
+    #[must_use]
+    pub fn say_until(&self, end: Option<&str>) -> String {
+        let (time, day) = match end {
+            Some(end) => {
+                let day = end.split_once(',').map_or(end, |(day, _)| day);
+                (format!("until {end}"), format!("on {day}"))
+            }
+            None => (
+                "for a time that it did not name".to_owned(),
+                "on a day that it did not name".to_owned(),
+            ),
+        };
+        let said = self.say.replace("until the time given", &time);
+        said.replace("on the day given", &day)
+    }
+
+    /// [`Self::ends`], which is not "at the time given" where none was.
+    #[must_use]
+    pub fn ends_at(&self, end: Option<&str>) -> String {
+        let is_dated = self.ends.starts_with("At the time given");
+        match end {
+            None if is_dated && self.id.starts_with("restriction.") => {
+                "Meta named no end: it lasts until Meta takes it back or reinstates the account."
+                    .to_owned()
+            }
+            _ => self.ends.clone(),
+        }
+    }
 }
 
 #[derive(Deserialize)]

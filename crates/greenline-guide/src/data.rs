@@ -49,6 +49,7 @@ pub(crate) const ARTICLES: &[(&str, &str)] = articles![
     "messaging-limit",
     "another-number",
     "bot-silent",
+    "token-ends",
 ];
 const FACTS: &str = include_str!("../data/facts.toml");
 const CAPABILITIES: &str = include_str!("../data/capabilities.toml");

@@ -3,6 +3,8 @@
 //! `move_installation fill FILE PEOPLE` fills a SQLite store through the ledger's verbs.
 //! `move_installation move FILE URL` moves it, says how far it is, and in the end what it came to.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};

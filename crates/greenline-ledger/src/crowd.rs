@@ -11,7 +11,7 @@
 //! Whose yes runs out within that time is not described.
 
 use greenline_policy::consent::{EventId, Head, Standing};
-use greenline_policy::identity::{Phone, Spelling};
+use greenline_policy::identity::{Identifier, Phone, Spelling};
 use greenline_policy::lasting::YesLasts;
 use rustc_hash::FxHashMap;
 
@@ -430,6 +430,33 @@ impl Gathering {
         self.crowd.classes.push(head.clone());
         self.known.insert(written, class);
         Ok(Some(class))
+    }
+
+    /// Describes somebody by all their identifiers and the heads that are stored with them; whether that can be.
+    pub(crate) fn describe(
+        &mut self,
+        known: &[Identifier],
+        [mobile, landline]: [Option<&str>; 2],
+    ) -> Result<bool, crate::LedgerError> {
+        let [Identifier::Phone(phone)] = known else {
+            return Ok(false);
+        };
+        let mobile = match mobile {
+            Some(stored) => self.class(stored)?,
+            None => self.class_of(&Head::default())?,
+        };
+        let landline = match landline {
+            Some(stored) => Some(self.class(stored)?),
+            None => None,
+        };
+        let (Some(mobile), None | Some(Some(_))) = (mobile, landline) else {
+            return Ok(false);
+        };
+        self.put(phone.digits(), 0, mobile);
+        if let Some(Some(landline)) = landline {
+            self.put(phone.digits(), 1, landline);
+        }
+        Ok(true)
     }
 
     /// A number, as it is kept, with its class.

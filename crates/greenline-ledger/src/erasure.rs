@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::error::LedgerError;
 use crate::flight::Watch;
 use crate::seal::{record_people, with_people};
-use crate::types::{Actor, BusinessIx, Evidence, NewEvent};
+use crate::types::{Actor, BusinessIx, Evidence, NewEvent, TimelineEntry};
 
 /// What every pseudonym begins with.
 const PREFIX: &str = "ZZ.erased";
@@ -50,8 +50,10 @@ pub(crate) const DECISION_FIELDS: [&str; 2] = ["people", "facts"];
 /// What stands for the hash of a body once it is gone.
 const NO_HASH: &str = "\"00000000000000000000000000000000\"";
 
-/// Who stands as the actor of an event whose person was erased.
+/// Who stands as the actor of an event whose person was erased, and as what a timeline entry was about.
 pub(crate) const NOBODY: &str = "erased";
+/// What stands as the body of a timeline entry that spoke of somebody who was erased.
+pub(crate) const ENTRY_BODY_ERASED: &str = r#"{"erased":true}"#;
 
 /// A key that identifiers are hashed with.
 #[derive(Clone)]
@@ -304,6 +306,19 @@ pub(crate) fn mentions(bytes: &[u8], texts: &[String]) -> bool {
                     && apart(bytes.get(at + text.len()))
             })
     })
+}
+
+/// What stays of a timeline entry that speaks of somebody: what it was about and its body, with the fields of its leaf
+/// that go. That something was noted stays, with its time; what was, does not.
+pub(crate) fn left_of_entry(
+    entry: &TimelineEntry,
+    texts: &[String],
+) -> Option<(Box<str>, &'static str, &'static [&'static str])> {
+    if mentions(entry.subject_id.as_bytes(), texts) {
+        return Some((NOBODY.into(), ENTRY_BODY_ERASED, &["subject_id", "body"]));
+    }
+    let is_spoken_of = mentions(entry.body.as_bytes(), texts);
+    is_spoken_of.then(|| (entry.subject_id.clone(), ENTRY_BODY_ERASED, &["body"][..]))
 }
 
 /// A decision's record without the people that `replace` names a pseudonym for, and without the hash of what was

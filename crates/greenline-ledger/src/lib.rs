@@ -57,7 +57,6 @@ use std::sync::Arc;
 use greenline_policy::consent::EventId;
 use greenline_policy::decide::{Decision, Facts, Intent, Rules};
 use greenline_policy::identity::Identifier;
-use greenline_policy::reception::Reception;
 
 pub use error::LedgerError;
 pub use postgres::{Database, examine};
@@ -69,14 +68,14 @@ use erasure::{Erase, Erased, ErasureKey};
 use fault::Faults;
 use greenline_proof::{Known, NodeAt};
 use import::{ImportPiece, PIECE_ROWS_MAX, RowDone};
-use reception::Counting;
+use reception::{Counted, Counting};
 use request::{Answer, Request};
 use seal::{Form, NewSeal, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use types::{
     Admitted, Appended, Ask, BusinessIx, Counts, DecisionId, DecisionRecord, Delivery, DueReply,
-    Effect, Ingested, Lane, NewEvent, NumberKnown, NumberView, Outcome, PersonId, PersonView,
-    PortfolioView, Relay, RelayDone, ReplyClaim, ReplyEnd, Spilled, StoredEvent, TemplateView,
-    TimelineEntry, Unrecorded, Verification,
+    Effect, Ingested, Lane, NewEvent, NumberAsked, NumberKnown, NumberView, Outcome, PersonId,
+    PersonView, PortfolioView, Relay, RelayDone, ReplyClaim, ReplyEnd, Spilled, StoredEvent,
+    TemplateView, TimelineEntry, Unrecorded, Verification,
 };
 
 /// The function that decides; `greenline_policy::decide::decide` in earnest.
@@ -502,12 +501,20 @@ impl Ledger {
         on!(self, store => store.number_known(business, number, waba_id).await)
     }
 
-    /// How people took what was sent in the last seven days, counted from what is recorded; by readers, so that no send
-    /// waits for it.
+    /// The same of many numbers, in the order in which they are asked about: a few statements for each thousand.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when the store does not read.
-    pub async fn reception(&self, counting: Counting) -> Result<Reception> {
+    pub async fn numbers_known(&self, asked: Vec<NumberAsked>) -> Result<Vec<NumberKnown>> {
+        on!(self, store => store.numbers_known(asked).await)
+    }
+
+    /// How people took what a business sent in the last seven days, each of its numbers by itself and all together, counted
+    /// from what is recorded; by readers, so that no send waits for it.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when the store does not read.
+    pub async fn reception(&self, counting: Counting) -> Result<Counted> {
         on!(self, store => store.reception(counting).await)
     }
 

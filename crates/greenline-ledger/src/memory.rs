@@ -34,7 +34,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use greenline_policy::pace::Limited;
-use greenline_policy::reception::Reception;
 use greenline_proof::{Known, NodeAt};
 
 use crate::erasure::{Erase, ErasureKey, Keys, is_pseudonym_of};
@@ -44,16 +43,16 @@ use crate::ids::Ids;
 use crate::later::{GivenIds, HeldFilter, HeldMessage};
 use crate::preference::LinkHolder;
 use crate::prune::PruneKind;
-use crate::reception::Counting;
+use crate::reception::{Counted, Counting};
 use crate::request::{Answer, Request};
 use crate::seal::{Form, LEAVES_MAX, RecordId, Recorded, SealedLeaf, StoredHead, Unsealed};
 use crate::state::platform::number_known;
 use crate::state::reach::portfolio_key;
 use crate::subscription::Subscription;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberKnown, NumberView, Outcome,
-    PersonId, PersonView, PortfolioView, Relay, RelayDone, StoredEvent, TemplateView,
-    TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Effect, Lane, NumberAsked, NumberKnown,
+    NumberView, Outcome, PersonId, PersonView, PortfolioView, Relay, RelayDone, StoredEvent,
+    TemplateView, TimelineEntry, Verification,
 };
 use crate::{DecideFn, Setup};
 use later::Later;
@@ -204,6 +203,32 @@ impl Store {
         _: &crate::types::Ask,
     ) -> Result<Option<(crate::state::State, crate::crowd::Crowd)>> {
         Ok(None)
+    }
+
+    pub(crate) fn look_at(
+        &self,
+        _: &crate::types::Ask,
+        _: &[Identifier],
+    ) -> Result<Option<crate::state::State>> {
+        Ok(None)
+    }
+
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn walk(
+        &self,
+        _: &crate::types::Ask,
+        _: &crate::state::State,
+    ) -> Result<Option<crate::crowd::Crowd>> {
+        Ok(None)
+    }
+
+    pub(crate) fn keeps_crowd(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_async, reason = "other stores wait here")]
+    pub(crate) async fn people_in(&self, _: crate::types::BusinessIx, _: u16) -> Result<u64> {
+        Ok(0)
     }
 
     #[expect(clippy::unused_async, reason = "other stores wait here")]
@@ -437,7 +462,7 @@ impl Store {
         Ok(self.of(business)?.numbers(business))
     }
 
-    pub(crate) async fn reception(&self, counting: Counting) -> Result<Reception> {
+    pub(crate) async fn reception(&self, counting: Counting) -> Result<Counted> {
         Ok(self.of(counting.business)?.reception(counting))
     }
 
@@ -449,9 +474,19 @@ impl Store {
     ) -> Result<NumberKnown> {
         let all = self.of(business)?;
         Ok(number_known(
+            number,
             all.number(business, number),
             all.account(business, waba_id),
         ))
+    }
+
+    pub(crate) async fn numbers_known(&self, asked: Vec<NumberAsked>) -> Result<Vec<NumberKnown>> {
+        let mut known = Vec::with_capacity(asked.len());
+        for one in asked {
+            let of_number = self.number_known(one.business, &one.number, &one.waba_id);
+            known.push(of_number.await?);
+        }
+        Ok(known)
     }
 
     pub(crate) async fn templates(

@@ -11,8 +11,10 @@
 pub(crate) mod at_url;
 mod citus;
 mod connect;
+mod crowd;
 mod draft;
 mod effects;
+mod entries;
 mod erase;
 mod examine;
 mod flights;

@@ -2,7 +2,7 @@
 //!
 //! Consent events, their proof and what an erasure keeps are never pruned. Of everything else a batch at a time
 //! goes, so small that no send waits for it: what may go is looked for beside the write path, and one short
-//! transaction deletes it. A decision goes only once it is sealed; its leaf keeps the hash and says that the
+//! transaction deletes it. A decision or timeline entry goes only once it is sealed; its leaf keeps the hash and says that the
 //! record was pruned, so that every head and every proof over the log stays as it was.
 
 use crate::error::LedgerError;
@@ -24,7 +24,7 @@ pub enum PruneKind {
     Messages,
     /// Own replies that are over.
     Replies,
-    /// Timeline entries.
+    /// Timeline entries that are sealed.
     Timeline,
 }
 

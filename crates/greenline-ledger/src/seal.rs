@@ -1,6 +1,6 @@
 //! The provable log of a business: which records are sealed, in what order, and what is needed to prove it.
 //!
-//! Every consent event and every decision becomes a leaf, once, in the order in which it was sealed. Sealing
+//! Every consent event, every decision and every timeline entry becomes a leaf, once, in the order in which it was sealed. Sealing
 //! stands beside the write path: a record is written as ever and sealed later by whoever holds the lease;
 //! [`NewSeal`] is taken only if the log still has the size it was made for, so that two sealers do no harm,
 //! only double work. What a record's leaf holds is said in `seal/fields.rs`; what became of a send (outcome,
@@ -17,7 +17,7 @@ use greenline_proof::{Field, Hash, NodeAt, PublicKey, Salts, Seed, SignedHead};
 use crate::error::LedgerError;
 use crate::types::BusinessIx;
 
-pub(crate) use fields::{decision_fields, event_fields};
+pub(crate) use fields::{decision_fields, entry_fields, event_fields};
 pub(crate) use parts::{Cuts, Form, decision_parts, record_people, stored_parts, with_people};
 
 /// Leaves in one seal at most.
@@ -30,6 +30,8 @@ pub enum SealKind {
     Event,
     /// A decision.
     Decision,
+    /// A timeline entry.
+    Timeline,
 }
 
 impl SealKind {
@@ -39,6 +41,7 @@ impl SealKind {
         match self {
             Self::Event => "event",
             Self::Decision => "decision",
+            Self::Timeline => "timeline",
         }
     }
 
@@ -47,12 +50,13 @@ impl SealKind {
         match self {
             Self::Event => 1,
             Self::Decision => 2,
+            Self::Timeline => 3,
         }
     }
 
     /// Reads [`Self::column`].
     pub(crate) fn of_column(column: i64) -> Option<Self> {
-        [Self::Event, Self::Decision]
+        [Self::Event, Self::Decision, Self::Timeline]
             .into_iter()
             .find(|kind| kind.column() == column)
     }
@@ -63,7 +67,7 @@ impl SealKind {
 pub struct RecordId {
     /// What kind of record.
     pub kind: SealKind,
-    /// Its number: an event's id, a decision's `seq`.
+    /// Its number: an event's id, the `seq` of a decision or an entry.
     pub seq: u64,
 }
 

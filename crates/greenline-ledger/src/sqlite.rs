@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod connect;
 mod crowd;
 pub(crate) mod effects;
+mod entries;
 mod erase;
 pub mod fault;
 mod held;

@@ -148,6 +148,7 @@ fn head_then(
 
 /// What was known of a number and its account, and whether the template is told as of then.
 pub(crate) fn platform_then(
+    id: &str,
     number: Option<&NumberRow>,
     account: Option<&AccountRow>,
     template: Option<&TemplateRow>,
@@ -193,7 +194,7 @@ pub(crate) fn platform_then(
         }
         then
     });
-    (number_facts(number.as_ref(), account.as_ref()), untold)
+    (number_facts(id, number.as_ref(), account.as_ref()), untold)
 }
 
 impl State {
@@ -205,6 +206,7 @@ impl State {
             .as_ref()
             .and_then(|asked| platform.template(&asked.waba_id, &asked.name, &asked.language));
         Ok(platform_then(
+            &ask.number,
             platform.number(&ask.number),
             platform.account(&ask.waba_id),
             template,

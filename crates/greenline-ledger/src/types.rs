@@ -765,6 +765,20 @@ pub struct NumberView {
     pub last_inbound_ms: Option<i64>,
 }
 
+/// Numbers that a store looks up at once.
+pub(crate) const NUMBERS_AT_ONCE: usize = 1_000;
+
+/// A number that is asked about, with its account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NumberAsked {
+    /// Whose it is.
+    pub business: BusinessIx,
+    /// Its id.
+    pub number: Box<str>,
+    /// The id of its account.
+    pub waba_id: Box<str>,
+}
+
 /// What the platform said of a number and its account, as decisions look at it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NumberKnown {

@@ -16,8 +16,15 @@ use crate::question::ahead;
 use crate::state::State;
 use crate::state::facts::Addressee;
 use crate::state::people::Group;
-use crate::types::{Ask, PersonId};
+use crate::types::{Ask, BusinessIx, PersonId};
 use crate::{Backend, DecideFn, Ledger, on};
+
+/// Shards that people are spread over.
+const SHARDS: u16 = 4_096;
+/// As many of them as people are counted in, one after the other until it tells how many there are in all.
+const SOME_SHARDS: [u16; 3] = [4, 256, SHARDS];
+/// People who tell that. Up to a thousand who came together are of one shard.
+const TELLING: u64 = 1 << 15;
 
 /// What was known at one moment.
 #[derive(Debug)]
@@ -119,6 +126,41 @@ impl Ledger {
         Ok(state.map(|state| View::of(state, self.decide, known_ms)))
     }
 
+    /// As [`Self::view`], in which of all people only these are, and whoever is linked to others: for a list that is
+    /// short beside the store. Whoever else is asked about is decided about as somebody of whom nothing is known.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub fn view_of(
+        &self,
+        ask: &Ask,
+        people: &[Identifier],
+        known_ms: i64,
+    ) -> Result<Option<View>, LedgerError> {
+        let state = on!(self, store => store.look_at(ask, people))?;
+        Ok(state.map(|state| View::of(state, self.decide, known_ms)))
+    }
+
+    /// About how many people of a business would be read for a crowd: none where what was read is kept, or where there
+    /// is no crowd.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub async fn people_to_read(&self, business: BusinessIx) -> Result<u64, LedgerError> {
+        if on!(self, store => store.keeps_crowd()) {
+            return Ok(0);
+        }
+        let mut people = 0;
+        for shards in SOME_SHARDS {
+            let counted = on!(self, store => store.people_in(business, shards).await)?;
+            people = counted * u64::from(SHARDS / shards);
+            if counted >= TELLING {
+                break;
+            }
+        }
+        Ok(people)
+    }
+
     /// Takes a view of nobody, with the portfolio of the ask's business as it is at that moment, to be turned to
     /// [pieces](Self::piece). `None` where people are not in a database.
     ///
@@ -153,5 +195,26 @@ impl Ledger {
     pub fn crowd(&self, ask: &Ask, known_ms: i64) -> Result<Option<(View, Crowd)>, LedgerError> {
         let gathered = on!(self, store => store.gather(ask))?;
         Ok(gathered.map(|(state, crowd)| (View::of(state, self.decide, known_ms), crowd)))
+    }
+
+    /// As [`Self::crowd`], where people are in a database: read some at a time, as everybody was at one moment. The view
+    /// has the number and the template of the ask and the portfolio; whoever is not described is in none until it
+    /// [turns](View::turn_to) to a [piece](Self::piece) with them.
+    ///
+    /// # Errors
+    /// As [`Self::view_of_nobody`].
+    pub async fn crowd_in_pages(
+        &self,
+        ask: &Ask,
+        known_ms: i64,
+    ) -> Result<Option<(View, Crowd)>, LedgerError> {
+        let Some(mut view) = self.view_of_nobody(ask, known_ms).await? else {
+            return Ok(None);
+        };
+        let Some(crowd) = on!(self, store => store.walk(ask, &view.state).await)? else {
+            return Ok(None);
+        };
+        view.turn_to(self.piece(ask, &[]).await?);
+        Ok(Some((view, crowd)))
     }
 }

@@ -39,6 +39,10 @@ pub struct Bounds {
     pub webhooks_silent_ms: i64,
     /// How long a number may go unread.
     pub reads_failing_ms: i64,
+    /// How long before the token ends that is told first.
+    pub token_expiring_ms: i64,
+    /// How long before it ends that is told once more.
+    pub token_expires_soon_ms: i64,
 }
 
 /// What became of the messages of a number that the platform took.
@@ -101,6 +105,18 @@ pub struct TemplateFacts {
     pub category_ms: Option<i64>,
 }
 
+/// What is known of the business's token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TokenFacts {
+    /// Whether the platform refused it, and took it at no time since.
+    pub refused: bool,
+    /// When it, or its access to data, ends, Unix milliseconds, whichever is first; `None` for one that does not end and
+    /// where that is not known.
+    pub ends_ms: Option<i64>,
+    /// Whether the platform called it invalid when it was last asked.
+    pub invalid: bool,
+}
+
 /// Everything that is known of a business.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Facts<'a> {
@@ -116,8 +132,8 @@ pub struct Facts<'a> {
     pub portfolio: PortfolioFacts,
     /// Its templates.
     pub templates: Vec<TemplateFacts>,
-    /// Whether the platform refused its token, and took it at no time since.
-    pub token_refused: bool,
+    /// Its token.
+    pub token: TokenFacts,
     /// Words of the platform that were not understood (N3): about what, whose, and when, Unix milliseconds.
     pub unknown_words: Vec<(About, Box<str>, i64)>,
     /// Ways out that were open and are closed.
@@ -162,9 +178,7 @@ pub fn standing(facts: &Facts<'_>, bounds: &Bounds) -> Vec<Alert> {
     for template in &facts.templates {
         of_template(facts.now_ms, template, &mut found);
     }
-    if facts.token_refused {
-        found.push(Alert::new(Kind::TokenRefused, facts.business));
-    }
+    of_token(facts, bounds, &mut found);
     for (about, subject, at_ms) in &facts.unknown_words {
         let kind = match about {
             About::Number => Kind::UnknownWord,
@@ -328,6 +342,29 @@ fn size(limit: MessagingLimit) -> u64 {
     match limit {
         MessagingLimit::People(people) => u64::from(people),
         MessagingLimit::Unlimited => u64::MAX,
+    }
+}
+
+/// A token near its end stays so until another one is used, so what was told first is over only then.
+fn of_token(facts: &Facts<'_>, bounds: &Bounds, found: &mut Vec<Alert>) {
+    let token = &facts.token;
+    if token.refused || token.invalid {
+        found.push(Alert::new(Kind::TokenRefused, facts.business));
+    }
+    let Some(ends_ms) = token.ends_ms else {
+        return;
+    };
+    let left_ms = ends_ms.saturating_sub(facts.now_ms);
+    let steps = [
+        (Kind::TokenExpired, 0),
+        (Kind::TokenExpiresSoon, bounds.token_expires_soon_ms),
+        (Kind::TokenExpiring, bounds.token_expiring_ms),
+    ];
+    for (kind, _) in steps.into_iter().filter(|(_, at_ms)| left_ms <= *at_ms) {
+        found.push(Alert {
+            until_ms: Some(ends_ms),
+            ..Alert::new(kind, facts.business)
+        });
     }
 }
 

@@ -13,12 +13,13 @@
 pub mod bands;
 pub mod growth;
 pub mod known;
+mod month;
 pub mod risk;
 pub mod watch;
 mod words;
 
 pub use growth::{Growth, Next, Obstacle, Standing, When};
-pub use known::{Day, Deferral, Known, LimitTold, Other, Reach, Template, Week};
+pub use known::{Day, Deferral, Known, LimitTold, Month, Other, Reach, Template, Week};
 pub use risk::{Driver, Level, Risk, Share, Sign, Strength};
 pub use watch::Watch;
 pub use words::Words;
@@ -32,6 +33,20 @@ use crate::reach::MessagingLimit;
 pub const HALF_SINCE: Date = Date::new(2022, 5, 1);
 /// Since then a limit is the portfolio's (QL-17).
 pub const PORTFOLIO_SINCE: Date = Date::new(2025, 10, 7);
+
+/// Whom a raise takes: so many different people within so many days.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Takes {
+    /// So many.
+    pub people: u32,
+    /// Seven days, or 30 for the first step of a portfolio (QL-21).
+    pub days: usize,
+}
+
+/// Below this limit a portfolio's first step is still to come …
+const FIRST_STEP_BELOW: u32 = 1_000;
+/// … and takes so many people within 30 days (QL-21).
+const FIRST_STEP_TAKES: u32 = 2_000;
 
 /// Which rules hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -100,19 +115,25 @@ impl Era {
         lower.map(|step| MessagingLimit::People(*step))
     }
 
-    /// How many different people within seven days a raise takes; `None` where people are not what it takes.
+    /// How many different people a raise takes, and within how many days; `None` where there is nothing to raise.
     #[must_use]
-    pub fn takes(self, limit: MessagingLimit) -> Option<u32> {
+    pub fn takes(self, limit: MessagingLimit) -> Option<Takes> {
         let MessagingLimit::People(people) = limit else {
             return None;
         };
-        match self {
-            Self::Early => Some(people.saturating_mul(2)),
-            Self::Number => Some(people.div_ceil(2)),
-            // The first step comes with verification (QL-21).
-            Self::Portfolio if people < 1_000 => None,
-            Self::Portfolio => Some(people.div_ceil(2)),
-        }
+        let within_a_week = |people| Takes {
+            people,
+            days: known::DAYS,
+        };
+        Some(match self {
+            Self::Early => within_a_week(people.saturating_mul(2)),
+            // It comes with verification, or with so many people (QL-21).
+            Self::Portfolio if people < FIRST_STEP_BELOW => Takes {
+                people: FIRST_STEP_TAKES,
+                days: known::MONTH_DAYS,
+            },
+            Self::Number | Self::Portfolio => within_a_week(people.div_ceil(2)),
+        })
     }
 
     /// How it works, in one sentence, with the facts that say so.
@@ -133,8 +154,8 @@ impl Era {
             },
             Self::Portfolio => Words {
                 id: self.as_str(),
-                say: "The limit belongs to the portfolio and all its numbers share it: a fall in quality no longer lowers it. Half of it used within seven days, with good quality over all numbers and templates, raises it one step within six hours.",
-                facts: &["QL-17", "QL-22", "QL-23"],
+                say: "The limit belongs to the portfolio and all its numbers share it: a fall in quality no longer lowers it. Half of it used within seven days, with good quality over all numbers and templates, raises it one step within six hours; the first step, from 250, comes with verification or with 2,000 people within 30 days.",
+                facts: &["QL-17", "QL-22", "QL-23", "QL-21"],
                 remedy: "",
             },
         }
@@ -192,6 +213,15 @@ pub fn forecast(known: &Known, at_ms: i64) -> Forecast {
     }
 }
 
+/// Whether a forecast for a date looks at 30 days: where the first step of a portfolio's limit is still to come.
+#[must_use]
+pub fn looks_at_a_month(known: &Known, at_ms: i64) -> bool {
+    let era = Era::at(at_ms);
+    let limit = Newest::until(known, at_ms).present(era).limit;
+    let takes = limit.and_then(|limit| era.takes(limit));
+    takes.is_some_and(|takes| takes.days > known::DAYS)
+}
+
 /// What had been told by a date.
 pub(crate) struct Newest<'a> {
     pub(crate) known: &'a Known,
@@ -239,6 +269,21 @@ impl<'a> Newest<'a> {
             Told::Rating(score) => Some(*score),
             _ => None,
         })
+    }
+
+    /// How the number was rated by then, oldest first: each rating once, from when it was first told until another one was.
+    pub(crate) fn ratings(&self) -> Vec<(crate::quality::Score, Seen)> {
+        let told = self.facts().filter_map(|fact| match fact.told {
+            Told::Rating(score) => {
+                let (at_ms, origin) = (fact.at_ms, fact.origin);
+                Some((score, Seen { at_ms, origin }))
+            }
+            _ => None,
+        });
+        let mut ratings: Vec<_> = told.collect();
+        ratings.sort_by_key(|(score, seen)| (seen.at_ms, std::cmp::Reverse(*score)));
+        ratings.dedup_by_key(|(score, _)| *score);
+        ratings
     }
 
     fn present(&self, era: Era) -> Present {

@@ -183,10 +183,14 @@ impl RestrictionKind {
             | "RESTRICTION_ADD_PHONE_NUMBER_ACTION" => Self::AddingNumbers,
             "RATE_LIMITED_UTILITY_TEMPLATE_MESSAGING" => Self::UtilityRate,
             "RESTRICTED_DIRECT_SEND_UTILITY_TEMPLATES" => Self::DirectUtility,
-            own => Self::OWN
-                .into_iter()
-                .find(|(_, word)| *word == own)
-                .map_or(Self::Unknown, |(kind, _)| kind),
+            own => {
+                // One number's words say the same of it as the account's say of all its numbers.
+                let own = own.split_once(OF_NUMBER).map_or(own, |(word, _)| word);
+                let mut known = Self::OWN.into_iter();
+                known
+                    .find(|(_, word)| *word == own)
+                    .map_or(Self::Unknown, |(kind, _)| kind)
+            }
         }
     }
 
@@ -210,7 +214,24 @@ impl RestrictionKind {
         let mut own = Self::OWN.into_iter();
         own.find(|(kind, _)| *kind == self).map(|(_, word)| word)
     }
+
+    /// The word that Greenline keeps it by where the news named one number of the account, and says nothing of the others.
+    #[must_use]
+    pub fn own_word_of(self, number: &str) -> Option<String> {
+        Some(format!("{}{OF_NUMBER}{number}", self.own_word()?))
+    }
+
+    /// The one number that a word is about; `None` where it is about all of its account.
+    #[must_use]
+    pub fn number_of(word: &str) -> Option<&str> {
+        let (own, number) = word.split_once(OF_NUMBER)?;
+        let is_own = Self::OWN.iter().any(|(_, word)| *word == own);
+        is_own.then_some(number)
+    }
 }
+
+/// Stands between a word of Greenline's own and the one number that it is about.
+const OF_NUMBER: char = ':';
 
 /// One restriction in force.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -54,6 +54,8 @@ pub enum Kind {
     Subscription,
     /// An account's templates.
     Templates,
+    /// The business's token: when it ends, and of which app it is.
+    Token,
 }
 
 impl Kind {
@@ -65,6 +67,7 @@ impl Kind {
             Self::Account => "account",
             Self::Subscription => "subscription",
             Self::Templates => "templates",
+            Self::Token => "token",
         }
     }
 }

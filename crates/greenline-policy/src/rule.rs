@@ -225,7 +225,7 @@ rules! {
         "Put the payment method right in the platform's billing settings." }
     /// Nobody knows whether it may start again.
     NumberUnread { "number.unread", Passing,
-        "Whether the platform lets this number start conversations is not known: a restriction's end or the day of an announced disabling has passed, a refusal was seen, or the account's state does not say, and no read since has settled it. Nothing is started until it is; answers are tried.",
+        "Whether the platform lets this number start conversations is not known: a restriction's end or the day of an announced disabling has passed, a refusal was seen, or the number's or the account's state does not say, and no read since has settled it. Nothing is started until it is; answers are tried.",
         ["ENF-15", "ENF-33", "health-rules N1", "health-rules N3", "health-rules N4", "health-rules N6", "health-rules N14"],
         "Wait for the next read of the number, which Greenline does by itself; `greenline number capabilities` says what it waits for." }
     /// Messaging limit reached.

@@ -73,47 +73,6 @@ pub(crate) fn me(sim: &Platform, business: usize) -> Answer {
     })))
 }
 
-/// `GET /debug_token`
-pub(crate) fn debug_token(sim: &Platform, call: &Call) -> Answer {
-    let token = call
-        .text("input_token")
-        .ok_or_else(|| Refusal::missing("input_token"))?;
-    let state = sim.world.read();
-    let Some(index) = state.token(&token) else {
-        return Ok(Reply::json(&json!({"data": {
-            "error": {"code": 190, "message": "Invalid OAuth access token."},
-            "is_valid": false, "scopes": [],
-        }})));
-    };
-    let business = &state.businesses[index];
-    let mut accounts: Vec<&str> = state
-        .accounts
-        .values()
-        .filter(|account| account.business == index)
-        .map(|account| account.id.as_str())
-        .collect();
-    accounts.sort_unstable();
-    let scopes = [
-        "whatsapp_business_management",
-        "whatsapp_business_messaging",
-    ];
-    let granular: Vec<Value> = scopes
-        .iter()
-        .map(|scope| json!({"scope": scope, "target_ids": accounts}))
-        .collect();
-    Ok(Reply::json(&json!({"data": {
-        "app_id": business.app_id,
-        "type": "SYSTEM_USER",
-        "application": business.name,
-        "data_access_expires_at": 0,
-        "expires_at": 0,
-        "is_valid": true,
-        "scopes": scopes,
-        "granular_scopes": granular,
-        "user_id": format!("1{}", business.portfolio_id),
-    }})))
-}
-
 /// `GET /{account}/subscribed_apps`
 pub(crate) fn subscribed(sim: &Platform, id: &str) -> Answer {
     let state = sim.world.read();
@@ -133,6 +92,13 @@ pub(crate) fn subscribed(sim: &Platform, id: &str) -> Answer {
             app["override_callback_uri"] = Value::from(url.as_str());
         }
         data.push(app);
+    }
+    for id in &account.other_apps {
+        data.push(json!({"whatsapp_business_api_data": {
+            "id": id,
+            "name": "Another app",
+            "link": format!("https://www.facebook.com/games/?app_id={id}"),
+        }}));
     }
     Ok(Reply::json(&json!({"data": data})))
 }

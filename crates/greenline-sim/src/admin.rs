@@ -18,6 +18,7 @@ use crate::log::EventKind;
 use crate::platform::Platform;
 use crate::reply::{Answer, Refusal, Reply};
 use crate::request::Call;
+use crate::tokens::TokenChange;
 
 /// Every endpoint below `/_sim`.
 pub(crate) async fn route(sim: &Arc<Platform>, method: &str, path: &[&str], call: &Call) -> Answer {
@@ -30,6 +31,7 @@ pub(crate) async fn route(sim: &Arc<Platform>, method: &str, path: &[&str], call
         ("POST", ["people", person, act]) => act_of(sim, person, act, call),
         // What the platform does.
         ("POST", ["numbers", id]) => done(sim.change_number(id, &read::<NumberChange>(call)?)),
+        ("POST", ["tokens"]) => done(sim.change_token(&read::<TokenChange>(call)?)),
         ("POST", ["accounts", id]) => done(sim.change_account(id, &read::<AccountChange>(call)?)),
         ("POST", ["templates", id]) => {
             let id = id.parse().map_err(|_| refused(&ActError::Template))?;

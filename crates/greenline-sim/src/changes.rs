@@ -47,7 +47,7 @@ pub struct TemplateChange {
     pub quality: Option<String>,
 }
 
-/// What changes about an account. All but the lock is announced.
+/// What changes about an account. All but the lock and the apps of others is announced.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountChange {
@@ -65,6 +65,8 @@ pub struct AccountChange {
     pub review_status: Option<String>,
     /// A `health_status` to show instead of the computed one; null computes it again.
     pub health_status: Option<Value>,
+    /// Ids of the apps of others that are subscribed to it; nobody is told.
+    pub other_apps: Option<Vec<String>>,
 }
 
 /// A restriction and its end.
@@ -221,6 +223,9 @@ impl Platform {
                 news.push(account::ban(ban, &date_in_words(date_s)));
             }
             account.locked = change.locked.unwrap_or(account.locked);
+            if let Some(apps) = &change.other_apps {
+                account.other_apps.clone_from(apps);
+            }
             if set(&mut account.review_status, change.review_status.as_ref()) {
                 news.push(account::review(&account.review_status));
             }

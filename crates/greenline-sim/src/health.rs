@@ -17,6 +17,7 @@ mod book;
 pub(crate) mod burst;
 pub(crate) mod gate;
 mod grow;
+mod handover;
 mod hidden;
 mod ladder;
 pub(crate) mod life;

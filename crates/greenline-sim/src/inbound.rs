@@ -38,6 +38,9 @@ pub enum ActError {
     /// No such portfolio.
     #[error("no such portfolio")]
     Portfolio,
+    /// No such token.
+    #[error("no such token")]
+    Token,
     /// The state belongs to something that is not named.
     #[error("name the `number`, `account`, `portfolio` or `template` that the state is of")]
     Target,

@@ -50,6 +50,7 @@ mod send;
 mod server;
 mod sim;
 mod templates;
+mod tokens;
 mod unclear;
 mod world;
 
@@ -67,4 +68,5 @@ pub use inbound::{
 pub use log::{Attempt, Delivery, DeliveryState, EventKind, Received};
 pub use people::PersonView;
 pub use sim::{Answered, Sim};
+pub use tokens::TokenChange;
 pub use unclear::{Point, QuietNumber, RestrictionCode, Unclear};

@@ -184,6 +184,21 @@ impl People {
         self.user_ids().get(user_id).cloned()
     }
 
+    /// Whoever wrote to a number lately enough to be answered and shows a number, at most so many.
+    pub(crate) fn who_wrote_to(&self, number: &str, now_ms: i64, most: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let people = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let wrote = people
+                .values()
+                .filter(|person| !person.hides_number && person.window_is_open(number, now_ms));
+            found.extend(wrote.map(|person| person.wa_id.clone()));
+        }
+        found.sort_unstable();
+        found.truncate(most);
+        found
+    }
+
     /// Moves a person to another number: other ids, no windows, the same stops (OPT-50).
     pub(crate) fn move_to(&self, from: &str, to: &str) -> (Person, Person) {
         let before = self.with(from, |person| person.clone());

@@ -10,7 +10,7 @@ use crate::reply::{Answer, Refusal};
 use crate::request::Call;
 use crate::send::Edge;
 use crate::server::Times;
-use crate::{accounts, admin, batch, media, numbers, send, templates};
+use crate::{accounts, admin, batch, media, numbers, send, templates, tokens};
 
 /// What an id in a path stands for.
 enum Object {
@@ -36,7 +36,7 @@ pub(crate) async fn route(sim: &Arc<Platform>, call: &Call, seq: u64, times: Tim
     match (method, path.as_slice()) {
         ("POST", []) => batch::run(sim, call, seq, times).await,
         ("GET", ["me"]) => accounts::me(sim, business),
-        ("GET", ["debug_token"]) => accounts::debug_token(sim, call),
+        ("GET", ["debug_token"]) => tokens::debug(sim, call),
         ("GET", ["whatsapp_business", "attachments"]) => media::download(sim, business, call),
         (_, [id, edge @ ..]) => {
             let object =
@@ -163,8 +163,13 @@ fn template(
 /// The business that the token opens.
 fn authorise(sim: &Platform, call: &Call) -> Result<usize, Refusal> {
     let token = call.token.as_deref().ok_or_else(Refusal::bad_token)?;
-    if let Some(business) = sim.world.read().token(token) {
-        return Ok(business);
+    let known = {
+        let state = sim.world.read();
+        let known = state.token(token);
+        known.map(|business| (business, state.standing.is_taken(token, sim.clock.now_s())))
+    };
+    if let Some((business, is_taken)) = known {
+        return is_taken.then_some(business).ok_or_else(Refusal::bad_token);
     }
     // An app's own token: its id, a bar, its secret.
     let app = token.split_once('|').and_then(|(id, secret)| {

@@ -24,6 +24,7 @@ use crate::people::PersonView;
 use crate::platform::Platform;
 use crate::request::Call;
 use crate::server::{self, Outcome, Times};
+use crate::tokens::TokenChange;
 use crate::unclear::Unclear;
 
 /// The answer to a call that was made without a socket.
@@ -321,6 +322,11 @@ impl Sim {
     /// Changes an account and announces it.
     pub fn change_account(&self, id: &str, change: &AccountChange) -> Result<(), ActError> {
         self.platform.change_account(id, change)
+    }
+
+    /// Changes a token; nobody is told.
+    pub fn change_token(&self, change: &TokenChange) -> Result<(), ActError> {
+        self.platform.change_token(change)
     }
 
     /// Sends any webhook; whether anybody listens.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::config::{self, SimConfig};
 use crate::people::People;
+use crate::tokens::Tokens;
 use crate::unclear::Unclear;
 
 pub(crate) mod view;
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) accounts: HashMap<String, AccountState>,
     pub(crate) numbers: HashMap<String, NumberState>,
     tokens: HashMap<String, usize>,
+    /// How they stand.
+    pub(crate) standing: Tokens,
     /// Which account a template belongs to.
     templates: HashMap<u64, String>,
 }
@@ -49,6 +52,8 @@ pub(crate) struct AccountState {
     pub(crate) business: usize,
     pub(crate) callback_url: Option<String>,
     pub(crate) subscribed: bool,
+    /// Ids of apps of others that get its webhooks too.
+    pub(crate) other_apps: Vec<String>,
     pub(crate) numbers: Vec<String>,
     pub(crate) templates: BTreeMap<u64, TemplateState>,
     /// Type and end in Unix seconds.
@@ -168,6 +173,7 @@ impl State {
                 business,
                 callback_url: account.callback_url.clone(),
                 subscribed: true,
+                other_apps: Vec::new(),
                 numbers: account.numbers.iter().map(|n| n.id.clone()).collect(),
                 templates: BTreeMap::new(),
                 restrictions: Vec::new(),

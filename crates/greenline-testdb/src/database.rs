@@ -126,22 +126,26 @@ fn template(running: &Running, what: &str, prepare: impl FnOnce(&str)) -> Result
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     let name = format!("template_{:016x}", hasher.finish());
+    // The folder goes with the server, and so does what stands in it.
+    let ready = running.run.folder.join(format!("{name}.ready"));
+    if ready.exists() {
+        return Ok(name);
+    }
     // One process makes it, the others wait.
     let lock = lock_file(&running.run.folder.join(format!("{name}.lock")))?;
     lock.lock().context("cannot lock a template")?;
-    let there = running.sql(
-        ADMIN,
-        &format!("SELECT 1 FROM pg_database WHERE datname = '{name}'"),
-    )?;
-    if there.is_empty() {
+    if !ready.exists() {
         // Under its own name only when whole.
         let draft = format!("{name}_draft");
-        let drop = format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)");
-        running.sql(ADMIN, &drop)?;
+        for left in [&draft, &name] {
+            let drop = format!("DROP DATABASE IF EXISTS {left} WITH (FORCE)");
+            running.sql(ADMIN, &drop)?;
+        }
         create(running, &draft, EMPTY)?;
         prepare(&url(running, running.address(), &draft));
         let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
         running.sql(ADMIN, &rename)?;
+        std::fs::write(&ready, "").context("cannot note a template")?;
     }
     Ok(name)
 }

@@ -141,7 +141,7 @@ impl Home {
     }
 
     fn pristine(&self, _lock: &StartLock) -> Result<PathBuf> {
-        let version = &self.install.version;
+        let version = self.install.version()?;
         let pristine = self.folder.join(format!("pristine-{FORMAT}-{version}"));
         let cluster = pristine.join("data");
         if pristine.join("ready").exists() {

@@ -24,26 +24,31 @@ pub(crate) struct Install {
     programs: PathBuf,
     /// User and group to run as; `None` is whoever we are.
     runs_as: Option<(u32, u32)>,
-    /// As `postgres --version` says it.
-    pub(crate) version: String,
 }
 
 impl Install {
     pub(crate) fn find() -> Result<Install> {
         let programs = find_programs().context(MISSING)?;
-        let said = Command::new(programs.join("postgres"))
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("cannot start `postgres` in `{}`", programs.display()))?;
-        let said = String::from_utf8_lossy(&said.stdout);
-        // postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
-        let version = said.split_whitespace().nth(2).unwrap_or("unknown");
         Ok(Install {
             programs,
             runs_as: runs_as(own_uid()?)?,
-            version: version.to_owned(),
         })
+    }
+
+    /// As `postgres --version` says it.
+    pub(crate) fn version(&self) -> Result<String> {
+        let said = Command::new(self.program("postgres"))
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| {
+                let folder = self.programs.display();
+                format!("cannot start `postgres` in `{folder}`")
+            })?;
+        let said = String::from_utf8_lossy(&said.stdout);
+        // postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
+        let version = said.split_whitespace().nth(2).unwrap_or("unknown");
+        Ok(version.to_owned())
     }
 
     pub(crate) fn program(&self, name: &str) -> PathBuf {

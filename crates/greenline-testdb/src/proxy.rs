@@ -36,6 +36,7 @@ struct State {
     /// The next answer that holds this text is lost, with its connection.
     loses: Option<Vec<u8>>,
     lost: usize,
+    answered: usize,
     next_id: u64,
     open: HashMap<u64, [TcpStream; 2]>,
 }
@@ -66,6 +67,7 @@ impl Proxy {
                 answers_after: Duration::ZERO,
                 loses: None,
                 lost: 0,
+                answered: 0,
                 next_id: 0,
                 open: HashMap::new(),
             }),
@@ -140,6 +142,12 @@ impl Proxy {
             .wait_timeout_while(state, longest, |state| state.lost < count)
             .unwrap_or_else(PoisonError::into_inner);
         !waited.timed_out()
+    }
+
+    /// How many statements the database has answered since the beginning: it says after each that it is ready for the next.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.line.state().answered
     }
 
     /// How many connections are open.
@@ -244,6 +252,7 @@ impl Line {
 
     fn pass_on(&self, id: u64, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
         let mut buffer = vec![0; 64 * 1024];
+        let mut ready = 0;
         loop {
             let read = match from.read(&mut buffer) {
                 Ok(read) => read,
@@ -251,6 +260,9 @@ impl Line {
                 Err(_) => 0,
             };
             let bytes = buffer.get(..read).unwrap_or_default();
+            if direction == Direction::Answer {
+                self.state().answered += readies(bytes, &mut ready);
+            }
             if bytes.is_empty()
                 || !self.may_pass(id, bytes, direction)
                 || to.write_all(bytes).is_err()
@@ -295,6 +307,23 @@ impl Line {
             .wait_while(state, |state| state.stalled && state.open.contains_key(&id))
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How often the database says that it is ready; `seen` is how much of it the bytes before ended with.
+fn readies(bytes: &[u8], seen: &mut usize) -> usize {
+    const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
+    let mut count = 0;
+    for byte in bytes {
+        *seen = if READY.get(*seen) == Some(byte) {
+            *seen + 1
+        } else {
+            usize::from(READY.first() == Some(byte))
+        };
+        if *seen == READY.len() {
+            (*seen, count) = (0, count + 1);
+        }
+    }
+    count
 }
 
 fn holds(bytes: &[u8], text: &[u8]) -> bool {

@@ -81,9 +81,9 @@ fn start_shared(home: &Home, lock: &StartLock) -> Result<(Run, u16)> {
     Ok((run, port))
 }
 
-/// Nobody stops or kills the server that tests share, and its data are gone with it: it waits for no disk.
+/// Nobody stops or kills the server that tests share, and its data are gone with it: it waits for no disk. Many use it at once.
 fn shared_settings() -> Vec<String> {
-    ["fsync=off", "full_page_writes=off"]
+    ["fsync=off", "full_page_writes=off", "max_connections=400"]
         .map(str::to_owned)
         .into()
 }

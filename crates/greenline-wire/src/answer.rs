@@ -225,6 +225,21 @@ pub struct HealthError<'a> {
     pub solution: Option<Cow<'a, str>>,
 }
 
+/// What the platform says of a token (`debug_token`, TOK-01). It never repeats the token itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenFields<'a> {
+    /// `app_id`: the app that the token is of.
+    pub app_id: Option<Cow<'a, str>>,
+    /// `type`: `SYSTEM_USER`, `USER`, …
+    pub kind: Option<Cow<'a, str>>,
+    /// `expires_at`, Unix seconds; 0 for a token that does not end (TOK-02).
+    pub expires_s: Option<i64>,
+    /// `data_access_expires_at`, Unix seconds; 0 for never.
+    pub data_access_expires_s: Option<i64>,
+    /// `is_valid`
+    pub is_valid: Option<bool>,
+}
+
 /// A media file, as uploaded or looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Media<'a> {
@@ -416,13 +431,36 @@ fn health<'a>(object: &Json<'_, 'a>) -> Option<Health<'a>> {
     })
 }
 
-/// Reads which apps get an account's webhooks (`subscribed_apps`): how many; `None` for what is no such list.
+/// Reads which apps get an account's webhooks (`subscribed_apps`): the id of each, where it has one; `None` for what is
+/// no such list (TOK-05).
 #[must_use]
-pub fn read_subscribed(body: &[u8]) -> Option<usize> {
+pub fn read_subscribed(body: &[u8]) -> Option<Vec<Option<Cow<'_, str>>>> {
     let tape = Tape::of(body)?;
     let object = tape.object()?;
     let is_list = object.has("data") && !object.has("error");
-    is_list.then(|| object.elements("data").count())
+    is_list.then(|| object.elements("data").map(|row| app_id(&row)).collect())
+}
+
+fn app_id<'a>(row: &Json<'_, 'a>) -> Option<Cow<'a, str>> {
+    row.object("whatsapp_business_api_data")?.word("id")
+}
+
+/// Reads what the platform says of a token; `None` for what is no such answer.
+#[must_use]
+pub fn read_token(body: &[u8]) -> Option<TokenFields<'_>> {
+    let tape = Tape::of(body)?;
+    let object = tape.object()?;
+    if object.has("error") {
+        return None;
+    }
+    let data = object.object("data")?;
+    Some(TokenFields {
+        app_id: data.word("app_id"),
+        kind: data.word("type"),
+        expires_s: data.integer("expires_at"),
+        data_access_expires_s: data.integer("data_access_expires_at"),
+        is_valid: data.truth("is_valid"),
+    })
 }
 
 /// Reads the answer to an upload or a look-up of media.

@@ -9,7 +9,8 @@ use crate::options::Options;
 use crate::places::Places;
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let options = Options::read(args, &["--numbers", "--days", "--seed"], &["--json"])?;
+    let flags = ["--json", "--evenings"];
+    let options = Options::read(args, &["--numbers", "--days", "--seed"], &flags)?;
     let values = [("--numbers", 200_u64), ("--days", 35), ("--seed", 1_000)];
     let program = super::built(
         &Places::find()?,
@@ -21,9 +22,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         let value = options.value(name, otherwise)?;
         command.arg(name).arg(value.to_string());
     }
-    if options.flag("--json") {
-        command.arg("--json");
-    }
+    command.args(flags.iter().filter(|flag| options.flag(flag)));
     if !command.status()?.success() {
         bail!("the run failed");
     }

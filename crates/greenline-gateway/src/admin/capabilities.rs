@@ -7,6 +7,8 @@ use greenline_guide::{CauseCard, Guide};
 use greenline_policy::health::{
     Can, Cell, Holds, Kind, Matrix, Provided, Seen, State, What, capabilities,
 };
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -48,7 +50,7 @@ pub(crate) struct CapabilityParams {
 pub(crate) struct SeenShape {
     /// When it was told: as the platform dated it, or when it was read.
     pub(crate) at: String,
-    /// `webhook`, `read`, `error`, `send`, `count` or `staff`.
+    /// `webhook`, `read`, `error`, `send` or `count`.
     pub(crate) origin: &'static str,
 }
 
@@ -215,7 +217,7 @@ pub(super) fn row(cell: &Cell) -> CapabilityRow {
         can: cell.can.as_str(),
         until: cell.until_ms.map(When::dated),
         provided: provided(cell).map(When::dated),
-        why: words.map(|card| card.title.clone()).unwrap_or_default(),
+        why: words.map(|card| plain(&card.title)).unwrap_or_default(),
         confidence: said.map_or("low", |said| said.confidence.as_str()),
         facts: said.map_or_else(Vec::new, |said| said.sources.iter().map(link).collect()),
     }
@@ -226,10 +228,10 @@ fn plain(text: &str) -> String {
     text.replace('`', "")
 }
 
-pub(super) fn cause_view(holds: &Holds) -> CauseView {
-    let shape = CauseShape::of(holds);
+pub(super) fn cause_view(holds: &Holds, matrix: &Matrix) -> CauseView {
+    let shape = CauseShape::of(holds, matrix);
     CauseView {
-        title: shape.title,
+        title: plain(&shape.title),
         kind: match holds.cause.kind() {
             Kind::Block => "block",
             Kind::Warning => "warning",
@@ -287,8 +289,12 @@ impl CapabilitiesShape {
             business: String::new(),
             at: time(matrix.at_ms),
             as_of: time(state.as_of_ms),
-            capabilities: matrix.cells.iter().map(CapabilityShape::of).collect(),
-            causes: told.map(CauseShape::of).collect(),
+            capabilities: matrix
+                .cells
+                .iter()
+                .map(|cell| CapabilityShape::of(cell, matrix))
+                .collect(),
+            causes: told.map(|holds| CauseShape::of(holds, matrix)).collect(),
             last_inbound_at: None,
         }
     }
@@ -308,16 +314,47 @@ fn card(holds: greenline_policy::health::Cause) -> Option<&'static CauseCard> {
     Guide::this().cause(holds)
 }
 
+/// What a sentence says that goes is not taken for the last word where something else stops it.
+fn beside(holds: &Holds, matrix: &Matrix) -> &'static str {
+    let mut cells = matrix.cells.iter();
+    let stops_more = cells.any(|cell| {
+        MESSAGES.contains(&cell.what)
+            && cell.can != Can::Yes
+            && holds.says(cell.what) == Some(Can::Yes)
+    });
+    if stops_more {
+        " Something else that is told here stops more than this."
+    } else {
+        ""
+    }
+}
+
+/// A moment, for people; none where nobody knows one.
+fn end(until_ms: Option<i64>) -> Option<String> {
+    let at = Timestamp::from_millisecond(until_ms?).ok()?;
+    let at = at.to_zoned(TimeZone::UTC);
+    Some(at.strftime("%-d %b %Y, %H:%M UTC").to_string())
+}
+
 impl CapabilityShape {
-    fn of(cell: &Cell) -> Self {
+    fn of(cell: &Cell, matrix: &Matrix) -> Self {
         let words = card(cell.cause);
         let said = words.and_then(|card| card.about(cell.what));
+        // The end of what answers, also where the answer itself has none.
+        let answers = matrix
+            .holds
+            .iter()
+            .filter(|holds| holds.cause == cell.cause);
+        let ends = answers.map(|holds| (holds.until_ms.is_none(), holds.until_ms));
+        let until = end(ends.max().and_then(|(_, until_ms)| until_ms));
         Self {
             what: cell.what.as_str(),
             can: cell.can.as_str(),
             until: cell.until_ms.map(time),
             provided_available_after: provided(cell).map(time),
-            reason: words.map(|card| card.say.clone()).unwrap_or_default(),
+            reason: words
+                .map(|card| card.say_until(until.as_deref()))
+                .unwrap_or_default(),
             cause: cell.cause.id(),
             sources: said.map(|said| said.sources.clone()).unwrap_or_default(),
             confidence: said.map_or("low", |said| said.confidence.as_str()),
@@ -336,16 +373,18 @@ fn provided(cell: &Cell) -> Option<i64> {
 }
 
 impl CauseShape {
-    pub(super) fn of(holds: &Holds) -> Self {
+    pub(super) fn of(holds: &Holds, matrix: &Matrix) -> Self {
         let words = card(holds.cause);
         let article = words.map_or("blocked-number", |card| card.article.as_str());
-        let told = |text: fn(&CauseCard) -> &String| words.map(text).cloned().unwrap_or_default();
+        let until = end(holds.until_ms);
+        let until = until.as_deref();
+        let told = |text: &dyn Fn(&CauseCard) -> String| words.map(text).unwrap_or_default();
         Self {
             cause: holds.cause.id(),
             kind: holds.cause.kind().as_str(),
-            title: told(|card| &card.title),
-            say: told(|card| &card.say),
-            ends: told(|card| &card.ends),
+            title: told(&|card| card.title.clone()),
+            say: told(&|card| card.say_until(until)) + beside(holds, matrix),
+            ends: told(&|card| card.ends_at(until)),
             unknown: words.and_then(|card| card.unknown.clone()),
             tell: words.and_then(|card| card.tell.clone()),
             until: holds.until_ms.map(time),

@@ -5,7 +5,7 @@ mod words;
 
 use axum::Json;
 use axum::extract::State as Extracted;
-use greenline_policy::forecast::known::DAY_MS;
+use greenline_policy::forecast::known::{DAY_MS, DAYS};
 use greenline_policy::forecast::{Driver, Forecast, Next, Risk, Standing, Watch, When, forecast};
 use greenline_policy::health::{Can, Seen};
 use greenline_policy::reach::MessagingLimit;
@@ -95,8 +95,8 @@ struct ObstacleShape {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ForecastWhen)]
 struct WhenShape {
-    /// `within` a span, `not_at_this_pace`, `not_enough_data`, `not_by_pace` (the first step comes with verification),
-    /// `top` (there is no higher limit) or `unknown` (the present limit is not known).
+    /// `within` a span, `not_at_this_pace`, `not_enough_data`, `earned` (the people that the first step takes were reached;
+    /// when Meta raises it is not said), `top` (there is no higher limit) or `unknown` (the present limit is not known).
     answer: &'static str,
     /// At the soonest: every day like the best run of days up to now, everybody new.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,12 +117,18 @@ struct GrowthShape {
     /// The next limit: a number, `unlimited`, `none` above this one, or `unknown`.
     #[schema(value_type = Object)]
     next: Value,
-    /// Different people within seven days that it takes; missing where people are not what it takes.
+    /// Different people within seven days that it takes; missing where those of 30 days count.
     #[serde(skip_serializing_if = "Option::is_none")]
     takes_people_in_7_days: Option<u32>,
     /// Different people that were reached in the seven days up to `counted_to`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached_people_in_7_days: Option<u32>,
+    /// Different people within 30 days that the first step, from 250, takes; it also comes with verification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    takes_people_in_30_days: Option<u32>,
+    /// Different people to whom something arrived in the 30 days up to `counted_to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached_people_in_30_days: Option<u32>,
     /// How many more it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_people: Option<u32>,
@@ -338,14 +344,21 @@ impl GrowthShape {
             from: time(from_ms),
             people,
         };
+        let by_month = growth.takes.is_some_and(|takes| takes.days > DAYS);
+        let takes = |wanted: bool| {
+            let takes = growth.takes.filter(|_| wanted == by_month);
+            takes.map(|takes| takes.people)
+        };
         Self {
             next: match growth.next {
                 Next::Step(limit) => people(limit),
                 Next::Top => json!("none"),
                 Next::Unknown => json!("unknown"),
             },
-            takes_people_in_7_days: growth.takes,
-            reached_people_in_7_days: growth.reached,
+            takes_people_in_7_days: takes(false),
+            reached_people_in_7_days: growth.reached.filter(|_| !by_month),
+            takes_people_in_30_days: takes(true),
+            reached_people_in_30_days: growth.reached.filter(|_| by_month),
             missing_people: growth.missing(),
             people_by_day: days(told).map(day).collect(),
             quality: growth.quality.as_str(),
@@ -391,7 +404,7 @@ impl WhenShape {
                 ..plain("not_at_this_pace")
             },
             When::NotEnoughData => plain("not_enough_data"),
-            When::NotByPace => plain("not_by_pace"),
+            When::Earned => plain("earned"),
             When::Top => plain("top"),
             When::Unknown => plain("unknown"),
         }

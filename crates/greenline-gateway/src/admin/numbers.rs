@@ -8,13 +8,14 @@ mod words;
 
 use axum::Json;
 use axum::extract::State as Extracted;
-use greenline_policy::health::Cell;
+use greenline_policy::health::{Cell, State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
 use crate::directory::Number;
 use crate::reception;
+use crate::token;
 
 use super::auth::Who;
 use super::capabilities::{self, CapabilityParams, CauseShape};
@@ -109,11 +110,24 @@ fn counted_at(app: &App, at_ms: Option<i64>) -> Option<i64> {
     at_ms.filter(|at_ms| *at_ms < app.clock.now_ms())
 }
 
+/// Everything known at a moment of a number and of the token that it is used with.
+async fn known(
+    app: &App,
+    number: &Number,
+    state: &State,
+    at_ms: i64,
+) -> Result<Vec<FactShape>, Problem> {
+    let mut facts = facts::known(state, at_ms);
+    let token = token::entries(app, number.business).await?;
+    facts.extend(facts::of_token(&token, at_ms));
+    Ok(facts)
+}
+
 async fn glance(app: &App, number: &Number, at_ms: Option<i64>) -> Result<NumberGlance, Problem> {
     let worked_out = capabilities::worked_out(app, number, at_ms).await?;
     let (state, matrix, last_inbound_ms) = worked_out;
     let counted_at = counted_at(app, at_ms);
-    let counted = reception::count(app, number.business, Some(&number.id), counted_at).await?;
+    let counted = reception::count(app, number.business, &number.id, counted_at).await?;
     let business = app.directory.business(number.business);
     let worth = matrix.holds.iter();
     let worth = worth.filter(|holds| capabilities::is_worth_telling(&matrix, holds));
@@ -123,12 +137,12 @@ async fn glance(app: &App, number: &Number, at_ms: Option<i64>) -> Result<Number
         display_number: capabilities::display(app, number),
         business: business.config.id.clone(),
         at: time(matrix.at_ms),
-        facts: facts::known(&state, matrix.at_ms),
+        facts: known(app, number, &state, matrix.at_ms).await?,
         capabilities: matrix.cells.iter().map(CanShape::from).collect(),
-        causes: worth.map(CauseShape::of).collect(),
+        causes: worth.map(|holds| CauseShape::of(holds, &matrix)).collect(),
         last_inbound_at: last_inbound_ms.map(time),
         probe: probe::newest(app, number, app.clock.now_ms()).await?,
-        last_7_days: (&*counted).into(),
-        likely_causes: (&*counted).into(),
+        last_7_days: (&counted).into(),
+        likely_causes: (&counted).into(),
     })
 }

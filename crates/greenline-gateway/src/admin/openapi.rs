@@ -35,7 +35,7 @@ const DEPTH_MAX: usize = 3;
     paths(
         consents::record, imports::begin, imports::list, imports::show, imports::results, imports::undo, people::show, access::export, erase::erase, consents::vouch, opt_in::ask, opt_in::list, opt_in::make, opt_in::picture, proof::show, proof::receipts::show, links::make, links::make_many, links::revoke, records::stops, records::export, avenues::show, avenues::walk, alerts::list, alerts::test,
         decisions::preview, decisions::list, decisions::show, screenings::begin, screenings::list, screenings::show, screenings::delete, screenings::report, screenings::agreed, screenings::download, later::list, later::show, later::cancel, guide::ask,
-        records::numbers, numbers::show, numbers::probe::ask, capabilities::show, forecast::show, portfolio::show, records::templates, records::timeline, timeline::of_a_number, timeline::of_an_account, timeline::of_the_portfolio,
+        records::numbers, numbers::show, numbers::probe::ask, capabilities::show, forecast::show, portfolio::show, records::templates, records::timeline, proof::of_an_entry, timeline::of_a_number, timeline::of_an_account, timeline::of_the_portfolio,
         subscriptions::make, subscriptions::list, subscriptions::show_one, subscriptions::change, subscriptions::remove, subscriptions::rotate, subscriptions::ping, subscriptions::replay,
         keys::show, operate::relay, operate::replay, proof::head, operate::verify, operate::verify_against, operate::healthz, operate::readyz, operate::metrics,
     ),

@@ -180,7 +180,11 @@ pub(crate) async fn show(
             seq: id.seq,
         });
     }
-    let bundle = bundle(&app, &business, wanted, sizes).await?;
+    answer(&bundle(&app, &business, wanted, sizes).await?)
+}
+
+/// How a bundle is handed out.
+fn answer(bundle: &Bundle) -> Result<Response, Problem> {
     let json = bundle
         .to_json()
         .map_err(|error| Problem::new(Kind::Bug, error.to_string()))?;
@@ -189,6 +193,50 @@ pub(crate) async fn show(
         (header::CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, json).into_response())
+}
+
+/// Which log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EntryParams {
+    /// The business; may be left out with a token that reaches only one.
+    business: Option<String>,
+    /// Sizes of heads kept earlier, joined by commas: the bundle then shows that the log continues them.
+    from: Option<String>,
+}
+
+/// One entry of the timeline, with all it takes to check offline that it was noted so, then, and not changed.
+///
+/// The answer is a bundle for `greenline verify --bundle`.
+#[utoipa::path(
+    get, path = "/v1/timeline/{seq}/proof", operation_id = "proveTimelineEntry", tag = "numbers",
+    params(("seq" = i64, Path, description = "The entry's `seq`"), EntryParams),
+    responses(
+        (status = 200, description = "The bundle; `docs/concepts/proof.md` describes it", body = serde_json::Value),
+        (status = 404, description = "The business has no such entry", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A value is not accepted", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn of_an_entry(
+    State(app): State<Shared>,
+    who: Who,
+    Segments(seq): Segments<i64>,
+    Params(params): Params<EntryParams>,
+) -> Result<Response, Problem> {
+    let business = who.business(&app.directory, params.business.as_deref())?;
+    let sizes = sizes(params.from.as_deref())?;
+    let newest = app
+        .ledger
+        .timeline(business.ix, None, seq.checked_add(1), 1);
+    if newest.await?.first().is_none_or(|entry| entry.seq != seq) {
+        return Err(Problem::not_found("there is no such entry"));
+    }
+    let id = RecordId {
+        kind: SealKind::Timeline,
+        seq: u64::try_from(seq).unwrap_or(0),
+    };
+    answer(&bundle(&app, &business, vec![id], sizes).await?)
 }
 
 async fn bundle(

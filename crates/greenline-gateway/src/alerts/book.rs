@@ -44,11 +44,20 @@ pub(super) struct Standing {
     pub(super) is_old: bool,
 }
 
+/// Something that is over, as it was told.
+#[derive(Debug)]
+struct Closed {
+    id: String,
+    at_ms: i64,
+}
+
 /// What was told last of each condition.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     standing: BTreeMap<String, Standing>,
-    closed: BTreeMap<String, i64>,
+    closed: BTreeMap<String, Closed>,
+    /// The oldest entry that was looked at, where there may be older ones.
+    oldest: Option<i64>,
 }
 
 impl Book {
@@ -67,7 +76,12 @@ impl Book {
 
     /// From entries, newest first.
     fn fold(newest: &[TimelineEntry]) -> Self {
-        let mut book = Self::default();
+        let mut book = Self {
+            oldest: (newest.len() >= ENTRIES_MAX)
+                .then(|| newest.last().map(|entry| entry.seq))
+                .flatten(),
+            ..Self::default()
+        };
         for (place, entry) in newest.iter().enumerate() {
             let Some(record) = Record::read(&entry.body) else {
                 continue;
@@ -80,7 +94,10 @@ impl Book {
                 continue;
             };
             if &*entry.event == CLOSED {
-                closed.insert(entry.at_ms);
+                closed.insert(Closed {
+                    id: record.id,
+                    at_ms: entry.at_ms,
+                });
             } else {
                 let is_old = place >= OLD;
                 book.standing.insert(key, Standing { record, is_old });
@@ -94,7 +111,29 @@ impl Book {
     }
 
     pub(super) fn closed_ms(&self, key: &str) -> Option<i64> {
-        self.closed.get(key).copied()
+        self.closed.get(key).map(|closed| closed.at_ms)
+    }
+
+    /// Whether a condition was told last as it stands here. If not, somebody told of it since this was read, and what
+    /// was found out since then may be older than that: whoever goes by it would tell of something that is over, or
+    /// that something is over which stands again.
+    pub(super) fn knows(&self, key: &str, last: Option<&TimelineEntry>) -> bool {
+        let standing = self.standing.get(key);
+        let standing = standing.map(|standing| (&*standing.record.id, false));
+        let closed = self.closed.get(key);
+        let known = standing.or(closed.map(|closed| (&*closed.id, true)));
+        match (known, last) {
+            (Some((id, is_closed)), Some(last)) => {
+                let same = Record::read(&last.body).is_some_and(|record| record.id == id);
+                same && (&*last.event == CLOSED) == is_closed
+            }
+            // What lies further back than was looked at is over: what stands is said again.
+            (None, Some(last)) => {
+                let is_further_back = self.oldest.is_some_and(|oldest| last.seq < oldest);
+                is_further_back && &*last.event == CLOSED
+            }
+            (_, None) => true,
+        }
     }
 
     pub(super) fn standing(&self) -> impl Iterator<Item = (&String, &Standing)> {
@@ -190,6 +229,44 @@ mod tests {
         assert!(book.stands(&key("2")) && !book.stands(&key("1")));
         assert_eq!(book.closed_ms(&key("1")), Some(5));
         assert_eq!(book.records().len(), 1);
+    }
+
+    /// Two nodes look at once: one is slow, and the other tells that it opened, that it is over and that it opened
+    /// again before the slow one has come to what it found.
+    #[test]
+    fn what_somebody_else_told_since_is_not_overruled() {
+        let key = Record::sample("1").key();
+        let named = |seq: i64, event: &str, id: &str| {
+            let mut entry = entry(seq, event, "1");
+            let record = Record {
+                id: id.to_owned(),
+                ..Record::sample("1")
+            };
+            entry.body = record.text().into();
+            entry
+        };
+        let told = [
+            named(1, OPENED, "alr_1"),
+            named(2, CLOSED, "alr_1"),
+            named(3, OPENED, "alr_2"),
+        ];
+        for read in 0..=told.len() {
+            let newest_first: Vec<TimelineEntry> = told.iter().take(read).rev().cloned().collect();
+            let book = Book::fold(&newest_first);
+            for since in read..=told.len() {
+                let last = since.checked_sub(1).and_then(|at| told.get(at));
+                assert_eq!(book.knows(&key, last), since == read, "{read} {since}");
+            }
+        }
+        // Said again is not told anew, and what lies very far back is over.
+        let again = [named(9, STANDING, "alr_1"), named(1, OPENED, "alr_1")];
+        assert!(Book::fold(&again).knows(&key, Some(&again[1])));
+        let others = (0..ENTRIES_MAX as i64).rev();
+        let others: Vec<TimelineEntry> = others.map(|seq| entry(seq + 10, CLOSED, "2")).collect();
+        let book = Book::fold(&others);
+        assert!(book.knows(&key, Some(&named(2, CLOSED, "alr_1"))));
+        assert!(!book.knows(&key, Some(&named(2, OPENED, "alr_1"))));
+        assert!(!book.knows(&key, Some(&named(90, CLOSED, "alr_1"))));
     }
 
     #[test]

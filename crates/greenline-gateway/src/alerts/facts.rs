@@ -15,13 +15,13 @@ use serde::Deserialize;
 
 use super::book::{Book, ORIGIN, SUBJECT, key};
 use super::gauges::{Glance, NumberGlance};
-use super::token;
 use crate::app::App;
 use crate::directory::Business;
 use crate::events::ways;
 use crate::health;
 use crate::learn;
 use crate::timeline;
+use crate::token;
 
 /// Decisions that were made long enough ago for the platform to have spoken, looked at.
 const DECISIONS_LOOKED_AT: usize = 200;
@@ -91,6 +91,8 @@ pub(super) async fn gather<'a>(
     let portfolio = portfolio(app, business, &view, now_ms).await?;
     glance.reached = portfolio.reached;
     glance.bound = portfolio.bound;
+    let (token, said) = token::known(app, business.ix).await?;
+    glance.token_ends_ms = said.ends_ms();
     let closed = ways::closed(app, business).await?;
     let newest = app
         .ledger
@@ -103,7 +105,7 @@ pub(super) async fn gather<'a>(
         numbers,
         portfolio,
         templates: templates(app, business, book, &newest, now_ms).await?,
-        token_refused: token::is_refused(app, business.ix).await?,
+        token,
         unknown_words: unknown_words(business, &newest),
         closed_avenues: closed.iter().map(|(avenue, _)| avenue.as_str()).collect(),
     };

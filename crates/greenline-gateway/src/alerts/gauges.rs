@@ -26,6 +26,8 @@ pub(super) struct Glance {
     pub(super) numbers: Vec<NumberGlance>,
     pub(super) reached: u64,
     pub(super) bound: Option<u32>,
+    /// When the token ends, where it does.
+    pub(super) token_ends_ms: Option<i64>,
     /// The conditions that stand, each as often as it does.
     pub(super) open: Vec<Kind>,
 }
@@ -143,6 +145,10 @@ pub(crate) fn render(app: &App) -> String {
         "greenline_portfolio_limit_people",
         "How many the portfolio may reach within 24 hours; absent where there is no limit or none is known.",
     );
+    let mut token = Family::new(
+        "greenline_token_expires_timestamp_seconds",
+        "When the business's access token ends; absent for one that does not, and where that is not known.",
+    );
     let mut open = Family::new("greenline_alerts_open", "Conditions that stand, by kind.");
     let glances = app.alerts.glances.lock();
     let glances = glances.unwrap_or_else(PoisonError::into_inner);
@@ -156,6 +162,7 @@ pub(crate) fn render(app: &App) -> String {
         if let Some(bound) = glance.bound {
             limit.add(&of, bound);
         }
+        token.moment(&of, glance.token_ends_ms);
         for kind in Kind::ALL {
             let count = glance.open.iter().filter(|open| *open == kind).count();
             let severity = kind.severity().as_str();
@@ -184,7 +191,7 @@ pub(crate) fn render(app: &App) -> String {
     }
     let mut text = String::new();
     for family in [
-        rating, status, able, until, read, inbound, reached, limit, open,
+        rating, status, able, until, read, inbound, reached, limit, token, open,
     ] {
         family.write(&mut text);
     }

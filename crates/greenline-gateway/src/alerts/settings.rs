@@ -17,6 +17,7 @@ const LOOK_S_MAX: u64 = 3_600;
 const COOL_DOWN_MINUTES_MAX: u32 = 7 * 24 * 60;
 const HOURS_MAX: u32 = 30 * 24;
 const MINUTES_MAX: u32 = 24 * 60;
+const DAYS_MAX: u32 = 90;
 
 /// Everything that is wrong, each with the setting's path and what to do.
 pub(crate) fn wrong(config: &Config) -> Vec<String> {
@@ -91,6 +92,11 @@ fn measures(alerts: &Alerts) -> Vec<String> {
     within("webhooks_silent_minutes", silent, 1, MINUTES_MAX.into());
     let failing = u64::from(alerts.reads_failing_minutes);
     within("reads_failing_minutes", failing, 1, MINUTES_MAX.into());
+    let expiring = u64::from(alerts.token_expiring_days);
+    within("token_expiring_days", expiring, 1, DAYS_MAX.into());
+    // The graver one comes later.
+    let soon = u64::from(alerts.token_expires_soon_days);
+    within("token_expires_soon_days", soon, 1, expiring.max(1));
     within("timeout_ms", alerts.timeout_ms, 1, 600_000);
     wrong
 }

@@ -1,20 +1,17 @@
 //! Whether the platform takes the business's token (error 190).
 //!
 //! What a read or a send was answered is noted when it changes, on the timeline, so that every node knows and a restart
-//! forgets nothing. When a token runs out beforehand is not known here: that would need a call that this program does
-//! not make (`debug_token`), so an alert tells of a refusal only.
+//! forgets nothing. When a token ends is asked beside that ([`crate::token`]) and stands on the same timeline.
 
 use std::sync::{Mutex, PoisonError};
 
 use greenline_ledger::LedgerError;
-use greenline_ledger::types::{BusinessIx, Effect};
+use greenline_ledger::types::{BusinessIx, Effect, TimelineEntry};
 use rustc_hash::FxHashMap;
 
 use super::book::ORIGIN;
 use crate::app::App;
-
-/// What the timeline calls the subject.
-const SUBJECT: &str = "token";
+use crate::token::{self, SUBJECT};
 
 /// What this process wrote down last, for each business.
 #[derive(Debug, Default)]
@@ -36,22 +33,11 @@ fn word(refused: bool) -> &'static str {
     if refused { "refused" } else { "taken" }
 }
 
-async fn last(app: &App, business: BusinessIx) -> Result<Option<bool>, LedgerError> {
-    let id = app.directory.business(business).config.id.as_str();
-    let newest = app
-        .ledger
-        .timeline(business, Some((SUBJECT, id)), None, 1)
-        .await?;
-    let refused = |event: &str| event == word(true);
-    Ok(newest.first().map(|newest| refused(&newest.event)))
-}
-
-/// Whether it was refused, and not taken since.
-///
-/// # Errors
-/// The ledger's.
-pub(super) async fn is_refused(app: &App, business: BusinessIx) -> Result<bool, LedgerError> {
-    Ok(last(app, business).await? == Some(true))
+/// Whether it was refused, and not taken since, by what stands of it on the timeline, newest first.
+pub(crate) fn is_refused(entries: &[TimelineEntry]) -> bool {
+    let mut own = entries.iter().filter(|entry| &*entry.origin == ORIGIN);
+    own.next()
+        .is_some_and(|newest| &*newest.event == word(true))
 }
 
 /// The platform answered a call of our own made with the business's token.
@@ -69,7 +55,7 @@ pub(crate) async fn answered(app: &App, business: BusinessIx, refused: bool) {
 
 async fn note(app: &App, business: BusinessIx, refused: bool) -> Result<(), LedgerError> {
     // That it is taken is news only after it was not.
-    if last(app, business).await?.unwrap_or(false) == refused {
+    if is_refused(&token::entries(app, business).await?) == refused {
         return Ok(());
     }
     let entry = Effect::Timeline {

@@ -146,9 +146,27 @@ pub(super) fn words(kind: Kind) -> Words {
         ),
         Kind::TokenRefused => (
             "the platform refuses the token",
-            "Meta refuses the business's access token (error 190), so nothing can be sent or read with it.",
+            "Meta refuses the business's access token (error 190) or calls it invalid, so nothing can be sent or read with it.",
             "Make a new token of a system user, put it into access_token and start again.",
-            "bot-silent",
+            "token-ends",
+        ),
+        Kind::TokenExpired => (
+            "token expired",
+            "The business's access token, or its access to data, has ended: Meta refuses what is sent or read with it.",
+            "Make a new token of a system user, which need not end, put it into access_token and start again.",
+            "token-ends",
+        ),
+        Kind::TokenExpiresSoon => (
+            "token expires within days",
+            "The business's access token, or its access to data, ends within days; then nothing can be sent or read with it.",
+            "Make a new token of a system user now, which need not end, put it into access_token and start again.",
+            "token-ends",
+        ),
+        Kind::TokenExpiring => (
+            "token expiring",
+            "The business's access token, or its access to data, ends in a while; then nothing can be sent or read with it.",
+            "Plan to make a new token of a system user, which need not end, to put it into access_token and start again.",
+            "token-ends",
         ),
         Kind::WebhooksSilent => (
             "webhooks silent",
@@ -158,7 +176,7 @@ pub(super) fn words(kind: Kind) -> Words {
         ),
         Kind::NotSubscribed => (
             "app not subscribed to the account",
-            "The app is not subscribed to the account, so its webhooks go elsewhere or nowhere.",
+            "The app that the token is of is not subscribed to the account, so webhooks go to other apps or nowhere.",
             "Subscribe the app to the account again; stops that people write are not seen meanwhile.",
             "bot-silent",
         ),

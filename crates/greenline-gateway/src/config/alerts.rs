@@ -20,6 +20,10 @@ pub struct Alerts {
     pub webhooks_silent_minutes: u32,
     /// How long a number may go unread.
     pub reads_failing_minutes: u32,
+    /// How long before the token ends that is told.
+    pub token_expiring_days: u32,
+    /// How long before it ends that is told once more.
+    pub token_expires_soon_days: u32,
     /// For a channel to take an alert.
     pub timeout_ms: u64,
     /// Hosts that may be reached without https, in plain, or on private addresses.

@@ -1,8 +1,9 @@
 //! From people to what becomes of them: the decision that a send would get, with the facts that a send would find.
 //!
-//! Where the store gives a view, it decides there, and of people of whom everything that counts is exactly equal, and
-//! the place too, once for all of them; where people are in a database they are read in pieces, and each piece is decided
-//! about as a view of its own. What is refused now and passes by itself is decided once more for the moment when it has
+//! Where the store gives a view, it decides there; where people are in a database they are read in pieces, and each piece
+//! is decided about as a view of its own. Either way people of whom everything that counts is exactly equal, and the
+//! place too, are decided about once for all of them, unless the list is so short that it costs more to find out who
+//! they are. What is refused now and passes by itself is decided once more for the moment when it has
 //! passed, so that `held` never promises what would be refused then.
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use greenline_policy::consent::Head;
 use greenline_policy::country::Country;
 use greenline_policy::decide::{Decision, Verdict};
 use greenline_policy::identity::{Identifier, Phone};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::Handle;
 
 use crate::app;
@@ -36,10 +37,23 @@ const TRIES_MAX: u32 = 8;
 /// The pause before that.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// In which way people are decided about.
+pub(crate) enum Way<'w> {
+    /// Each alone, for whoever compares.
+    Alone,
+    /// Those who are alike together.
+    Together,
+    /// Each alone, and looked up for it; who is on the list is told where all of them have to be known before. Where
+    /// that cannot be told, together.
+    LookedUp(&'w dyn Fn() -> Option<Vec<Identifier>>),
+}
+
 /// Where what is known comes from.
 enum Known {
     /// Everything, as it was at one moment.
     View(Box<View>),
+    /// The same, of those who were named before and nobody else.
+    Named(Box<View>, FxHashSet<Identifier>),
     /// The same, with most people only described.
     Crowd(Box<Shared>),
     /// Piece by piece, from a database: whoever was read last is in the view.
@@ -50,8 +64,10 @@ enum Known {
 
 /// Decisions that are shared.
 struct Shared {
-    /// Whoever is not described.
+    /// Whoever is not described; where people are in a database those of them who were read last.
     view: View,
+    /// They are read in pieces.
+    pieces: Option<Handle>,
     crowd: Crowd,
     regions: Regions,
     /// By class and region: the place of what becomes of all of them.
@@ -113,7 +129,7 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Takes a view if there is one. Without `sharing` each person is decided about alone.
+    /// Finds out what is known, as far as that has to be known before.
     ///
     /// # Errors
     /// The store does not read.
@@ -121,30 +137,21 @@ impl Judge {
         app: &app::Shared,
         (ask, now_ms): (Ask, i64),
         handle: Handle,
-        sharing: bool,
+        way: &Way<'_>,
     ) -> Result<Self, LedgerError> {
-        let ledger = &app.ledger;
-        let gathered = if sharing {
-            ledger.crowd(&ask, now_ms)?
-        } else {
-            None
-        };
-        let known = match gathered {
-            Some((view, crowd)) => Known::Crowd(Box::new(Shared {
-                view,
-                crowd,
-                regions: Regions::default(),
-                memo: FxHashMap::default(),
-                near: Near::default(),
-                is_too_far: false,
-            })),
-            None => match ledger.view(now_ms)? {
-                Some(view) => Known::View(Box::new(view)),
-                None => match handle.block_on(ledger.view_of_nobody(&ask, now_ms))? {
+        let known = match way {
+            Way::Alone => alone(app, (&ask, now_ms), handle)?,
+            Way::Together => together(app, (&ask, now_ms), handle)?,
+            Way::LookedUp(named) => {
+                // Those who are in a database are read as they come.
+                match handle.block_on(app.ledger.view_of_nobody(&ask, now_ms))? {
                     Some(view) => Known::Pieces(handle, Box::new(view)),
-                    None => Known::Questions(handle, None),
-                },
-            },
+                    None => match looked_up(app, (&ask, now_ms), named())? {
+                        Some(known) => known,
+                        None => together(app, (&ask, now_ms), handle)?,
+                    },
+                }
+            }
         };
         Ok(Self {
             app: app.clone(),
@@ -158,7 +165,7 @@ impl Judge {
     pub(crate) fn crowd(&self) -> Option<&Crowd> {
         match &self.known {
             Known::Crowd(shared) => Some(&shared.crowd),
-            Known::View(_) | Known::Pieces(..) | Known::Questions(..) => None,
+            Known::View(_) | Known::Named(..) | Known::Pieces(..) | Known::Questions(..) => None,
         }
     }
 
@@ -199,14 +206,18 @@ impl Judge {
 
     /// Whether all of it rests on what was known at one moment.
     pub(crate) fn is_one_view(&self) -> bool {
-        matches!(self.known, Known::View(_) | Known::Crowd(_))
+        match &self.known {
+            Known::View(_) | Known::Named(..) => true,
+            Known::Crowd(shared) => shared.pieces.is_none(),
+            Known::Pieces(..) | Known::Questions(..) => false,
+        }
     }
 
     /// The last end of a restriction of the number that was taken to be over, on the condition that something read after
     /// it says so.
     pub(crate) fn ended_ms(&self) -> Option<i64> {
         match &self.known {
-            Known::View(view) | Known::Pieces(_, view) => view.ended_ms(),
+            Known::View(view) | Known::Named(view, _) | Known::Pieces(_, view) => view.ended_ms(),
             Known::Crowd(shared) => shared.view.ended_ms(),
             Known::Questions(_, ended_ms) => *ended_ms,
         }
@@ -218,30 +229,19 @@ impl Judge {
     /// The store does not read, or does not answer.
     pub(crate) fn fates(&mut self, people: &[Identifier]) -> Result<Vec<Fate>, LedgerError> {
         let (app, ask, now_ms) = (&self.app, &self.ask, self.now_ms);
-        let alone = |view: &mut View, person: &Identifier| {
-            fate(ask, person, |at_ms| {
-                view.judge(&pipeline::addressed(app, ask, person, at_ms))
-            })
-        };
         match &mut self.known {
-            Known::View(view) => people.iter().map(|person| alone(view, person)).collect(),
-            Known::Crowd(shared) => {
-                let view = &mut shared.view;
-                people.iter().map(|person| alone(view, person)).collect()
-            }
-            Known::Pieces(handle, view) => {
-                let pieces = people.chunks(PIECE_PEOPLE);
-                let reading = pieces.map(|some| async move { (some, piece(app, ask, some).await) });
-                let mut reading = stream::iter(reading).buffered(PIECES_AHEAD);
-                let mut fates = Vec::with_capacity(people.len());
-                while let Some((some, piece)) = handle.block_on(reading.next()) {
-                    view.turn_to(piece?);
-                    for person in some {
-                        fates.push(alone(view, person)?);
-                    }
+            Known::View(view) => each(app, ask, view, people),
+            Known::Named(view, named) => {
+                if people.iter().any(|person| !named.contains(person)) {
+                    return Err(LedgerError::Conflict("the list is not what it was"));
                 }
-                Ok(fates)
+                each(app, ask, view, people)
             }
+            Known::Crowd(shared) => match &shared.pieces {
+                None => each(app, ask, &mut shared.view, people),
+                Some(handle) => in_pieces(app, ask, handle, &mut shared.view, people),
+            },
+            Known::Pieces(handle, view) => in_pieces(app, ask, handle, view, people),
             Known::Questions(handle, ended_ms) => {
                 let mut fates = Vec::with_capacity(people.len());
                 for some in people.chunks(QUESTIONS_MAX) {
@@ -272,6 +272,97 @@ impl Judge {
             }
         }
     }
+}
+
+/// Each is decided about alone: the whole of a store at one moment, or people in pieces, or questions.
+fn alone(
+    app: &app::Shared,
+    (ask, now_ms): (&Ask, i64),
+    handle: Handle,
+) -> Result<Known, LedgerError> {
+    if let Some(view) = app.ledger.view(now_ms)? {
+        return Ok(Known::View(Box::new(view)));
+    }
+    let view = handle.block_on(app.ledger.view_of_nobody(ask, now_ms))?;
+    Ok(match view {
+        Some(view) => Known::Pieces(handle, Box::new(view)),
+        None => Known::Questions(handle, None),
+    })
+}
+
+/// Those who are alike are decided about once, where the store describes people.
+fn together(
+    app: &app::Shared,
+    (ask, now_ms): (&Ask, i64),
+    handle: Handle,
+) -> Result<Known, LedgerError> {
+    let (gathered, pieces) = match app.ledger.crowd(ask, now_ms)? {
+        Some(gathered) => (Some(gathered), None),
+        None => {
+            let read = || app.ledger.crowd_in_pages(ask, now_ms);
+            let gathered = handle.block_on(patiently(read))?;
+            (gathered, Some(handle.clone()))
+        }
+    };
+    let Some((view, crowd)) = gathered else {
+        return alone(app, (ask, now_ms), handle);
+    };
+    Ok(Known::Crowd(Box::new(Shared {
+        view,
+        pieces,
+        crowd,
+        regions: Regions::default(),
+        memo: FxHashMap::default(),
+        near: Near::default(),
+        is_too_far: false,
+    })))
+}
+
+/// Those who are named are looked up; `None` where it is not known who they are, or the store has no such view.
+fn looked_up(
+    app: &app::Shared,
+    (ask, now_ms): (&Ask, i64),
+    named: Option<Vec<Identifier>>,
+) -> Result<Option<Known>, LedgerError> {
+    let Some(named) = named else {
+        return Ok(None);
+    };
+    let view = app.ledger.view_of(ask, &named, now_ms)?;
+    Ok(view.map(|view| Known::Named(Box::new(view), named.into_iter().collect())))
+}
+
+/// What becomes of each of these people, who are in the view or not known.
+fn each(
+    app: &app::Shared,
+    ask: &Ask,
+    view: &mut View,
+    people: &[Identifier],
+) -> Result<Vec<Fate>, LedgerError> {
+    let fates = people.iter().map(|person| {
+        fate(ask, person, |at_ms| {
+            view.judge(&pipeline::addressed(app, ask, person, at_ms))
+        })
+    });
+    fates.collect()
+}
+
+/// The same of people who are read for it, a piece at a time.
+fn in_pieces(
+    app: &app::Shared,
+    ask: &Ask,
+    handle: &Handle,
+    view: &mut View,
+    people: &[Identifier],
+) -> Result<Vec<Fate>, LedgerError> {
+    let pieces = people.chunks(PIECE_PEOPLE);
+    let reading = pieces.map(|some| async move { (some, piece(app, ask, some).await) });
+    let mut reading = stream::iter(reading).buffered(PIECES_AHEAD);
+    let mut fates = Vec::with_capacity(people.len());
+    while let Some((some, piece)) = handle.block_on(reading.next()) {
+        view.turn_to(piece?);
+        fates.append(&mut each(app, ask, view, some)?);
+    }
+    Ok(fates)
 }
 
 /// What becomes of a person, by what is decided about them at a moment.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use greenline_console::{
-    ScreeningCountry, ScreeningCounts, ScreeningPage, ScreeningReason, ScreeningStep, When,
+    ScreeningCountry, ScreeningCounts, ScreeningPage, ScreeningReason, ScreeningStep, When, grouped,
 };
 use greenline_ledger::types::PortfolioView;
 use greenline_policy::country::Country;
@@ -211,7 +211,7 @@ fn warnings(prepared: &Prepared, outline: &Outline, now_ms: i64) -> Vec<String> 
     }
     if !outline.is_one_view {
         warnings.push(
-            "Rows were decided piece by piece; what was recorded meanwhile counts for later rows only."
+            "Not everybody was read at one moment: what was recorded while the list was decided about counts for those who were read after it."
                 .to_owned(),
         );
     }
@@ -329,14 +329,19 @@ fn limit(portfolio: &PortfolioView, own: Option<u32>, allowed: u64) -> Vec<Strin
     let (bound, reached) = (u64::from(bound), portfolio.reached);
     let left = bound.saturating_sub(reached);
     let mut told = vec![format!(
-        "The portfolio may reach {bound} different people within any 24 hours. {reached} count already, so {left} places are left; whoever is one of those takes no other."
+        "The portfolio may reach {} different people within any 24 hours. {} count already, so {} places are left; whoever is one of those takes no other.",
+        grouped(bound),
+        grouped(reached),
+        grouped(left)
     )];
     told.push(match allowed.saturating_sub(left) {
         0 => "All who may be sent to fit in.".to_owned(),
         _ if bound == 0 => "Nobody fits in.".to_owned(),
         more => format!(
-            "Of the {allowed} who may be sent to, at most {more} do not fit in now: with all places used each day the last of them are reached within {} more days.",
-            more.div_ceil(bound)
+            "Of the {} who may be sent to, at most {} do not fit in now: with all places used each day the last of them are reached within {} more days.",
+            grouped(allowed),
+            grouped(more),
+            grouped(more.div_ceil(bound))
         ),
     });
     told

@@ -161,11 +161,11 @@ pub async fn check(app: &App, business: BusinessIx, kept: &[Head]) -> Result<Fou
     Ok(found)
 }
 
-/// Whether a record was old enough to be deleted when its leaf says that it was. Only decisions ever are, and a
-/// decision's number begins with its time.
+/// Whether a record was old enough to be deleted when its leaf says that it was. Only decisions and timeline entries
+/// ever are, and their numbers begin with their time.
 fn was_old(leaf: &SealedLeaf, pruned_ms: i64) -> bool {
     let made_ms = i64::try_from(leaf.id.seq >> 20).unwrap_or(i64::MAX);
-    leaf.id.kind == SealKind::Decision && made_ms.saturating_add(AGE_MIN_MS) <= pruned_ms
+    leaf.id.kind != SealKind::Event && made_ms.saturating_add(AGE_MIN_MS) <= pruned_ms
 }
 
 fn differs(leaf: &SealedLeaf, record: &Recorded) -> Option<String> {

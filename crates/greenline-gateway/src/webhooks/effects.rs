@@ -162,7 +162,7 @@ impl Learned {
         }
     }
 
-    /// Somebody wrote to a number, in a thread that is this app's or another's.
+    /// Somebody wrote to a number in a thread that is this app's or another's, or a thread of it changed hands.
     fn wrote(&mut self, number: &str, stood_by: bool, at_ms: i64) {
         let mut known = self.threads.iter_mut();
         match known.find(|(known, by, _)| **known == *number && *by == stood_by) {

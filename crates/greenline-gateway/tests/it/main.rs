@@ -1,5 +1,10 @@
 //! The gateway's parts from the outside; whole sends are tested with the binary.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the real clock and wait"
+)]
+
 mod admin;
 mod alerts;
 mod avenues;

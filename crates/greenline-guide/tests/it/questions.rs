@@ -106,6 +106,7 @@ fn questions_around_them_are_answered_too() {
         ("is our old consent expired", "consent-end"),
         ("gdpr delete customer data", "erasure"),
         ("bot does not get webhooks", "bot-silent"),
+        ("when does our access token expire", "token-ends"),
         ("marketing to us numbers", "us-and-countries"),
         ("May a notification ask for opt-out?", "ask-by-notification"),
     ] {

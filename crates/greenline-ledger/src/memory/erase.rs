@@ -5,8 +5,8 @@ use greenline_policy::identity::Identifier;
 use super::people::Name;
 use super::{All, Result};
 use crate::erasure::{
-    DECISION_FIELDS, Erase, Erased, Replacements, is_pseudonym, left_of, mentions, of_event,
-    spellings,
+    DECISION_FIELDS, Erase, Erased, Replacements, is_pseudonym, left_of, left_of_entry, mentions,
+    of_event, spellings,
 };
 use crate::error::LedgerError;
 use crate::seal::{RecordId, SealKind};
@@ -110,6 +110,7 @@ impl All {
             self.erase_names(business, one, erase.event.at_ms, kept, &mut done);
         }
         self.erase_deliveries(business, &texts, &mut done);
+        self.erase_entries(business, &texts)?;
         Ok(done)
     }
 
@@ -244,10 +245,27 @@ impl All {
                 done.waiting += 1;
             }
         }
-        self.timeline.retain(|(of, entry)| {
-            let about = [&*entry.subject_id, &*entry.body];
-            *of != business || !about.iter().any(|text| mentions(text.as_bytes(), texts))
-        });
         self.forget_replies(business, texts);
+    }
+
+    fn erase_entries(&mut self, business: BusinessIx, texts: &[String]) -> Result<()> {
+        for at in 0..self.timeline.len() {
+            let (of, entry) = &self.timeline[at];
+            if *of != business {
+                continue;
+            }
+            let Some((subject_id, body, fields)) = left_of_entry(entry, texts) else {
+                continue;
+            };
+            let record = RecordId {
+                kind: SealKind::Timeline,
+                seq: u64::try_from(entry.seq).unwrap_or(0),
+            };
+            let fields: Vec<Box<str>> = fields.iter().map(|name| (*name).into()).collect();
+            self.forget_salts(business, record, &fields)?;
+            let (_, entry) = &mut self.timeline[at];
+            (entry.subject_id, entry.body) = (subject_id, body.into());
+        }
+        Ok(())
     }
 }

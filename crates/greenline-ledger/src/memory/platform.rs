@@ -145,7 +145,7 @@ impl All {
     pub(super) fn number_facts(&self, ask: &Ask) -> NumberFacts {
         let number = self.number(ask.business, &ask.number);
         let account = self.account(ask.business, &ask.waba_id);
-        number_facts(number.as_ref(), account.as_ref())
+        number_facts(&ask.number, number.as_ref(), account.as_ref())
     }
 
     pub(super) fn numbers(&self, business: BusinessIx) -> Vec<NumberView> {

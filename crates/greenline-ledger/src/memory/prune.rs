@@ -37,7 +37,14 @@ impl All {
                 entries
                     // How a way out or an alert stands is what its newest entry says.
                     .filter(|(_, entry)| {
-                        entry.at_ms < before_ms && !matches!(&*entry.subject, "avenue" | "alert")
+                        entry.at_ms < before_ms
+                            && entry.seq < first_number(before_ms)
+                            && !matches!(&*entry.subject, "avenue" | "alert")
+                    })
+                    .filter(|(_, entry)| {
+                        let kind = SealKind::Timeline;
+                        let seq = u64::try_from(entry.seq).unwrap_or(0);
+                        self.log_place(business, RecordId { kind, seq }).is_some()
                     })
                     .map(|(_, entry)| entry.seq)
                     .collect()
@@ -68,6 +75,10 @@ impl All {
             PruneKind::Timeline => {
                 let before = self.timeline.len();
                 self.timeline.retain(|(_, entry)| !is_gone(entry.seq));
+                self.let_go(prune.business, prune.at_ms, |id| {
+                    id.kind == SealKind::Timeline
+                        && is_gone(i64::try_from(id.seq).unwrap_or(i64::MAX))
+                });
                 (before - self.timeline.len()) as u64
             }
         }

@@ -1,30 +1,32 @@
 //! How people took what was sent, from the lists of what happened.
 
 use greenline_policy::decide::Verdict;
-use greenline_policy::reception::{DAY_MS, DAYS, Reception};
+use greenline_policy::reception::DAY_MS;
 
 use super::All;
 use super::sends::Send;
 use crate::codec::taken::Taken;
-use crate::reception::{Became, Counting, Fold, Plan, Stop};
+use crate::reception::{Became, Counted, Counting, Fold, Planning, Stop};
 use crate::types::PersonId;
 
 impl All {
-    pub(super) fn reception(&self, counting: Counting) -> Reception {
+    pub(super) fn reception(&self, counting: Counting) -> Counted {
         let business = counting.business;
         let of_business = |send: &&Send| send.business == business;
         let sends = || self.sends.iter().filter(of_business);
-        let mut by_day = [0_u64; DAYS];
-        for (back, of_day) in by_day.iter_mut().enumerate() {
+        let mut planning = Planning::default();
+        for back in 0..counting.days() {
             let from_ms = counting.day_from_ms(back);
             let until_ms = counting.day_from_ms(back).saturating_add(DAY_MS);
             let is_of_day = |send: &&Send| {
                 let at_ms = send.record.at_ms;
                 from_ms < at_ms && at_ms <= until_ms
             };
-            *of_day = sends().filter(is_of_day).count() as u64;
+            if !planning.day(sends().filter(is_of_day).count() as u64) {
+                break;
+            }
         }
-        let plan = Plan::of(&counting, &by_day);
+        let plan = planning.done(&counting);
         let is_looked_at = |person: PersonId| i64::from(person.shard().0) & plan.mask() == 0;
         let mut fold = Fold::new(counting, plan);
         let people = self.people.iter();

@@ -7,7 +7,7 @@ use super::{All, Result};
 use crate::error::LedgerError;
 use crate::seal::{
     NewSeal, RecordId, Recorded, SealKind, SealedLeaf, StoredHead, Unsealed, decision_fields,
-    event_fields,
+    entry_fields, event_fields,
 };
 use crate::types::BusinessIx;
 
@@ -19,11 +19,16 @@ pub(super) struct Log {
 }
 
 impl All {
-    /// Every record of a business, events first.
+    /// Every record of a business: events, timeline entries, decisions.
     fn records(&self, business: BusinessIx) -> Vec<RecordId> {
         let events = self.events_of(business).into_iter().map(|stored| RecordId {
             kind: SealKind::Event,
             seq: stored.id.0,
+        });
+        let entries = self.timeline.iter().filter(|(of, _)| *of == business);
+        let entries = entries.map(|(_, entry)| RecordId {
+            kind: SealKind::Timeline,
+            seq: u64::try_from(entry.seq).unwrap_or(0),
         });
         let sends = self.sends.iter().filter(|send| send.business == business);
         let mut decisions: Vec<RecordId> = sends
@@ -33,7 +38,7 @@ impl All {
             })
             .collect();
         decisions.sort();
-        events.chain(decisions).collect()
+        events.chain(entries).chain(decisions).collect()
     }
 
     fn log(&self, business: BusinessIx) -> Option<&Log> {
@@ -75,6 +80,11 @@ impl All {
                 .iter()
                 .find(|send| send.business == business && send.record.id.seq == id.seq)
                 .map(|send| decision_fields(&send.record)),
+            SealKind::Timeline => self
+                .timeline
+                .iter()
+                .find(|(of, entry)| *of == business && u64::try_from(entry.seq) == Ok(id.seq))
+                .map(|(_, entry)| Ok(entry_fields(self.business(business)?, entry))),
         };
         Ok(fields.transpose()?.map_or(Recorded::Gone, Recorded::Fields))
     }

@@ -42,6 +42,7 @@ impl All {
             self.template(ask.business, [&asked.waba_id, &asked.name, &asked.language])
         });
         platform_then(
+            &ask.number,
             self.number(ask.business, &ask.number).as_ref(),
             self.account(ask.business, &ask.waba_id).as_ref(),
             template.as_ref(),

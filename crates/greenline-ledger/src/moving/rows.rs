@@ -87,10 +87,10 @@ rows! {
         business: Box<str>, waba_id: String, name: String, language: String, template_id: Option<String>,
         category: Option<String>, status: Option<String>, is_ask: Option<bool>, at_ms: i64, quality: Option<String>,
     }
-    /// The timeline.
+    /// The timeline, and whether the log holds an entry.
     Timeline {
-        seq: i64, business: Box<str>, subject: String, subject_id: String, origin: String, event: String, at_ms: i64,
-        body: String,
+        seq: i64, business: Box<str>, sealed: i64, subject: String, subject_id: String, origin: String, event: String,
+        at_ms: i64, body: String,
     }
     /// Deliveries.
     Inbox {

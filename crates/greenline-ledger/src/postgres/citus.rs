@@ -88,8 +88,11 @@ pub(super) async fn distribute(pool: &Pool) -> Result<(), LedgerError> {
     if !retrying!(pool, link => Ok(!link.rows(IS_HERE, &[]).await?.is_empty()))? {
         return Ok(());
     }
+    let mut changes = migrate::Changes::of(pool);
     for (table, kept) in TABLES {
-        migrate::changing(pool, async |link| place(link, table, *kept).await).await?;
+        changes
+            .make(async |link| place(link, table, *kept).await)
+            .await?;
     }
     Ok(())
 }

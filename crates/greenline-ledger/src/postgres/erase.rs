@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use greenline_policy::identity::Identifier;
 use tokio_postgres::types::ToSql;
 
-use super::Store;
 use super::connect::{Link, retrying};
-use super::held::speaks_of;
 use super::load::{Snapshot, shard_of_key, shard_of_name};
 use super::rows::{
     identifier_columns, identifiers_column, person_column, seq, seq_column, shard, shard_of_text,
@@ -21,6 +19,7 @@ use super::seal::forget;
 use super::sql;
 use super::trouble::Trouble;
 use super::wants::{KeyKind, Wants};
+use super::{Store, entries};
 use crate::codec::encode_head;
 use crate::codec::rows::{decode_list, encode_evidence};
 use crate::compose::IdentifierRow;
@@ -550,15 +549,7 @@ async fn deliveries(
     let patterns: Vec<String> = whose.texts.iter().map(|text| format!("%{text}%")).collect();
     link.run(sql::DELETE_REPLIES_TO, &[&whose.id, &whose.texts])
         .await?;
-    let (mut shards, mut seqs): (Vec<i64>, Vec<i64>) = Default::default();
-    let columns: [&(dyn ToSql + Sync); 3] = [&whose.id, &whose.texts, &patterns];
-    for row in &link.rows(sql::TIMELINE_WITH, &columns).await? {
-        if speaks_of(row.try_get(2)?, row.try_get(3)?, &whose.texts) {
-            shards.push(row.try_get(0)?);
-            seqs.push(row.try_get(1)?);
-        }
-    }
-    link.run(sql::PRUNE_TIMELINE, &[&shards, &seqs]).await?;
+    entries::erase(link, whose.id, &whose.texts, &patterns).await?;
     for (of, number) in spoken_of {
         link.run(sql::DELETE_PARKED, &[of, number]).await?;
         let emptied = link

@@ -163,7 +163,7 @@ impl Of<'_> {
 }
 
 /// Whether an entry of the timeline speaks of somebody.
-pub(super) fn speaks_of(subject_id: &str, body: &str, texts: &[String]) -> bool {
+fn speaks_of(subject_id: &str, body: &str, texts: &[String]) -> bool {
     let about = [subject_id, body];
     about.iter().any(|text| mentions(text.as_bytes(), texts))
 }

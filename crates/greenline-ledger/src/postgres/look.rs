@@ -32,6 +32,11 @@ impl Store {
         Ok(None)
     }
 
+    /// As [`Self::look`].
+    pub(crate) fn look_at(&self, _: &Ask, _: &[Identifier]) -> Result<Option<State>> {
+        Ok(None)
+    }
+
     /// The portfolio of an ask's business, and nobody.
     pub(crate) async fn nobody(&self, ask: &Ask) -> Result<Option<State>> {
         self.business(ask.business)?;

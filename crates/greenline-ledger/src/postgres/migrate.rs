@@ -130,6 +130,9 @@ migrations!(
     "0079_numbers_available",
     "0080_numbers_locked",
     "0081_numbers_policy",
+    "0082_timeline_sealed",
+    "0083_timeline_unsealed",
+    "0084_nodes_timeline",
 );
 
 const TABLE: &str =
@@ -154,8 +157,11 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<&'static str>, LedgerErro
     // Two nodes that make this table at once may meet in the catalogue; the second try finds it made.
     retrying!(pool, link => link.batch(TABLE).await)?;
     let done = done(pool).await?;
+    let mut changes = Changes::of(pool);
     for (name, text) in missing(&done) {
-        changing(pool, async |link| one(link, name, text).await).await?;
+        changes
+            .make(async |link| one(link, name, text).await)
+            .await?;
     }
     citus::distribute(pool).await?;
     Ok(missing(&done).map(|(name, _)| name).collect())
@@ -173,33 +179,57 @@ fn missing(done: &[String]) -> impl Iterator<Item = (&'static str, &'static str)
     all.filter(move |(name, _)| !done.iter().any(|done| done == name))
 }
 
-/// Changes the tables on a connection of its own: again while others are in the way, for a long time; again a
-/// few times after anything else that passes.
-pub(super) async fn changing(
-    pool: &Pool,
-    change: impl AsyncFn(&mut Link) -> Result<(), Trouble>,
-) -> Result<(), LedgerError> {
-    let (mut tries, mut blocked) = (0, 0);
-    loop {
-        let done = async {
-            let mut link = pool.connect().await?;
-            within(link.batch(FOR_LONG_CHANGES)).await?;
-            let changed = tokio::time::timeout(CHANGE_WITHIN, change(&mut link)).await;
-            changed.unwrap_or_else(|_| Err(Trouble::late()))
-        };
-        let trouble = match done.await {
-            Ok(()) => return Ok(()),
-            Err(trouble @ Trouble::Final(_)) => return Err(trouble.given_up()),
-            Err(trouble) => trouble,
-        };
-        if is_blocked(&trouble) {
-            blocked += 1;
-        } else {
-            tries += 1;
+/// Changes the tables, one change after the other, on a connection of its own for as long as that does.
+pub(super) struct Changes<'a> {
+    pool: &'a Pool,
+    link: Option<Link>,
+}
+
+impl<'a> Changes<'a> {
+    pub(super) fn of(pool: &'a Pool) -> Self {
+        Self { pool, link: None }
+    }
+
+    /// Makes one: again while others are in the way, for a long time; again a few times after anything else that passes.
+    pub(super) async fn make(
+        &mut self,
+        change: impl AsyncFn(&mut Link) -> Result<(), Trouble>,
+    ) -> Result<(), LedgerError> {
+        let (mut tries, mut blocked) = (0, 0);
+        loop {
+            let done = async {
+                let mut link = self.connection().await?;
+                let changed = tokio::time::timeout(CHANGE_WITHIN, change(&mut link)).await;
+                changed.unwrap_or_else(|_| Err(Trouble::late()))?;
+                Ok(link)
+            };
+            let trouble = match done.await {
+                Ok(link) => {
+                    self.link = Some(link);
+                    return Ok(());
+                }
+                Err(trouble @ Trouble::Final(_)) => return Err(trouble.given_up()),
+                Err(trouble) => trouble,
+            };
+            if is_blocked(&trouble) {
+                blocked += 1;
+            } else {
+                tries += 1;
+            }
+            if tries >= TRIES_MAX || blocked >= BLOCKED_TRIES_MAX {
+                return Err(trouble.given_up());
+            }
         }
-        if tries >= TRIES_MAX || blocked >= BLOCKED_TRIES_MAX {
-            return Err(trouble.given_up());
+    }
+
+    /// That of the change before, if it went well.
+    async fn connection(&mut self) -> Result<Link, Trouble> {
+        if let Some(link) = self.link.take() {
+            return Ok(link);
         }
+        let link = self.pool.connect().await?;
+        within(link.batch(FOR_LONG_CHANGES)).await?;
+        Ok(link)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio_postgres::error::SqlState;
 
 use super::connect::{Link, Pool, retrying};
+pub(crate) use super::rows::shard_of_text;
 use super::trouble::Trouble;
 use super::{Store, migrate};
 use crate::Setup;

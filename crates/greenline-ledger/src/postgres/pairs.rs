@@ -44,6 +44,11 @@ impl PairRow {
         }
     }
 
+    /// When it went, or when the platform said that it was too fast.
+    pub(super) fn last_ms(&self) -> i64 {
+        self.at_ms.max(self.refused_ms.unwrap_or(self.at_ms))
+    }
+
     fn read(word: &str) -> Option<Option<Self>> {
         let (rest, number) = word.split_once('/')?;
         let at = rest.find(['@', '!', '-'])?;

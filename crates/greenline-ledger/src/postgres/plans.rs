@@ -156,6 +156,11 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     COUNT_DECISIONS,
     COUNT_NOES,
     COUNT_RELAYS,
+    PEOPLE_IN,
+    CROWD,
+    CROWD_LINKED,
+    CROWD_WROTE,
+    CROWD_MARKED,
     PEOPLE_AFTER,
     VERSIONS_OF,
     LINK_HOLDERS,
@@ -202,6 +207,7 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     DELETE_WINDOWS,
     DELETE_REPLIES_TO,
     TIMELINE_WITH,
+    ERASE_ENTRY,
     INBOX_WITH,
     DELETE_PARKED,
     ERASE_DELIVERY_LATER,
@@ -236,6 +242,11 @@ pub(super) const ALL: &[(&str, &str)] = statements![
     DECISIONS_IN,
     UNLOGGED_EVENTS,
     UNLOGGED_DECISIONS,
+    UNSEALED_ENTRIES,
+    LAST_ENTRY,
+    TAKE_ENTRIES,
+    ENTRIES_IN,
+    UNLOGGED_ENTRIES,
 ];
 
 fn pool(database: &Database) -> Pool {
@@ -254,7 +265,11 @@ fn constants(text: &str) -> BTreeSet<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_prepared() {
     let listed: BTreeSet<&str> = ALL.iter().map(|(name, _)| *name).collect();
-    let files = [include_str!("sql/log.rs"), include_str!("sql/later.rs")];
+    let files = [
+        include_str!("sql/log.rs"),
+        include_str!("sql/later.rs"),
+        include_str!("sql/crowd.rs"),
+    ];
     let files = files.map(|file| file.replace("pub(in crate::postgres)", "pub(super)"));
     let mut there = constants(include_str!("sql.rs"));
     there.extend(files.iter().flat_map(|file| constants(file)));

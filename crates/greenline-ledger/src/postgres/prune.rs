@@ -2,15 +2,16 @@
 
 use tokio_postgres::Row;
 
-use super::Store;
 use super::connect::{Link, retrying, within};
 use super::rows::{count_column, person, shard, shard_of_text};
 use super::sql;
 use super::trouble::Trouble;
+use super::{Store, entries};
 use crate::codec::rows::decode_list;
 use crate::error::LedgerError;
 use crate::prune::{BATCH_MAX, Prune, PruneKind, first_number};
 use crate::request::Answer;
+use crate::seal::SealKind;
 use crate::types::BusinessIx;
 use greenline_proof::Salts;
 
@@ -65,7 +66,8 @@ async fn decisions(link: &mut Link, id: &str, prune: &Prune) -> Result<u64> {
     link.run(sql::PRUNE_LATER, &[&gone.0, &gone.1]).await?;
     let salts = Salts::Pruned(prune.at_ms).to_bytes();
     let salts = &salts[..];
-    link.run(sql::PRUNE_LEAVES, &[&gone.0, &gone.1, &salts])
+    let kind = SealKind::Decision.column();
+    link.run(sql::PRUNE_LEAVES, &[&gone.0, &gone.1, &salts, &kind])
         .await?;
     Ok(deleted.len() as u64)
 }
@@ -76,7 +78,7 @@ async fn all(link: &mut Link, id: &str, prune: &Prune) -> Result<u64> {
         PruneKind::Decisions => decisions(link, id, prune).await,
         PruneKind::Messages => Ok(0),
         PruneKind::Replies => link.run(sql::PRUNE_REPLIES, &[&shards, &rows]).await,
-        PruneKind::Timeline => link.run(sql::PRUNE_TIMELINE, &[&shards, &rows]).await,
+        PruneKind::Timeline => entries::prune(link, id, prune).await,
     }
 }
 
@@ -117,7 +119,11 @@ impl Store {
                 }
                 PruneKind::Timeline => {
                     let mut rows = link.rows(sql::OLD_TIMELINE, &[&id, &limit]).await?;
-                    let is_old = |row: &Row| row.try_get::<_, i64>(2).is_ok_and(|at| at < before_ms);
+                    // By what it says and by when it came.
+                    let is_old = |row: &Row| {
+                        row.try_get::<_, i64>(2).is_ok_and(|at| at < before_ms)
+                            && row.try_get::<_, i64>(1).is_ok_and(|seq| seq < first_number(before_ms))
+                    };
                     let old = rows.iter().take_while(|row| is_old(row)).count();
                     rows.truncate(old);
                     rows

@@ -1,5 +1,7 @@
 //! Reads, on connections of their own, so that no page and no export makes a send wait.
 
+use std::collections::BTreeSet;
+
 use greenline_policy::consent::EventId;
 use greenline_policy::identity::Identifier;
 use rustc_hash::FxHashMap;
@@ -25,8 +27,9 @@ use crate::flight::{Flight, Watch};
 use crate::request::{Answer, Request};
 use crate::state::platform::{AccountRow, number_known};
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, NumberKnown, NumberView, PersonId, PersonShard,
-    PersonView, PortfolioView, StoredEvent, TemplateView, TimelineEntry,
+    BusinessIx, Counts, DecisionId, DecisionRecord, NUMBERS_AT_ONCE, NumberAsked, NumberKnown,
+    NumberView, PersonId, PersonShard, PersonView, PortfolioView, StoredEvent, TemplateView,
+    TimelineEntry,
 };
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -203,20 +206,54 @@ impl Store {
         number: &str,
         waba_id: &str,
     ) -> Result<NumberKnown> {
-        let id = [self.business(business)?];
-        let (numbers, accounts) = ([number], [waba_id]);
+        let asked = NumberAsked {
+            business,
+            number: number.into(),
+            waba_id: waba_id.into(),
+        };
+        let known = self.numbers_known(vec![asked]).await?;
+        Ok(known.into_iter().next().unwrap_or_default())
+    }
+
+    pub(crate) async fn numbers_known(&self, asked: Vec<NumberAsked>) -> Result<Vec<NumberKnown>> {
+        let mut known = Vec::with_capacity(asked.len());
+        for page in asked.chunks(NUMBERS_AT_ONCE) {
+            known.extend(self.page_of_numbers(page).await?);
+        }
+        Ok(known)
+    }
+
+    /// Three statements, however many numbers are asked about.
+    async fn page_of_numbers(&self, asked: &[NumberAsked]) -> Result<Vec<NumberKnown>> {
+        let businesses = asked.iter().map(|one| self.business(one.business));
+        let businesses: Vec<&str> = businesses.collect::<Result<_>>()?;
+        let numbers: Vec<&str> = asked.iter().map(|one| &*one.number).collect();
+        let of_accounts = businesses.iter().zip(asked);
+        let accounts: BTreeSet<(&str, &str)> = of_accounts
+            .map(|(business, one)| (*business, &*one.waba_id))
+            .collect();
+        let (owners, accounts): (Vec<&str>, Vec<&str>) = accounts.into_iter().unzip();
         retrying!(self.pool, link => {
-            let (id, numbers, accounts) = (&id[..], &numbers[..], &accounts[..]);
-            let found = link.rows(sql::FIND_NUMBERS, &[&id, &numbers]).await?;
-            let number = found.first().map(load::number).transpose()?;
-            let mut account = AccountRow::default();
-            for row in &link.rows(sql::FIND_ACCOUNTS, &[&id, &accounts]).await? {
+            let mut found_numbers = FxHashMap::default();
+            for row in &link.rows(sql::FIND_NUMBERS, &[&businesses, &numbers]).await? {
+                found_numbers.insert((boxed(row, 0)?, boxed(row, 1)?), load::number(row)?);
+            }
+            let mut found_accounts: FxHashMap<_, AccountRow> = FxHashMap::default();
+            for row in &link.rows(sql::FIND_ACCOUNTS, &[&owners, &accounts]).await? {
+                let account = found_accounts.entry((boxed(row, 0)?, boxed(row, 1)?)).or_default();
                 (account.ban, account.ban_at_ms) = load::ban(row)?;
             }
-            for row in &link.rows(sql::FIND_RESTRICTIONS, &[&id, &accounts]).await? {
+            for row in &link.rows(sql::FIND_RESTRICTIONS, &[&owners, &accounts]).await? {
+                let account = found_accounts.entry((boxed(row, 0)?, boxed(row, 1)?)).or_default();
                 account.restrictions.push(load::restriction(row)?);
             }
-            Ok(number_known(number, Some(account)))
+            let known = businesses.iter().zip(asked).map(|(business, one)| {
+                let of = |id: &str| (Box::from(*business), Box::from(id));
+                let number = found_numbers.get(&of(&one.number)).cloned();
+                let account = found_accounts.get(&of(&one.waba_id)).cloned();
+                number_known(&one.number, number, account)
+            });
+            Ok(known.collect())
         })
     }
 

@@ -2,7 +2,6 @@
 //! (statuses by message, windows by person) is looked up for a whole page at once.
 
 use greenline_policy::consent::EventKind;
-use greenline_policy::reception::{DAYS, Reception};
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
@@ -15,7 +14,7 @@ use super::sql;
 use super::trouble::Trouble;
 use crate::codec::taken::decode_taken;
 use crate::error::LedgerError;
-use crate::reception::{Became, Counting, Fold, Plan, STOPS_MAX, Stop};
+use crate::reception::{Became, Counted, Counting, Fold, Planning, STOPS_MAX, Stop};
 use crate::types::PersonId;
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
@@ -33,20 +32,22 @@ struct Page {
 }
 
 impl Store {
-    pub(crate) async fn reception(&self, counting: Counting) -> Result<Reception> {
+    pub(crate) async fn reception(&self, counting: Counting) -> Result<Counted> {
         let business = self.business(counting.business)?;
-        let mut by_day = [0_u64; DAYS];
+        let mut planning = Planning::default();
         let mut until = Counting::seq(counting.at_ms.saturating_add(1));
-        for (back, of_day) in by_day.iter_mut().enumerate() {
+        for back in 0..counting.days() {
             let from = Counting::seq(counting.day_from_ms(back));
             let counted: i64 = retrying!(self.pool, link => {
                 let rows = link.rows(sql::RECEPTION_COUNT, &[&business, &from, &until]).await?;
                 rows.first().map_or(Ok(0), |row| Ok(row.try_get(0)?))
             })?;
-            *of_day = seq(counted);
+            if !planning.day(seq(counted)) {
+                break;
+            }
             until = from;
         }
-        let plan = Plan::of(&counting, &by_day);
+        let plan = planning.done(&counting);
         let (at_ms, mask) = (counting.at_ms, plan.mask());
         let mut fold = Fold::new(counting, plan);
         let limit = count_column(STOPS_MAX);
@@ -59,7 +60,7 @@ impl Store {
         for (person, stop) in stops {
             fold.stop(person, stop);
         }
-        let mut after = Some(Counting::seq(plan.from_ms) - 1);
+        let mut after = Some(Counting::seq(plan.walked_from_ms) - 1);
         let until = Counting::seq(at_ms.saturating_add(1));
         while let Some(from) = after {
             let page: Page = retrying!(self.pool, link => {

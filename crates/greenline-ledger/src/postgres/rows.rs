@@ -30,7 +30,7 @@ pub(super) fn shard(person: PersonId) -> i64 {
 }
 
 /// The shard of something that is found by a text.
-pub(super) fn shard_of_text(text: &str) -> i64 {
+pub(crate) fn shard_of_text(text: &str) -> i64 {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let [a, b, ..] = digest;
     i64::from(u16::from_be_bytes([a, b]) >> 4)

@@ -9,11 +9,11 @@ use greenline_proof::{Hash, Head, KeyId, Known, NodeAt, PublicKey, Salts, Signed
 use rustc_hash::FxHashMap;
 use tokio_postgres::Row;
 
-use super::Store;
 use super::connect::{Link, retrying, within};
 use super::rows::{count_column, seq, seq_column, shard_of_text, stored_event};
 use super::sql;
 use super::trouble::Trouble;
+use super::{Store, entries};
 use crate::codec::decode_record;
 use crate::error::LedgerError;
 use crate::request::Answer;
@@ -73,7 +73,7 @@ fn head(row: &Row, business: &str) -> Result<StoredHead, Trouble> {
     })
 }
 
-fn numbers(ids: &[RecordId], kind: SealKind) -> Vec<i64> {
+pub(super) fn numbers(ids: &[RecordId], kind: SealKind) -> Vec<i64> {
     let of_kind = ids.iter().filter(|id| id.kind == kind);
     of_kind.map(|id| seq_column(id.seq)).collect()
 }
@@ -107,6 +107,7 @@ async fn recorded(
         let form = forms.get(&key).copied().unwrap_or(Form::Parts);
         found.insert(key, told(decision(row, id, form))?);
     }
+    entries::recorded(link, id, &ids, &mut found).await?;
     Ok(found)
 }
 
@@ -155,7 +156,7 @@ async fn hashes(
     rows.iter().map(|row| fixed(row, 0).map(Hash)).collect()
 }
 
-async fn place(
+pub(super) async fn place(
     link: &mut Link,
     business: &str,
     id: RecordId,
@@ -204,6 +205,7 @@ async fn write(link: &mut Link, id: &str, seal: &NewSeal) -> Result<bool, Troubl
             shards.insert(of, row.try_get(0)?);
         }
     }
+    entries::take(link, id, &ids, &mut shards).await?;
     let mut rows = Leaves::default();
     for (at, leaf) in (size..).zip(&seal.leaves) {
         let Some(shard) = shards.get(&leaf.id) else {
@@ -279,7 +281,7 @@ async fn transaction(link: &mut Link, id: &str, seal: &NewSeal) -> Result<bool, 
     }
 }
 
-/// Records that are marked as not sealed: up to `limit` that read, and with them those that do not.
+/// Events and decisions that are marked as not sealed: up to `limit` that read, and with them those that do not.
 async fn unsealed(
     link: &mut Link,
     (id, business): (&str, BusinessIx),
@@ -365,12 +367,15 @@ impl Store {
         let id = self.business(business)?;
         let limit = limit.min(LEAVES_MAX);
         retrying!(self.pool, link => {
-            let found = unsealed(link, (id, business), limit, 0).await?;
+            let mut records = entries::unsealed(link, id, limit).await?;
+            let room = limit.saturating_sub(records.len());
+            let mut found = unsealed(link, (id, business), room, 0).await?;
             if found.iter().any(Unsealed::is_unreadable) {
                 // What does not read comes first for ever: others must find room behind it.
-                return unsealed(link, (id, business), limit, UNREADABLE_MAX).await;
+                found = unsealed(link, (id, business), room, UNREADABLE_MAX).await?;
             }
-            Ok(found)
+            records.extend(found);
+            Ok(records)
         })
     }
 
@@ -456,6 +461,7 @@ impl Store {
 
     pub(crate) async fn log_unlogged(&self, business: BusinessIx) -> Result<u64> {
         let id = self.business(business)?;
+        let last = retrying!(self.pool, link => entries::last(link, id).await)?;
         let mut unlogged = 0;
         for from in (0..SHARDS).step_by(256) {
             let to = from + SHARDS_AT_ONCE;
@@ -466,6 +472,11 @@ impl Store {
                     Ok(seq(count.unwrap_or(0)))
                 })?;
             }
+            unlogged += retrying!(self.pool, link => {
+                let rows = link.rows(sql::UNLOGGED_ENTRIES, &[&from, &to, &id, &last]).await?;
+                let count = rows.first().map(|row| row.try_get(0)).transpose()?;
+                Ok(seq(count.unwrap_or(0)))
+            })?;
         }
         Ok(unlogged)
     }

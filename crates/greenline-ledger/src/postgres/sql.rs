@@ -21,8 +21,9 @@ pub(super) const LIVE_NODES: &str = concat!(
 pub(super) const DATABASE_MS: &str = concat!("SELECT ", database_ms!());
 
 pub(super) const LEASE_NODE: &str = concat!(
-    "INSERT INTO nodes (node, token, lease_until_ms) VALUES ($1, $2, ", database_ms!(), " + $3)
-     ON CONFLICT (node) DO UPDATE SET token = excluded.token, lease_until_ms = excluded.lease_until_ms
+    "INSERT INTO nodes (node, token, timeline_token, lease_until_ms) VALUES ($1, $2, $2, ", database_ms!(), " + $3)
+     ON CONFLICT (node) DO UPDATE SET token = excluded.token, timeline_token = excluded.timeline_token,
+       lease_until_ms = excluded.lease_until_ms
      WHERE nodes.token = excluded.token OR nodes.lease_until_ms < excluded.lease_until_ms - $3"
 );
 
@@ -298,8 +299,8 @@ pub(super) const INSERT_SENDS: &str = concat!(
      ON CONFLICT (person_shard, seq, person_id) DO NOTHING"
 );
 
-pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, business, subject, subject_id, origin, event, at_ms, body)
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])";
+pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, business, subject, subject_id, origin, event, at_ms, body, sealed)
+     SELECT *, 0 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])";
 
 pub(super) const INSERT_INBOX: &str = "INSERT INTO inbox (person_shard, seq, business, sha256, received_ms, lane, headers, body)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bytea[])";
@@ -647,7 +648,7 @@ pub(super) const PRUNE_SENDS: &str =
      WHERE sends.person_shard = old.shard AND sends.seq = old.seq";
 
 pub(super) const PRUNE_LEAVES: &str = "UPDATE log_leaves SET salts = $3 FROM unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
-     WHERE log_leaves.person_shard = old.shard AND log_leaves.kind = 2 AND log_leaves.seq = old.seq";
+     WHERE log_leaves.person_shard = old.shard AND log_leaves.kind = $4 AND log_leaves.seq = old.seq";
 
 pub(super) const OLD_REPLIES: &str = "SELECT person_shard, reply_id FROM replies
      WHERE business = $1 AND state = 2 AND at_ms < $2 ORDER BY at_ms LIMIT $3";
@@ -656,13 +657,14 @@ pub(super) const PRUNE_REPLIES: &str =
     "DELETE FROM replies USING unnest($1::bigint[], $2::bigint[]) AS old (shard, id)
      WHERE replies.person_shard = old.shard AND replies.reply_id = old.id AND replies.state = 2";
 
-/// Not how ways out and alerts stand: the newest entry of each says so, however old it is.
+/// Only what is sealed. And not how ways out and alerts stand: the newest entry of each says so, however old it is.
 pub(super) const OLD_TIMELINE: &str = "SELECT person_shard, seq, at_ms FROM timeline
-     WHERE business = $1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq LIMIT $2";
+     WHERE business = $1 AND sealed = 1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq LIMIT $2";
 
 pub(super) const PRUNE_TIMELINE: &str =
     "DELETE FROM timeline USING unnest($1::bigint[], $2::bigint[]) AS old (shard, seq)
-     WHERE timeline.person_shard = old.shard AND timeline.seq = old.seq";
+     WHERE timeline.person_shard = old.shard AND timeline.seq = old.seq AND timeline.business = $3 AND timeline.sealed = 1
+     RETURNING timeline.person_shard, timeline.seq";
 
 // Reading: decisions.
 
@@ -844,8 +846,12 @@ pub(super) const DELETE_WINDOWS: &str =
 pub(super) const DELETE_REPLIES_TO: &str =
     "DELETE FROM replies WHERE business = $1 AND recipient = ANY ($2::text[])";
 
-pub(super) const TIMELINE_WITH: &str = "SELECT person_shard, seq, subject_id, body FROM timeline
+pub(super) const TIMELINE_WITH: &str =
+    "SELECT seq, subject, subject_id, origin, event, at_ms, body, person_shard FROM timeline
      WHERE business = $1 AND (subject_id = ANY ($2::text[]) OR body LIKE ANY ($3::text[]))";
+
+pub(super) const ERASE_ENTRY: &str =
+    "UPDATE timeline SET subject_id = $3, body = $4 WHERE person_shard = $1 AND seq = $2";
 
 /// A page of deliveries in the order in which they came, with the bodies of those that speak of somebody.
 pub(super) const INBOX_WITH: &str = "SELECT person_shard, seq, received_ms,
@@ -910,11 +916,18 @@ pub(super) const EVENTS_AMONG: &str = "SELECT count(*)
 mod log;
 
 pub(super) use log::{
-    DECISIONS_IN, EVENTS_IN, GROW_LOG, INSERT_LEAVES, INSERT_LOG, INSERT_LOG_HEAD, INSERT_NODES,
-    LEASE_LOG, LOG_ERASURES, LOG_HEAD, LOG_HEAD_AT, LOG_HEADS, LOG_LEAVES, LOG_NODES, LOG_PLACE,
-    LOGGED, MARK_DECISIONS, MARK_EVENTS, MARK_SPILLED, PUT_SALTS, TAKE_UNSEALED,
-    UNLOGGED_DECISIONS, UNLOGGED_EVENTS, UNSEALED,
+    DECISIONS_IN, ENTRIES_IN, EVENTS_IN, GROW_LOG, INSERT_LEAVES, INSERT_LOG, INSERT_LOG_HEAD,
+    INSERT_NODES, LAST_ENTRY, LEASE_LOG, LOG_ERASURES, LOG_HEAD, LOG_HEAD_AT, LOG_HEADS,
+    LOG_LEAVES, LOG_NODES, LOG_PLACE, LOGGED, MARK_DECISIONS, MARK_EVENTS, MARK_SPILLED, PUT_SALTS,
+    TAKE_ENTRIES, TAKE_UNSEALED, UNLOGGED_DECISIONS, UNLOGGED_ENTRIES, UNLOGGED_EVENTS, UNSEALED,
+    UNSEALED_ENTRIES,
 };
+
+// Everybody of a business, for whoever decides about whole lists.
+
+mod crowd;
+
+pub(super) use crowd::{CROWD, CROWD_LINKED, CROWD_MARKED, CROWD_WROTE, PEOPLE_IN};
 
 // Held messages.
 

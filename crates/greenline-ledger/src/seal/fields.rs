@@ -8,9 +8,9 @@ use greenline_proof::Field;
 
 use crate::codec::rows::encode_list;
 use crate::codec::sealed;
-use crate::erasure::{NOBODY, is_pseudonym};
+use crate::erasure::{ENTRY_BODY_ERASED, NOBODY, is_pseudonym};
 use crate::error::LedgerError;
-use crate::types::{DecisionRecord, StoredEvent};
+use crate::types::{DecisionRecord, StoredEvent, TimelineEntry};
 
 struct Fields(Vec<Field>);
 
@@ -60,6 +60,24 @@ pub(crate) fn event_fields(
     }
     fields.push("key", event.dedup.as_deref().unwrap_or_default());
     Ok(fields.0)
+}
+
+/// The fields of a timeline entry of the business with this `id`.
+pub(crate) fn entry_fields(business: &str, entry: &TimelineEntry) -> Vec<Field> {
+    let mut fields = Fields(Vec::with_capacity(8));
+    fields.push("id", entry.seq.to_string());
+    fields.push("business", business);
+    fields.push("subject", &*entry.subject);
+    if *entry.subject_id != *NOBODY {
+        fields.push("subject_id", &*entry.subject_id);
+    }
+    fields.push("origin", &*entry.origin);
+    fields.push("event", &*entry.event);
+    fields.push("at_ms", entry.at_ms.to_string());
+    if *entry.body != *ENTRY_BODY_ERASED {
+        fields.push("body", &*entry.body);
+    }
+    fields.0
 }
 
 /// The fields of a decision in the form of earlier releases; today it is sealed in parts (`parts.rs`).

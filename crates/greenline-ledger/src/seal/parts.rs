@@ -46,7 +46,7 @@ impl NewLeaf {
     /// The salts to be stored.
     pub(crate) fn salts(&self) -> Salts {
         match self.id.kind {
-            SealKind::Event => Salts::Seed(self.seed),
+            SealKind::Event | SealKind::Timeline => Salts::Seed(self.seed),
             SealKind::Decision => Salts::Parts(self.seed),
         }
     }

@@ -17,7 +17,7 @@ const BUSY: Duration = Duration::from_millis(500);
 const STATEMENTS: usize = 96;
 
 /// The migrations, in order; a store's `user_version` counts those it has had.
-pub(super) const MIGRATIONS: [&str; 15] = [
+pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_person_links.sql"),
     include_str!("migrations/0003_log.sql"),
@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_identifiers_linked.sql"),
     include_str!("migrations/0014_spam.sql"),
     include_str!("migrations/0015_health.sql"),
+    include_str!("migrations/0016_log_timeline.sql"),
 ];
 
 /// Columns that a migration adds, by its number; a statement that does so cannot be run twice.

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use greenline_policy::consent::Head;
 use greenline_policy::decide::WINDOW_MS;
 use greenline_policy::identity::{Identifier, Phone};
 use greenline_policy::lasting::YesLasts;
@@ -272,7 +271,7 @@ fn pass(
         if let (Some(person), true) = (one.0, one.0 != of) {
             let known = std::mem::take(&mut one.1);
             let heads = heads.of(person)?;
-            if !described(&mut gathering, &known, heads)? {
+            if !gathering.describe(&known, heads.each_ref().map(Option::as_deref))? {
                 alone.insert(person);
             }
         }
@@ -282,32 +281,4 @@ fn pass(
         one.0 = Some(person);
         one.1.push(identifier);
     }
-}
-
-/// Describes somebody; whether that can be.
-fn described(
-    gathering: &mut Gathering,
-    known: &[Identifier],
-    heads: [Option<String>; 2],
-) -> Result<bool, LedgerError> {
-    let [Identifier::Phone(phone)] = known else {
-        return Ok(false);
-    };
-    let [mobile, landline] = heads;
-    let mobile = match &mobile {
-        Some(stored) => gathering.class(stored)?,
-        None => gathering.class_of(&Head::default())?,
-    };
-    let landline = match &landline {
-        Some(stored) => Some(gathering.class(stored)?),
-        None => None,
-    };
-    let (Some(mobile), None | Some(Some(_))) = (mobile, landline) else {
-        return Ok(false);
-    };
-    gathering.put(phone.digits(), 0, mobile);
-    if let Some(Some(landline)) = landline {
-        gathering.put(phone.digits(), 1, landline);
-    }
-    Ok(true)
 }

@@ -286,15 +286,13 @@ impl Hand<'_> {
         for number in &deliveries.0 {
             self.wipe_delivery(*number, done)?;
         }
-        for (statement, rows) in [
-            (sql::DELETE_REPLY, replies),
-            (sql::DELETE_TIMELINE, timeline),
-        ] {
-            for number in &rows.0 {
-                self.connection
-                    .prepare_cached(statement)?
-                    .execute([number])?;
-            }
+        for number in &replies.0 {
+            self.connection
+                .prepare_cached(sql::DELETE_REPLY)?
+                .execute([number])?;
+        }
+        for number in &timeline.0 {
+            self.wipe_entry((whose.business, whose.row), *number, &found.texts)?;
         }
         for one in &whose.people {
             self.wipe_events(whose, *one, done)?;

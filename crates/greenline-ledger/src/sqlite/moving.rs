@@ -263,6 +263,7 @@ mod tests {
         ("message_log", "follows from the sends"),
         ("mark_log", "follows from the decisions and their sends"),
         ("log_late", "says which decisions have no leaf"),
+        ("log_timeline", "says which timeline entries have one"),
         (
             "log_counts",
             "is held against a seal under way, and against what leaves say",

@@ -18,24 +18,41 @@ use crate::types::BusinessIx;
 
 type Result<T, E = LedgerError> = std::result::Result<T, E>;
 
+/// Timeline entries in a batch at most: each may stand in another block of the log, which is written anew.
+const ENTRIES_MAX: usize = 32;
+
 /// Numbers up to the first row that is too young; the rows come with their number and time, oldest first.
 fn old_rows(
     connection: &Connection,
     sql: &'static str,
     business: i64,
     before_ms: i64,
+    most: usize,
 ) -> Result<Vec<i64>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([business])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= before_ms || found.len() == BATCH_MAX {
+        if row.get::<_, i64>(1)? >= before_ms || found.len() == most {
             break;
         }
         if row.get(2)? {
             found.push(row.get(0)?);
         }
     }
+    Ok(found)
+}
+
+/// Entries that are old enough, by what they say and by when they came, and sealed.
+fn entries(connection: &Connection, business: i64, before_ms: i64) -> Result<Vec<i64>> {
+    let mut found = old_rows(
+        connection,
+        sql::OLD_TIMELINE,
+        business,
+        before_ms,
+        ENTRIES_MAX,
+    )?;
+    found.retain(|number| *number < first_number(before_ms));
     Ok(found)
 }
 
@@ -74,8 +91,10 @@ impl Store {
             let rows = match kind {
                 PruneKind::Decisions => decisions(connection, row, before_ms),
                 PruneKind::Messages => run(connection, before_ms),
-                PruneKind::Replies => old_rows(connection, sql::OLD_REPLIES, row, before_ms),
-                PruneKind::Timeline => old_rows(connection, sql::OLD_TIMELINE, row, before_ms),
+                PruneKind::Replies => {
+                    old_rows(connection, sql::OLD_REPLIES, row, before_ms, BATCH_MAX)
+                }
+                PruneKind::Timeline => entries(connection, row, before_ms),
             }?;
             Ok(rows.into_iter().map(|number| (0, number)).collect())
         })
@@ -93,7 +112,7 @@ impl Hand<'_> {
             PruneKind::Decisions => self.prune_decisions(prune),
             PruneKind::Messages => self.prune_run(prune),
             PruneKind::Replies => self.delete_each(sql::DELETE_REPLY, &prune.rows),
-            PruneKind::Timeline => self.delete_each(sql::DELETE_TIMELINE, &prune.rows),
+            PruneKind::Timeline => self.prune_entries(prune),
         };
         self.connection
             .pragma_update(None, "secure_delete", false)?;
@@ -139,25 +158,27 @@ impl Hand<'_> {
             .prepare_cached(sql::COUNT_PRUNED)?
             .execute(params![row, count_column(gone.len())])?;
         let count = gone.len() as u64;
-        self.let_go(row, gone, prune.at_ms)?;
+        self.let_go(row, SealKind::Decision, gone, prune.at_ms)?;
         Ok(count)
     }
 
-    /// The leaves of these decisions keep their hash and nothing that opens it.
-    fn let_go(&mut self, business: i64, mut gone: BTreeSet<u64>, at_ms: i64) -> Result<()> {
+    /// The leaves of these records keep their hash and nothing that opens it.
+    pub(super) fn let_go(
+        &mut self,
+        business: i64,
+        kind: SealKind,
+        mut gone: BTreeSet<u64>,
+        at_ms: i64,
+    ) -> Result<()> {
         let salts = Salts::Pruned(at_ms).to_bytes();
-        while let Some(number) = gone.pop_first() {
-            let id = RecordId {
-                kind: SealKind::Decision,
-                seq: number,
-            };
+        while let Some(seq) = gone.pop_first() {
+            let id = RecordId { kind, seq };
             let Some((first, leaves)) = self.block_with(business, id)? else {
                 continue;
             };
             let mut entries = Vec::new();
             for leaf in leaves {
-                let is_gone =
-                    leaf.id == id || (leaf.id.kind == id.kind && gone.remove(&leaf.id.seq));
+                let is_gone = leaf.id == id || (leaf.id.kind == kind && gone.remove(&leaf.id.seq));
                 if is_gone {
                     push_entry(&mut entries, leaf.id, leaf.hash, &salts);
                 } else {

@@ -439,6 +439,7 @@ pub(super) fn number_known(
         })
     })?;
     Ok(platform::number_known(
+        number,
         numbers.into_iter().next(),
         Some(account),
     ))

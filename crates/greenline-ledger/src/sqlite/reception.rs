@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use greenline_policy::consent::EventKind;
-use greenline_policy::reception::{DAYS, Reception};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{count_column, person, person_column, seq};
@@ -12,7 +11,7 @@ use super::verbs::blocking;
 use super::{Store, sql};
 use crate::codec::taken::decode_taken;
 use crate::error::LedgerError;
-use crate::reception::{Became, Counting, Fold, Plan, STOPS_MAX, Stop};
+use crate::reception::{Became, Counted, Counting, Fold, Plan, Planning, STOPS_MAX, Stop};
 use crate::types::PersonId;
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -30,7 +29,7 @@ struct At {
 }
 
 impl Store {
-    pub(crate) async fn reception(self: &Arc<Self>, counting: Counting) -> Result<Reception> {
+    pub(crate) async fn reception(self: &Arc<Self>, counting: Counting) -> Result<Counted> {
         let business = self.business(counting.business)?;
         blocking(self, move |store| {
             let readers = &store.readers;
@@ -52,15 +51,17 @@ impl Store {
 
 fn planned(connection: &Connection, business: i64, counting: &Counting) -> Result<Plan> {
     let mut statement = connection.prepare_cached(sql::RECEPTION_COUNT)?;
-    let mut by_day = [0_u64; DAYS];
+    let mut planning = Planning::default();
     let mut until = Counting::seq(counting.at_ms.saturating_add(1));
-    for (back, of_day) in by_day.iter_mut().enumerate() {
+    for back in 0..counting.days() {
         let from = Counting::seq(counting.day_from_ms(back));
         let counted: i64 = statement.query_row(params![business, from, until], |row| row.get(0))?;
-        *of_day = seq(counted);
+        if !planning.day(seq(counted)) {
+            break;
+        }
         until = from;
     }
-    Ok(Plan::of(counting, &by_day))
+    Ok(planning.done(counting))
 }
 
 fn stops(connection: &Connection, business: i64, plan: Plan, fold: &mut Fold) -> Result<()> {
@@ -88,7 +89,7 @@ fn stops(connection: &Connection, business: i64, plan: Plan, fold: &mut Fold) ->
 
 /// Where the walk begins: in the range that may hold the first decision.
 fn begin(connection: &Connection, business: i64, plan: Plan, fold: &Fold) -> Result<Option<At>> {
-    let from = Counting::seq(plan.from_ms);
+    let from = Counting::seq(plan.walked_from_ms);
     let mut statement = connection.prepare_cached(sql::RANGE_AROUND)?;
     let around: Option<i64> = statement
         .query_row(params![business, from], |row| row.get(0))

@@ -1,7 +1,8 @@
 //! The provable log in the store.
 //!
 //! The writer commits records in the order of their numbers, so a mark for each kind says what is sealed. Only
-//! decisions made while the store was down come later than higher numbers: they are listed apart.
+//! decisions made while the store was down come later than higher numbers: they are listed apart. So are timeline
+//! entries, each with its place (`entries.rs`).
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::recent::Recent;
 use super::rows::{count_column, identifiers_column, seq, seq_column, stored_event};
 use super::verbs::reading;
 use super::write::Hand;
-use super::{Store, read, sql};
+use super::{Store, entries, read, sql};
 use crate::codec::rows::encode_evidence;
 use crate::error::LedgerError;
 use crate::seal::{
@@ -211,7 +212,7 @@ fn unsealed_event(row: &Row<'_>, id: &str, ix: BusinessIx) -> Result<Unsealed> {
     Unsealed::of(number, fields)
 }
 
-/// Records that are not sealed: those that come late, then events, then decisions.
+/// Records that are not sealed: those that come late, then events, timeline entries, decisions.
 fn unsealed(
     connection: &Connection,
     (row, id, ix): (i64, &str, BusinessIx),
@@ -239,8 +240,10 @@ fn unsealed(
     while let Some(row) = rows.next()? {
         found.push(unsealed_event(row, id, ix)?);
     }
-    let room = limit.saturating_sub(found.len());
     let of = (row, id);
+    let room = limit.saturating_sub(found.len());
+    found.extend(entries::unsealed(connection, of, room)?);
+    let room = limit.saturating_sub(found.len());
     let recent = recent.and_then(|recent| recent.unsealed(of, marks.decision, room));
     found.extend(match recent {
         Some(recent) => recent?,
@@ -289,6 +292,7 @@ fn recorded(
             let found = rows.next()?.map(|row| parts(row, id)).transpose();
             found.map(|found| found.map_or(Recorded::Gone, |found| Recorded::Fields(found.fields)))
         }
+        SealKind::Timeline => entries::recorded(connection, (row, id), record.seq),
         SealKind::Decision => match read::decision_of(connection, record.seq) {
             Ok(Some(found)) if *found.business == *id => {
                 decision_fields(&found).map(Recorded::Fields)
@@ -309,6 +313,13 @@ pub(super) fn place(
     id: RecordId,
 ) -> Result<Option<SealedLeaf>> {
     let number = seq_column(id.seq);
+    if id.kind == SealKind::Timeline {
+        let place = entries::noted(connection, business, number)?.flatten();
+        return match place {
+            Some(index) => Ok(leaves(connection, business, seq(index), 1)?.pop()),
+            None => Ok(None),
+        };
+    }
     let mut statement = connection.prepare_cached(sql::LATE_PLACE)?;
     let index: Option<Option<i64>> = statement
         .query_row(params![business, number], |row| row.get(0))
@@ -320,7 +331,7 @@ pub(super) fn place(
     }
     let mut statement = connection.prepare_cached(match id.kind {
         SealKind::Event => sql::BLOCK_OF_EVENT,
-        SealKind::Decision => sql::BLOCK_OF_DECISION,
+        _ => sql::BLOCK_OF_DECISION,
     })?;
     let mut rows = statement.query(params![business, number])?;
     match rows.next()? {
@@ -350,7 +361,9 @@ fn unlogged(connection: &Connection, business: i64) -> Result<u64> {
     let waiting = count(sql::COUNT_LATE_WAITING, &[&business, &decision, &event])?;
     let ahead = count(sql::COUNT_LATE_AHEAD, &[&business, &decision, &event])?;
     let (_, pruned) = counts(connection, business)?;
-    Ok(seq(there + pruned - waiting - (marks.size - ahead)))
+    let leaves = marks.size - entries::leaves(connection, business)?;
+    let records = there + pruned - waiting - (leaves - ahead);
+    Ok(seq(records) + seq(entries::unlogged(connection, business)?))
 }
 
 /// Reads with the business's row, id and place.
@@ -497,15 +510,16 @@ impl Hand<'_> {
             return Err(LedgerError::Bug("more leaves than a seal may hold"));
         }
         let late = late(self.connection, row)?;
-        let is_sealed = |leaf: &NewLeaf| {
+        for leaf in &seal.leaves {
             let number = seq_column(leaf.id.seq);
-            match leaf.id.kind {
+            let is_sealed = match leaf.id.kind {
                 SealKind::Event => number <= marks.event && !late.contains(&number),
                 SealKind::Decision => number <= marks.decision && !late.contains(&number),
+                SealKind::Timeline => entries::is_sealed(self.connection, row, number)?,
+            };
+            if is_sealed {
+                return Ok(false);
             }
-        };
-        if seal.leaves.iter().any(is_sealed) {
-            return Ok(false);
         }
         let mut entries = Vec::with_capacity(seal.leaves.len() * 64);
         let (mut events, mut decisions) = (0_i64, 0_i64);
@@ -514,6 +528,11 @@ impl Hand<'_> {
             push_entry(&mut entries, *id, *hash, &leaf.salts().to_bytes());
             let number = seq_column(id.seq);
             match id.kind {
+                // Counted with the events.
+                SealKind::Timeline => {
+                    events += 1;
+                    self.note_entry_sealed(row, number, index)?;
+                }
                 SealKind::Event => {
                     events += 1;
                     if late.contains(&number) {
@@ -538,12 +557,16 @@ impl Hand<'_> {
         }
         // What does not read is passed over and waits apart, as what comes late.
         for skipped in &seal.skipped {
+            let number = seq_column(skipped.seq);
             let mark = match skipped.kind {
                 SealKind::Event => marks.event,
                 SealKind::Decision => marks.decision,
+                SealKind::Timeline => entries::mark(self.connection, row)?,
             };
-            if seq_column(skipped.seq) <= mark {
-                self.note_late(row, skipped.seq)?;
+            match skipped.kind {
+                _ if number > mark => {}
+                SealKind::Timeline => self.note_entry_waits(row, number)?,
+                SealKind::Event | SealKind::Decision => self.note_late(row, skipped.seq)?,
             }
         }
         self.written += entries.len();

@@ -190,8 +190,10 @@ pub(super) const PUT_TEMPLATE: &str = "INSERT INTO templates
        at_ms = excluded.at_ms";
 
 /// Numbered by the moment of arrival, as what other stores number is.
+/// Above every one that is there, and every one of the business that was sealed and pruned.
 pub(super) const INSERT_TIMELINE: &str = "INSERT INTO timeline (seq, business_id, subject, subject_id, origin, event, at_ms, body)
-     VALUES (max(?8 << 20, 1 + coalesce((SELECT max(seq) FROM timeline), 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+     VALUES (max(?8 << 20, 1 + coalesce((SELECT max(seq) FROM timeline), 0),
+       1 + coalesce((SELECT max(seq) FROM log_timeline WHERE business_id = ?1), 0)), ?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 // Writing: inbox, relay, own replies.
 
@@ -540,6 +542,51 @@ pub(super) const COUNT_LATE_WAITING: &str = "SELECT count(*) FROM log_late
 pub(super) const COUNT_LATE_AHEAD: &str = "SELECT count(*) FROM log_late
      WHERE business_id = ?1 AND seq > max(?2, ?3) AND log_index IS NOT NULL";
 
+/// The columns of a timeline entry; completed by the constants below.
+macro_rules! whole_entry {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.seq, t.subject, t.subject_id, t.origin, t.event, t.at_ms, t.body ",
+            $rest
+        )
+    };
+}
+
+/// Those that did not read when they were to be sealed: by an index that holds no others, and nearly always none.
+pub(super) const ENTRIES_WAITING: &str = whole_entry!(
+    "FROM log_timeline l INDEXED BY log_timeline_unsealed CROSS JOIN timeline t
+     WHERE l.business_id = ?1 AND l.log_index IS NULL AND t.seq = l.seq AND t.business_id = ?1 ORDER BY l.seq LIMIT ?2"
+);
+
+pub(super) const ENTRIES_AFTER: &str = whole_entry!(
+    "FROM timeline t
+     WHERE business_id = ?1 AND seq > coalesce((SELECT max(seq) FROM log_timeline WHERE business_id = ?1), 0)
+     ORDER BY seq LIMIT ?2"
+);
+
+pub(super) const ENTRY_OF: &str =
+    whole_entry!("FROM timeline t WHERE business_id = ?1 AND seq = ?2");
+
+pub(super) const PLACE_OF_ENTRY: &str =
+    "SELECT log_index FROM log_timeline WHERE business_id = ?1 AND seq = ?2";
+
+pub(super) const LAST_ENTRY: &str =
+    "SELECT coalesce(max(seq), 0) FROM log_timeline WHERE business_id = ?1";
+
+pub(super) const SEAL_ENTRY: &str =
+    "INSERT INTO log_timeline (business_id, seq, log_index) VALUES (?1, ?2, ?3)
+     ON CONFLICT (business_id, seq) DO UPDATE SET log_index = excluded.log_index";
+
+pub(super) const ENTRY_WAITS: &str =
+    "INSERT OR IGNORE INTO log_timeline (business_id, seq) VALUES (?1, ?2)";
+
+pub(super) const COUNT_ENTRY_LEAVES: &str =
+    "SELECT count(log_index) FROM log_timeline WHERE business_id = ?1";
+
+pub(super) const COUNT_ENTRIES_UNLOGGED: &str = "SELECT count(*) FROM timeline t
+     WHERE business_id = ?1 AND seq <= coalesce((SELECT max(seq) FROM log_timeline WHERE business_id = ?1), 0)
+       AND NOT EXISTS (SELECT 1 FROM log_timeline l WHERE l.business_id = ?1 AND l.seq = t.seq)";
+
 // Reading: pages.
 
 pub(super) const NUMBERS: &str = "SELECT number, status, rating, at_ms, last_inbound_ms FROM numbers WHERE business_id = ?1 ORDER BY number";
@@ -571,6 +618,11 @@ pub(super) const TIMELINE_OF: &str = "SELECT seq, subject, subject_id, origin, e
 
 pub(super) const COUNT_PEOPLE: &str =
     "SELECT count(*) FROM identifiers WHERE business_id = ?1 AND linked_at_ms IS NULL";
+
+/// How many identifiers of a business there are of people of the shards below ?1. The plus keeps it from being counted by
+/// the business, of which that would be all.
+pub(super) const PEOPLE_IN: &str =
+    "SELECT count(*) FROM identifiers WHERE shard < ?1 AND +business_id = ?2";
 
 /// What a sum over ranges misses: decisions since ?2 in the one range that begins before.
 macro_rules! in_the_first_range {
@@ -786,7 +838,8 @@ pub(super) const ERASE_DELIVERY_LATER: &str = "UPDATE inbox SET received_ms = 0 
 
 pub(super) const DELETE_REPLY: &str = "DELETE FROM replies WHERE reply_id = ?1";
 
-pub(super) const DELETE_TIMELINE: &str = "DELETE FROM timeline WHERE seq = ?1";
+pub(super) const ERASE_ENTRY: &str =
+    "UPDATE timeline SET subject_id = ?2, body = ?3 WHERE seq = ?1";
 
 pub(super) const COUNT_ERASURE: &str =
     "INSERT INTO log_counts (business_id, erasures, pruned) VALUES (?1, 1, 0)
@@ -818,8 +871,12 @@ pub(super) const OLD_DECISIONS: &str = "SELECT seq FROM decision_ranges r CROSS 
 pub(super) const OLD_REPLIES: &str =
     "SELECT reply_id, at_ms, state = 2 FROM replies WHERE business_id = ?1 ORDER BY reply_id";
 
-/// Not how ways out stand: the newest entry of each says so, however old it is.
-pub(super) const OLD_TIMELINE: &str = "SELECT seq, at_ms, 1 FROM timeline WHERE business_id = ?1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq";
+/// Only what is sealed. And not how ways out stand: the newest entry of each says so, however old it is.
+pub(super) const OLD_TIMELINE: &str = "SELECT seq, at_ms,
+       EXISTS (SELECT 1 FROM log_timeline l WHERE l.business_id = ?1 AND l.seq = t.seq AND l.log_index IS NOT NULL)
+     FROM timeline t WHERE business_id = ?1 AND subject NOT IN ('avenue', 'alert') ORDER BY seq";
+
+pub(super) const DELETE_ENTRY: &str = "DELETE FROM timeline WHERE business_id = ?1 AND seq = ?2";
 
 pub(super) const VERDICT: &str =
     "SELECT verdict FROM decisions WHERE seq = ?1 AND business_id = ?2";

@@ -15,8 +15,9 @@ use crate::expect_answer;
 use crate::request::{Answer, Request};
 use crate::state::people::head_at;
 use crate::types::{
-    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NumberKnown, NumberView, PersonView,
-    PortfolioView, Relay, RelayDone, StoredEvent, TemplateView, TimelineEntry, Verification,
+    BusinessIx, Counts, DecisionId, DecisionRecord, Lane, NUMBERS_AT_ONCE, NumberAsked,
+    NumberKnown, NumberView, PersonView, PortfolioView, Relay, RelayDone, StoredEvent,
+    TemplateView, TimelineEntry, Verification,
 };
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -162,6 +163,32 @@ impl Store {
         let (number, waba_id) = (number.to_owned(), waba_id.to_owned());
         reading(self, business, move |connection, row| {
             read::number_known(connection, row, &number, &waba_id)
+        })
+        .await
+    }
+
+    pub(crate) async fn numbers_known(
+        self: &Arc<Self>,
+        asked: Vec<NumberAsked>,
+    ) -> Result<Vec<NumberKnown>> {
+        blocking(self, move |store| {
+            let mut known = Vec::with_capacity(asked.len());
+            // Page by page, so that none keeps the log from being copied back for long.
+            for page in asked.chunks(NUMBERS_AT_ONCE) {
+                store.readers.with(|connection| {
+                    for one in page {
+                        let row = store.business(one.business)?;
+                        known.push(read::number_known(
+                            connection,
+                            row,
+                            &one.number,
+                            &one.waba_id,
+                        )?);
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(known)
         })
         .await
     }

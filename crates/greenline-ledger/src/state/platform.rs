@@ -94,9 +94,14 @@ impl HealthRow {
         *self == Self::default()
     }
 
-    /// What it amounts to, given when the account was last reinstated.
-    fn evidence(&self, reinstated_ms: Option<i64>) -> Vec<Cause> {
-        if self.is_empty() {
+    /// What it amounts to, given when the account was last reinstated, and the status with its age where that is a word of
+    /// which nothing is known.
+    fn evidence(
+        &self,
+        reinstated_ms: Option<i64>,
+        unclear: Option<(NumberStatus, i64)>,
+    ) -> Vec<Cause> {
+        if self.is_empty() && unclear.is_none() {
             return Vec::new();
         }
         let moments = [
@@ -105,8 +110,12 @@ impl HealthRow {
             self.locked_ms,
             self.policy_ms,
             reinstated_ms,
+            unclear.map(|(_, at_ms)| at_ms),
         ];
         let mut state = health::State::at(moments.into_iter().flatten().max().unwrap_or_default());
+        if let Some((status, at_ms)) = unclear {
+            state.tell(Told::Status(status), Origin::Read, at_ms);
+        }
         if let (Some(read), Some(at_ms)) = (&self.read, self.read_ms) {
             state.tell(Told::Health(health_read(read)), Origin::Read, at_ms);
         }
@@ -288,8 +297,25 @@ fn is_over(said_ms: i64, at_ms: Option<i64>) -> bool {
     at_ms >= Some(said_ms.saturating_add(SPAM_LIMIT_MS))
 }
 
+/// What holds an account is kept as, of that which is about one number: all of the account's and the number's own; of
+/// what was told of both the newest counts.
+fn restrictions_of<'a>(
+    number: &'a str,
+    account: &'a AccountRow,
+) -> impl Iterator<Item = &'a RestrictionRow> {
+    let is_its = move |row: &&RestrictionRow| {
+        RestrictionKind::number_of(&row.named).is_none_or(|named| named == number)
+    };
+    let rows = move || account.restrictions.iter().filter(is_its);
+    rows().filter(move |row| {
+        let is_newer = |other: &RestrictionRow| other.kind == row.kind && other.at_ms > row.at_ms;
+        row.kind != RestrictionKind::Offboarded || !rows().any(is_newer)
+    })
+}
+
 /// What a decision is told of a number.
 pub(crate) fn number_facts(
+    id: &str,
     number: Option<&NumberRow>,
     account: Option<&AccountRow>,
 ) -> NumberFacts {
@@ -306,8 +332,7 @@ pub(crate) fn number_facts(
         connected_ms: connected.and_then(|row| row.at_ms),
     };
     let restrictions: Vec<Restriction> = account.map_or_else(Vec::new, |row| {
-        row.restrictions
-            .iter()
+        restrictions_of(id, row)
             .filter(|row| !row.is_over(&since))
             .map(|row| Restriction {
                 kind: row.kind,
@@ -315,7 +340,10 @@ pub(crate) fn number_facts(
             })
             .collect()
     });
-    let mut evidence = health.map_or_else(Vec::new, |health| health.evidence(reinstated_ms));
+    let unclear = number.filter(|_| status == NumberStatus::Other);
+    let unclear = unclear.map(|row| (status, row.at_ms.unwrap_or_default()));
+    let mut evidence =
+        health.map_or_else(Vec::new, |health| health.evidence(reinstated_ms, unclear));
     let locked = evidence.contains(&Cause::Locked);
     evidence.retain(|cause| *cause != Cause::Locked);
     NumberFacts {
@@ -333,9 +361,16 @@ pub(crate) fn number_facts(
 }
 
 /// What is read back of a number and its account.
-pub(crate) fn number_known(number: Option<NumberRow>, account: Option<AccountRow>) -> NumberKnown {
+pub(crate) fn number_known(
+    id: &str,
+    number: Option<NumberRow>,
+    account: Option<AccountRow>,
+) -> NumberKnown {
     let (number, account) = (number.unwrap_or_default(), account.unwrap_or_default());
     let restrictions = account.restrictions.into_iter();
+    // What names another number of the account says nothing of this one.
+    let restrictions = restrictions
+        .filter(|row| RestrictionKind::number_of(&row.named).is_none_or(|named| named == id));
     NumberKnown {
         status: number.status,
         rating: number.rating,
@@ -515,7 +550,7 @@ impl Platform {
         {
             return;
         }
-        let facts = number_facts(self.number(number), self.account(waba_id));
+        let facts = number_facts(number, self.number(number), self.account(waba_id));
         self.facts.insert(number.into(), (waba_id.into(), facts));
     }
 

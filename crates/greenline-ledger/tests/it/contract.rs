@@ -4,6 +4,7 @@
 //! of them for one store. One that is not listed is dead code, and the compiler says so.
 
 pub(crate) mod avenue;
+pub(crate) mod causes;
 pub(crate) mod deliveries;
 pub(crate) mod erasure;
 pub(crate) mod health;
@@ -22,6 +23,7 @@ pub(crate) mod refusals;
 pub(crate) mod seal;
 pub(crate) mod sends;
 pub(crate) mod spam;
+pub(crate) mod timeline;
 
 /// The tests of one area, over one store.
 macro_rules! tests {
@@ -129,6 +131,13 @@ macro_rules! over {
                 an_end_opens_only_what_was_read_after_it,
                 asked_in_advance_an_end_counts,
                 what_holds_an_account_lasts_until_something_says_that_it_is_over,
+            }
+        );
+        crate::contract::tests!(
+            $store,
+            causes {
+                what_the_matrix_says_no_to_no_send_gets_past,
+                what_names_one_number_closes_that_number_alone,
             }
         );
         crate::contract::tests!(
@@ -254,6 +263,14 @@ macro_rules! over {
         );
         crate::contract::tests!(
             $store,
+            timeline {
+                entries_are_sealed_with_all_else_and_stay,
+                old_entries_go_once_they_are_sealed_and_every_head_stays,
+                an_entry_that_speaks_of_somebody_is_erased_and_stays_proved,
+            }
+        );
+        crate::contract::tests!(
+            $store,
             import {
                 a_row_says_what_became_of_it_and_the_same_again_changes_nothing,
                 a_piece_done_twice_by_one_import_answers_the_same,
@@ -270,6 +287,7 @@ macro_rules! over {
             reception {
                 what_was_sent_is_counted_with_what_became_of_it,
                 a_business_is_the_sum_of_its_numbers_and_days_pass,
+                people_of_thirty_days_are_those_to_whom_something_arrived,
                 of_many_one_person_in_so_many_is_looked_at,
             }
         );

@@ -2,6 +2,11 @@
 //!
 //! The contract is one suite over every store; what only one of them can be asked has its own module.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the real clock and wait"
+)]
+
 mod contract;
 mod moving;
 mod postgres_only;

@@ -6,14 +6,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use greenline_ledger::erasure::ErasureKey;
 use greenline_ledger::moving::{self, Moved};
-use greenline_ledger::types::{Mode, Outcome};
+use greenline_ledger::prune::PruneKind;
+use greenline_ledger::types::{Effect, Mode, Outcome};
 use greenline_ledger::{Ledger, LedgerError, migrations};
+use greenline_policy::consent::EventKind;
 use greenline_policy::decide::decide;
 use greenline_policy::rule::Rule;
 use greenline_testdb::{Database, Proxy};
 use tokio::sync::Notify;
 
+use crate::contract::seal::seal;
 use crate::support::*;
 use installation::{assert_same, fill};
 
@@ -278,6 +282,67 @@ async fn migrations_are_looked_at_and_made_on_either_store() {
     assert!(!folder.path().join("other.db").exists());
     let nowhere = migrations::look("redis://x").await.unwrap_err();
     assert!(matches!(nowhere, LedgerError::NotFound(_)));
+}
+
+/// What retention took, an erasure emptied and nobody has sealed yet is the same there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_of_the_timeline_and_of_old_decisions_moves_with_its_leaves() {
+    const DAY: i64 = 24 * 60 * 60 * SECOND;
+    let (folder, database) = (tempfile::tempdir().unwrap(), ready_database());
+    let old = Ledger::open_sqlite(&folder.path().join("ledger.db"), setup()).unwrap();
+    old.use_erasure_keys(vec![ErasureKey {
+        id: "0a1b2c3d".into(),
+        secret: [5; 32],
+    }]);
+    cover(&old).await;
+    let person = "15551230001";
+    let told = |number: &str, body: &str, at_ms| Effect::Timeline {
+        subject: "number",
+        subject_id: number.into(),
+        origin: "read".into(),
+        event: "rating".into(),
+        at_ms,
+        body: body.into(),
+    };
+    let of = format!("{{\"by\":\"{person}\"}}");
+    let entries = vec![
+        told("n1", "{}", NOON),
+        told(person, &of, NOON + 3 * DAY),
+        told("n2", &of, NOON + 3 * DAY),
+    ];
+    old.learn(ACME, entries).await.unwrap();
+    for at in [1, 3 * DAY] {
+        let sent = old.admit(template(person, "offer", NOON + at)).await;
+        old.settle(sent.unwrap().id, Outcome::NotSent);
+    }
+    seal(&old, ACME).await;
+    for kind in [PruneKind::Decisions, PruneKind::Timeline] {
+        let pruned = old.prune(ACME, kind, NOON + DAY, NOON + 3 * DAY).await;
+        assert_eq!(pruned.unwrap(), 1, "{kind:?}");
+    }
+    let gone = event(&[person], EventKind::Erased, "all", NOON + 4 * DAY);
+    old.erase(gone).await.unwrap();
+    old.learn(ACME, vec![told("n3", "{}", NOON + 4 * DAY)])
+        .await
+        .unwrap();
+    let said = async |ledger: &Ledger| {
+        let leaves = ledger.log_leaves(ACME, 0, 100).await.unwrap();
+        let records = ledger.log_records(ACME, &leaves).await.unwrap();
+        let mut open = ledger.unsealed(ACME, 100).await.unwrap();
+        open.sort_by_key(|record| (record.id.kind, record.id.seq));
+        assert_eq!(ledger.log_unlogged(ACME).await.unwrap(), 0);
+        (leaves, records, open)
+    };
+    let before = said(&old).await;
+    assert_eq!(before.2.len(), 2, "the erasure and the last entry");
+    old.close().await;
+    drop(old);
+    let moved = whole(folder.path(), &database.url()).await.unwrap();
+    assert!(moved.is_clean(), "{moved:?}");
+    let new = Ledger::open(&database.url(), setup()).await.unwrap();
+    assert_eq!(said(&new).await, before);
+    assert_eq!(seal(&new, ACME).await.len(), 2);
+    assert_eq!(new.log_unlogged(ACME).await.unwrap(), 0);
 }
 
 /// What went before the move counts after it, and whom the platform limits is limited still.

@@ -2,6 +2,7 @@
 //! break while something is being written, a database that is away.
 
 mod batches;
+mod crowd;
 mod faults;
 mod lost;
 mod nodes;
@@ -9,6 +10,7 @@ mod once;
 mod pair;
 mod races;
 mod reach;
+mod timeline;
 
 use greenline_ledger::Ledger;
 

@@ -7,6 +7,7 @@ mod messages;
 mod pair;
 mod reach;
 mod sends;
+mod timeline;
 mod verify;
 
 use std::path::PathBuf;

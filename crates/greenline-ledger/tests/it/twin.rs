@@ -6,12 +6,13 @@ mod never;
 
 use std::sync::Arc;
 
-use greenline_ledger::crowd::Found;
+use greenline_ledger::crowd::{Crowd, Found};
 use greenline_ledger::flight::{Flight, Watch};
 use greenline_ledger::import::{ImportPiece, ROW_KEY, RowOutcome, undo_key};
 use greenline_ledger::later::{HeldFilter, HeldStage, HeldStep, Keep, KeptRequest};
 use greenline_ledger::notice::Notice;
 use greenline_ledger::question::Question;
+use greenline_ledger::seal::SealKind;
 use greenline_ledger::subscription::{Subscription, Takes};
 use greenline_ledger::types::{
     Appended, Ask, DecisionId, DecisionRecord, Delivery, Effect, Lane, Mode, NewEvent, Outcome,
@@ -25,6 +26,7 @@ use greenline_policy::hold::{Hold, HoldGroup};
 use greenline_policy::identity::Identifier;
 use greenline_policy::lasting::YesLasts;
 use greenline_policy::quiet::Quiet;
+use greenline_policy::rule::Rule;
 use greenline_policy::scope::Scope;
 use proptest::prelude::*;
 use smallvec::smallvec;
@@ -62,6 +64,9 @@ enum Step {
     /// One of those that were held is cancelled.
     CancelHeld(usize),
 }
+
+/// Of whom no history tells.
+const STRANGERS: [&str; 2] = ["15557770001", "551187654321"];
 
 /// One store, with what was handed out by it.
 struct Side {
@@ -405,24 +410,20 @@ impl Side {
                     continue;
                 };
                 let (mut some, crowd) = self.ledger.crowd(&about, now_ms).unwrap().unwrap();
-                for to in NAMES.into_iter().chain(["15557770001", "551187654321"]) {
+                let names: Vec<&str> = NAMES.into_iter().chain(STRANGERS).collect();
+                let named = self.ledger.view_of(&about, &ids(&names), now_ms);
+                let mut named = named.unwrap().unwrap();
+                for to in names {
                     let mut ask = about.clone();
                     ask.to = ids(&[to]);
                     let preview = self.ledger.preview(ask.clone()).await.unwrap().decision;
                     assert_eq!(view.judge(&ask).unwrap(), preview, "{to} {name} {variant}");
-                    let found = match &ask.to[0] {
-                        Identifier::Phone(phone) => crowd.find(phone.canonical()).1,
-                        Identifier::User(_) => Found::Alone,
-                    };
+                    assert_eq!(named.judge(&ask).unwrap(), preview, "{to} {name} {variant}");
+                    let found = found(&crowd, &ask.to[0]);
                     let shared = match found {
                         Found::Alone => some.judge(&ask),
                         Found::Nobody => some.judge_class(&ask, &Head::default()),
                         Found::Class(class) => some.judge_class(&ask, crowd.head(class).unwrap()),
-                    };
-                    let plain = |decision: Decision| {
-                        let reasons = decision.reasons.into_iter();
-                        let reasons = reasons.map(|reason| (reason.rule, reason.until_ms));
-                        (decision.verdict, reasons.collect::<Vec<_>>())
                     };
                     let shared = plain(shared.unwrap());
                     assert_eq!(shared, plain(preview), "{to} {name} {variant} {found:?}");
@@ -437,7 +438,7 @@ impl Side {
         let Some(mut view) = view.unwrap() else {
             return;
         };
-        let names: Vec<&str> = NAMES.into_iter().chain(["15557770001"]).collect();
+        let names: Vec<&str> = NAMES.into_iter().chain(STRANGERS).collect();
         let to = |name: &str| Ask {
             to: ids(&[name]),
             ..about.clone()
@@ -456,7 +457,23 @@ impl Side {
             view.turn_to(piece);
             seen.extend(some.iter().map(|name| view.judge(&to(name)).unwrap()));
         }
-        assert_eq!(seen, told.collect::<Vec<_>>(), "{names:?} {about:?}");
+        let told: Vec<Decision> = told.collect();
+        assert_eq!(seen, told, "{names:?} {about:?}");
+        // And of everybody at once, where most are only described.
+        let crowd = self.ledger.crowd_in_pages(about, now_ms).await;
+        let (mut view, crowd) = crowd.unwrap().unwrap();
+        view.turn_to(self.ledger.piece(about, &ids(&names)).await.unwrap());
+        for (name, told) in names.into_iter().zip(told) {
+            let ask = to(name);
+            let found = found(&crowd, &ask.to[0]);
+            let shared = match found {
+                Found::Alone => view.judge(&ask),
+                Found::Nobody => view.judge_class(&ask, &Head::default()),
+                Found::Class(class) => view.judge_class(&ask, crowd.head(class).unwrap()),
+            };
+            let shared = plain(shared.unwrap());
+            assert_eq!(shared, plain(told), "{name} {found:?} {about:?}");
+        }
     }
 
     /// What everybody would have been told at moments gone by, with what was known then.
@@ -502,6 +519,14 @@ impl Side {
             "{:?}",
             ledger.portfolio(ACME, now_ms).await.unwrap()
         ));
+        let unsealed = ledger.unsealed(ACME, 1_000).await.unwrap();
+        let entries = unsealed
+            .into_iter()
+            .filter(|record| record.id.kind == SealKind::Timeline);
+        pages.extend(entries.map(|mut record| {
+            record.fields.retain(|field| *field.name != *"id");
+            format!("to be sealed: {:?}", record.fields)
+        }));
         let timeline = ledger.timeline(ACME, None, None, 1_000).await.unwrap();
         pages.extend(timeline.into_iter().map(|mut entry| {
             entry.seq = 0;
@@ -551,6 +576,21 @@ fn told(body: &[u8]) -> String {
         }
         _ => String::from_utf8_lossy(body).into_owned(),
     }
+}
+
+/// What a crowd knows of somebody.
+fn found(crowd: &Crowd, identifier: &Identifier) -> Found {
+    match identifier {
+        Identifier::Phone(phone) => crowd.find(phone.canonical()).1,
+        Identifier::User(_) => Found::Alone,
+    }
+}
+
+/// A decision without the names of events.
+fn plain(decision: Decision) -> (Verdict, Vec<(Rule, Option<i64>)>) {
+    let reasons = decision.reasons.into_iter();
+    let reasons = reasons.map(|reason| (reason.rule, reason.until_ms));
+    (decision.verdict, reasons.collect())
 }
 
 /// The platform names the messages of a send after it.

@@ -126,6 +126,12 @@ kinds! {
     SpamLimit { "number.spam_limit", Number, Critical }
     /// The platform refuses the business's token.
     TokenRefused { "token.refused", Business, Critical }
+    /// The token has ended.
+    TokenExpired { "token.expired", Business, Critical }
+    /// It ends within days.
+    TokenExpiresSoon { "token.expires_soon", Business, Critical }
+    /// It ends in a while.
+    TokenExpiring { "token.expiring", Business, Warning }
     /// Messages go out, and nothing at all comes back.
     WebhooksSilent { "webhooks.silent", Number, Critical }
     /// The app is not subscribed to the account.

@@ -17,7 +17,7 @@ pub struct Band {
 
 /// People who stopped, of a thousand messages that arrived.
 pub const STOPS: Band = Band {
-    mild: 10,
+    mild: 15,
     strong: 25,
     least: 3,
 };
@@ -29,8 +29,8 @@ pub const HELD_BACK: Band = Band {
 };
 /// Messages that failed with 131026, of a thousand sent.
 pub const UNREACHABLE: Band = Band {
-    mild: 50,
-    strong: 150,
+    mild: 30,
+    strong: 80,
     least: 5,
 };
 /// Messages neither read nor answered, of a thousand that had time.
@@ -53,6 +53,9 @@ pub const OFTEN: Band = Band {
 };
 /// The newest days that are also looked at by themselves, because newer messages weigh more (QL-02).
 pub const NEWEST_DAYS: usize = 2;
+/// … where they hold so many times as much as in seven days is no coincidence: two days of a number that sends little are
+/// chance.
+pub const NEWEST_TIMES: u32 = 2;
 /// With fewer messages in seven days and no sign at all, nothing is said of a risk.
 pub const SENT_LEAST: u32 = 30;
 /// With fewer different people in seven days no pace is worked out.
@@ -63,6 +66,9 @@ pub const REMEMBERED_MS: i64 = 90 * super::known::DAY_MS;
 pub const FRESH_MS: i64 = 14 * super::known::DAY_MS;
 /// So long a worse rating than the present one counts as a sign.
 pub const RATED_BEFORE_MS: i64 = 7 * super::known::DAY_MS;
+/// A number that has been rated good for so long without a break has shown how people take what it sends: twice the
+/// seven days that a rating is made from.
+pub const PROVEN_MS: i64 = 14 * super::known::DAY_MS;
 /// So long error 131048 counts as a sign.
 pub const SPAM_REMEMBERED_MS: i64 = 7 * super::known::DAY_MS;
 /// So long a raise that was put off is taken to be so still.

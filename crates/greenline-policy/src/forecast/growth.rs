@@ -14,16 +14,16 @@ use crate::quality::Score;
 use crate::reach::MessagingLimit;
 
 use super::known::{DAY_MS, DAYS, Deferral, Reach};
-use super::{Era, Newest, Rated, bands};
+use super::{Era, Newest, Rated, Takes, bands, month};
 
-const HOUR_MS: i64 = 60 * 60 * 1_000;
+pub(super) const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// A day, and seven, in hours.
-const DAY_HOURS: u64 = 24;
-const WEEK_HOURS: u64 = 7 * DAY_HOURS;
+pub(super) const DAY_HOURS: u64 = 24;
+pub(super) const WEEK_HOURS: u64 = 7 * DAY_HOURS;
 /// What each of 1 to 7 days divides, so that averages over them stay whole.
-const RUNS: u64 = 420;
+pub(super) const RUNS: u64 = 420;
 /// Parts of a person that are counted in.
-const PARTS: u64 = RUNS * DAY_HOURS;
+pub(super) const PARTS: u64 = RUNS * DAY_HOURS;
 /// Since October 2025 a raise is there within this time (QL-22).
 pub const RAISED_WITHIN_MS: i64 = 6 * HOUR_MS;
 /// Until then it came after a day (QL-16); before 2022 after two at the soonest (QL-15).
@@ -57,8 +57,8 @@ pub enum When {
     },
     /// Too few people were reached to tell a pace, or nobody counted.
     NotEnoughData,
-    /// The pace is not what it takes (QL-21).
-    NotByPace,
+    /// So many were reached as the first step takes; when the platform raises it then is not said (QL-21).
+    Earned,
     /// There is no higher limit.
     Top,
     /// The present limit is not known.
@@ -98,7 +98,7 @@ pub enum Obstacle {
     MoreInfoWanted,
     /// It put a raise off.
     RaiseDeferred,
-    /// The first step comes with verification.
+    /// The first step comes with verification, or with people.
     Verification,
     /// The business's own limit is so low that half of the platform's is never used.
     OwnLimit,
@@ -126,9 +126,9 @@ pub struct Standing {
 pub struct Growth {
     /// The next limit.
     pub next: Next,
-    /// So many different people within seven days it takes; `None` where people are not what it takes.
-    pub takes: Option<u32>,
-    /// So many were reached.
+    /// The people that it takes; `None` where the present limit is not known or there is no higher one.
+    pub takes: Option<Takes>,
+    /// So many were reached within as many days.
     pub reached: Option<u32>,
     /// The count by day, oldest first.
     pub days: Option<[u32; DAYS]>,
@@ -144,7 +144,7 @@ impl Growth {
     /// How many more it takes.
     #[must_use]
     pub fn missing(&self) -> Option<u32> {
-        Some(self.takes?.saturating_sub(self.reached?))
+        Some(self.takes?.people.saturating_sub(self.reached?))
     }
 }
 
@@ -161,17 +161,27 @@ pub(super) fn growth(
         None => Next::Unknown,
     };
     let takes = limit.and_then(|limit| era.takes(limit));
+    let by_month = takes.is_some_and(|takes| takes.days > DAYS);
+    let of_month = told.known.month.filter(|_| by_month);
     let when = match (next, takes, reach) {
         (Next::Top, ..) => When::Top,
-        (Next::Unknown, ..) => When::Unknown,
-        (Next::Step(_), None, _) => When::NotByPace,
+        (Next::Unknown, ..) | (Next::Step(_), None, _) => When::Unknown,
         (Next::Step(_), Some(_), None) => When::NotEnoughData,
-        (Next::Step(_), Some(takes), Some(reach)) => pace(reach, takes, era, told.until_ms),
+        (Next::Step(_), Some(takes), Some(reach)) if by_month => of_month
+            .map_or(When::NotEnoughData, |of_month| {
+                month::pace(&of_month, &reach, takes, told.until_ms)
+            }),
+        (Next::Step(_), Some(takes), Some(reach)) => pace(reach, takes.people, era, told.until_ms),
+    };
+    let reached = if by_month {
+        of_month.map(|of_month| of_month.people())
+    } else {
+        reach.map(|reach| reach.people)
     };
     let mut growth = Growth {
         next,
         takes,
-        reached: reach.map(|reach| reach.people),
+        reached,
         days: reach.map(|reach| reach.days),
         quality: Can::Yes,
         in_the_way: Vec::new(),
@@ -184,7 +194,7 @@ pub(super) fn growth(
     quality(told, era, rating, &mut standing);
     let stands = standing.iter().map(|one| one.raises);
     growth.quality = stands.min().unwrap_or(Can::Yes);
-    others(told, era, limit, &growth, &mut standing);
+    others(told, era, &growth, &mut standing);
     standing.sort_by(|one, other| {
         (one.raises, one.what, &one.of).cmp(&(other.raises, other.what, &other.of))
     });
@@ -254,13 +264,7 @@ fn quality(told: &Newest<'_>, era: Era, rating: Rated, standing: &mut Vec<Standi
 }
 
 /// Everything but quality.
-fn others(
-    told: &Newest<'_>,
-    era: Era,
-    limit: Option<MessagingLimit>,
-    growth: &Growth,
-    standing: &mut Vec<Standing>,
-) {
+fn others(told: &Newest<'_>, era: Era, growth: &Growth, standing: &mut Vec<Standing>) {
     let matrix = capabilities(&told.known.state, told.at_ms);
     let starts = [
         What::StartMarketing,
@@ -317,16 +321,23 @@ fn others(
             standing.push(stands(what, Can::Unknown, Some(seen)));
         }
     }
-    if limit.is_some() && growth.takes.is_none() {
+    let Some(takes) = growth.takes else {
+        return;
+    };
+    // The first step comes without people too, for whoever is verified.
+    let by_month = takes.days > DAYS;
+    let raises = if by_month { Can::Unknown } else { Can::No };
+    let is_short = growth.missing().is_none_or(|missing| missing > 0);
+    if by_month && is_short {
         standing.push(stands(Obstacle::Verification, Can::Unknown, None));
     }
-    if let (Some(own), Some(takes)) = (told.known.own_limit, growth.takes)
-        && own.saturating_mul(7) < takes
-    {
-        standing.push(stands(Obstacle::OwnLimit, Can::No, None));
+    let days = u32::try_from(takes.days).unwrap_or(u32::MAX);
+    let own = told.known.own_limit;
+    if own.is_some_and(|own| own.saturating_mul(days) < takes.people) {
+        standing.push(stands(Obstacle::OwnLimit, raises, None));
     }
     if growth.missing().is_some_and(|missing| missing > 0) {
-        standing.push(stands(Obstacle::TooFewPeople, Can::No, None));
+        standing.push(stands(Obstacle::TooFewPeople, raises, None));
     }
 }
 
@@ -352,7 +363,7 @@ fn pace(reach: Reach, takes: u32, era: Era, now_ms: i64) -> When {
     let together = reach.days.iter().map(|day| u64::from(*day)).sum::<u64>();
     let together = together.max(people);
     let far = (1..=WEEK_HOURS).find(|hours| {
-        let coming = 7 * left(&reach, *hours) + together * hours;
+        let coming = 7 * left(&reach.days, *hours) + together * hours;
         people * coming >= takes * together * WEEK_HOURS
     });
     let at = |hours: u64, then_ms: i64| {
@@ -373,9 +384,9 @@ fn pace(reach: Reach, takes: u32, era: Era, now_ms: i64) -> When {
 }
 
 /// People of the days that still count so many hours later, each day as if evenly spread. Each person is counted in 24 parts.
-fn left(reach: &Reach, hours: u64) -> u64 {
+pub(super) fn left(days: &[u32], hours: u64) -> u64 {
     (0_u64..)
-        .zip(&reach.days)
+        .zip(days)
         .map(|(day, people)| {
             let gone = hours.saturating_sub(day * DAY_HOURS).min(DAY_HOURS);
             u64::from(*people) * (DAY_HOURS - gone)
@@ -386,12 +397,17 @@ fn left(reach: &Reach, hours: u64) -> u64 {
 /// Different people so many hours later, if each coming day is like the best run up to now and everybody is new, in parts of
 /// [`PARTS`].
 fn at_best(reach: &Reach, hours: u64) -> u64 {
+    let left = left(&reach.days, hours).min(u64::from(reach.people) * DAY_HOURS);
+    left * RUNS + best(reach, hours)
+}
+
+/// People of so many coming hours that are like the best run up to now, in parts of [`PARTS`].
+pub(super) fn best(reach: &Reach, hours: u64) -> u64 {
     let mut together = 0_u64;
     let mut best = 0_u64;
     for (days, people) in (1_u64..).zip(reach.days.iter().rev()) {
         together += u64::from(*people);
         best = best.max(together * hours * (RUNS / days));
     }
-    let left = left(reach, hours).min(u64::from(reach.people) * DAY_HOURS);
-    left * RUNS + best
+    best
 }

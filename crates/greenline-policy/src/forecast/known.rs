@@ -8,6 +8,8 @@ use crate::reception::Reception;
 
 /// So many days are counted: those that a rating is made from (QL-02) and a limit grows by (QL-22).
 pub const DAYS: usize = 7;
+/// Days within which people earn the first step of a portfolio's limit (QL-21).
+pub const MONTH_DAYS: usize = 30;
 /// A day.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -65,6 +67,8 @@ pub struct Week {
     pub people: u32,
     /// Messages that rested on weak consent: claimed, imported, or older than a year.
     pub weak: u32,
+    /// One person in so many was looked at, and every count was multiplied by it; 0 is as good as 1.
+    pub one_in: u32,
     /// Each 24 hours, oldest first; the last ends with the moment that is asked about.
     pub days: [Day; DAYS],
 }
@@ -81,6 +85,12 @@ impl Week {
             people: self.people,
             ..whole
         }
+    }
+
+    /// Messages that went out and were truly looked at.
+    #[must_use]
+    pub fn looked_at(&self) -> u32 {
+        self.whole().sent / self.one_in.max(1)
     }
 
     /// The newest days as one, people added.
@@ -110,6 +120,7 @@ impl From<&Reception> for Week {
         Self {
             people: times(counted.per_person.people_outside),
             weak: times(counted.weak().sent),
+            one_in: counted.one_in,
             days: counted.days.map(|day| Day {
                 people: times(day.people_outside),
                 sent: times(day.sent.sent),
@@ -139,6 +150,40 @@ impl Reach {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.people = self.people.saturating_add(other.people);
+        for (day, more) in self.days.iter_mut().zip(other.days) {
+            *day = day.saturating_add(more);
+        }
+        self
+    }
+}
+
+/// Different people within 30 days to whom something arrived outside of a window that they had opened (QL-21).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Month {
+    /// Each counted on the last day on which something arrived, oldest day first; the last ends with the moment that is
+    /// asked about.
+    pub days: [u32; MONTH_DAYS],
+}
+
+impl Default for Month {
+    fn default() -> Self {
+        Self {
+            days: [0; MONTH_DAYS],
+        }
+    }
+}
+
+impl Month {
+    /// All of them.
+    #[must_use]
+    pub fn people(&self) -> u32 {
+        let all = self.days.iter();
+        all.fold(0, |all, day| all.saturating_add(*day))
+    }
+
+    /// With those whom another business of the portfolio reached, taken for different people.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
         for (day, more) in self.days.iter_mut().zip(other.days) {
             *day = day.saturating_add(more);
         }
@@ -224,6 +269,8 @@ pub struct Known {
     pub number: Option<Week>,
     /// Whom all numbers of the portfolio reached up to then.
     pub portfolio: Option<Reach>,
+    /// The same within 30 days; counted only where the first step of the limit is still to come.
+    pub month: Option<Month>,
 }
 
 impl Known {

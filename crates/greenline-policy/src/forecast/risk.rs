@@ -79,6 +79,8 @@ pub enum Sign {
     Rated,
     /// It was rated worse within the last seven days.
     RatedBefore,
+    /// It has not been rated good for two weeks on end.
+    Unproven,
     /// People stop.
     Stops,
     /// A template is rated badly, paused or disabled.
@@ -97,13 +99,14 @@ pub enum Sign {
 
 impl Sign {
     /// Every sign.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Enforced,
         Self::Warned,
         Self::UtilityMisuse,
         Self::SpamLimit,
         Self::Rated,
         Self::RatedBefore,
+        Self::Unproven,
         Self::Stops,
         Self::Template,
         Self::WeakConsent,
@@ -117,11 +120,13 @@ impl Sign {
     fn of_rating(self) -> (u32, u32) {
         match self {
             Self::Enforced | Self::Warned | Self::UtilityMisuse => (0, 0),
-            Self::SpamLimit | Self::Stops | Self::Rated => (1, 3),
-            Self::RatedBefore => (1, 1),
-            Self::Template | Self::WeakConsent | Self::TooOften => (1, 2),
-            Self::HeldBack | Self::Unread => (1, 2),
-            Self::Unreachable => (0, 1),
+            Self::SpamLimit | Self::Stops | Self::TooOften => (1, 3),
+            // A medium rating is where a fall to low begins, and says nothing of whether it comes.
+            Self::Rated => (0, 3),
+            Self::RatedBefore | Self::Unproven | Self::WeakConsent => (1, 1),
+            Self::Template | Self::Unread => (1, 2),
+            Self::HeldBack => (0, 2),
+            Self::Unreachable => (2, 3),
         }
     }
 
@@ -132,6 +137,7 @@ impl Sign {
                 (1, 3)
             }
             Self::Stops | Self::WeakConsent => (1, 2),
+            Self::Unproven => (0, 0),
             Self::RatedBefore | Self::Template | Self::HeldBack => (0, 1),
             Self::TooOften | Self::Unread | Self::Unreachable => (0, 1),
         }
@@ -217,7 +223,7 @@ fn weigh(
         .collect();
     drivers.sort_by_key(|driver| (std::cmp::Reverse(adds(driver)), driver.sign));
     let together: u32 = drivers.iter().map(adds).sum();
-    let sent = told.known.number.map_or(0, |week| week.whole().sent);
+    let sent = told.known.number.map_or(0, |week| week.looked_at());
     let level = if together >= bands::HIGH_FROM {
         Level::High
     } else if together >= bands::RAISED_FROM {
@@ -246,8 +252,9 @@ fn signs(told: &Newest<'_>, rated: Rated) -> Vec<Driver> {
         signs.push(by_news(Sign::Rated, strength, seen));
     }
     rated_before(told, rated, &mut signs);
+    unproven(told, rated, &mut signs);
     news(told, &mut signs);
-    templates(told, &mut signs);
+    templates(told, rated, &mut signs);
     counted(told, &mut signs);
     signs
 }
@@ -262,22 +269,44 @@ fn by_news(sign: Sign, strength: Strength, seen: Seen) -> Driver {
     }
 }
 
-/// What a worse rating rested on still counts for seven days (QL-02).
+/// What a worse rating rested on still counts for seven days after its end (QL-02).
 fn rated_before(told: &Newest<'_>, rated: Rated, signs: &mut Vec<Driver>) {
     let Some((present, _)) = rated else {
         return;
     };
     let after_ms = told.until_ms.saturating_sub(bands::RATED_BEFORE_MS);
-    let worse = told.facts().filter(|fact| match fact.told {
-        Told::Rating(score) => score.is_poor() && score < present && fact.at_ms >= after_ms,
-        _ => false,
+    let ratings = told.ratings();
+    // Each lasted until the next one was told.
+    let ended = ratings.iter().zip(ratings.iter().skip(1));
+    let mut worse = ended.filter(|((score, _), (_, next))| {
+        score.is_poor() && *score < present && next.at_ms >= after_ms
     });
-    if let Some(fact) = worse.max_by_key(|fact| fact.at_ms) {
-        let seen = Seen {
-            at_ms: fact.at_ms,
-            origin: fact.origin,
-        };
-        signs.push(by_news(Sign::RatedBefore, Strength::Mild, seen));
+    if let Some(((_, seen), _)) = worse.next_back() {
+        signs.push(by_news(Sign::RatedBefore, Strength::Mild, *seen));
+    }
+}
+
+/// Whoever has been rated good for long has shown how people take it; of others that is not known. Of a number that sends
+/// next to nothing nothing is said.
+fn unproven(told: &Newest<'_>, rated: Rated, signs: &mut Vec<Driver>) {
+    let sent = told.known.number.map_or(0, |week| week.looked_at());
+    let is_poor = rated.is_some_and(|(score, _)| score.is_poor());
+    let was_worse = signs.iter().any(|one| one.sign == Sign::RatedBefore);
+    if sent < bands::SENT_LEAST || is_poor || was_worse {
+        return;
+    }
+    let present = told.ratings().pop();
+    let since = present.filter(|(score, _)| *score == Score::Green);
+    let since = since.map(|(_, seen)| seen);
+    let proven_ms = told.until_ms.saturating_sub(bands::PROVEN_MS);
+    if since.is_none_or(|seen| seen.at_ms > proven_ms) {
+        signs.push(Driver {
+            sign: Sign::Unproven,
+            strength: Strength::Mild,
+            share: None,
+            seen: since,
+            of: None,
+        });
     }
 }
 
@@ -384,8 +413,9 @@ fn was_utility(told: &Told) -> bool {
     )
 }
 
-/// The worst template that the number sent of late.
-fn templates(told: &Newest<'_>, signs: &mut Vec<Driver>) {
+/// The worst template that the number sent of late. One that is rated as the number is says nothing more.
+fn templates(told: &Newest<'_>, rated: Rated, signs: &mut Vec<Driver>) {
+    let is_medium = rated.is_some_and(|(score, _)| score == Score::Yellow);
     let known = told.known.templates.iter();
     let bad = known
         .filter(|template| template.sent_here && template.seen.at_ms <= told.until_ms)
@@ -393,8 +423,8 @@ fn templates(told: &Newest<'_>, signs: &mut Vec<Driver>) {
             let strength = match template.score {
                 _ if template.stopped => Strength::Strong,
                 Score::Red => Strength::Strong,
-                Score::Yellow => Strength::Mild,
-                Score::Green | Score::Unrated => return None,
+                Score::Yellow if !is_medium => Strength::Mild,
+                Score::Yellow | Score::Green | Score::Unrated => return None,
             };
             Some((strength, template))
         });
@@ -426,7 +456,8 @@ fn counted(told: &Newest<'_>, signs: &mut Vec<Driver>) {
         };
         let both = [of(&whole, false), of(&newest, true)];
         let seen = both.into_iter().filter_map(|share| {
-            let strength = strength(share)?;
+            let times = if share.newest { bands::NEWEST_TIMES } else { 1 };
+            let strength = strength(share, week.one_in.max(1) * times)?;
             Some((strength, share.thousandths(), share))
         });
         if let Some((strength, _, share)) =
@@ -457,16 +488,17 @@ fn counted(told: &Newest<'_>, signs: &mut Vec<Driver>) {
             band,
         };
         if out_of > 0
-            && let Some(strength) = strength(share)
+            && let Some(strength) = strength(share, week.one_in.max(1))
         {
             signs.push(by_count(sign, strength, share));
         }
     }
 }
 
-fn strength(share: Share) -> Option<Strength> {
+/// How much a share says. One in so many of what it counts must be as many as is no coincidence.
+fn strength(share: Share, one_in: u32) -> Option<Strength> {
     let much = share.thousandths();
-    if share.of < share.band.least {
+    if share.of / one_in < share.band.least {
         None
     } else if much >= u64::from(share.band.strong) {
         Some(Strength::Strong)

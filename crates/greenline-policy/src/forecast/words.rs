@@ -139,20 +139,20 @@ impl Obstacle {
             ),
             Self::Verification => (
                 "verification",
-                "The first step comes with verification of the business, or with 2,000 different people reached outside windows in 30 days with good templates; those 30 days are not counted here.",
+                "The first step comes with verification of the business, or with 2,000 different people reached outside windows in 30 days with good templates; whether the business is verified is not known here.",
                 &["QL-21"],
                 "Verify the business in Business Manager.",
             ),
             Self::OwnLimit => (
                 "own_limit",
-                "The limit that the business set itself is so low that half of Meta's is never used.",
+                "The limit that the business set itself is so low that a raise is never earned by people.",
                 &["QL-22", "QL-16"],
                 "If the business wants to grow, raise `portfolio_limit` in its settings.",
             ),
             Self::TooFewPeople => (
                 "too_few_people",
-                "Fewer different people were reached in seven days than it takes.",
-                &["QL-22", "QL-16", "QL-10"],
+                "Fewer different people were reached than a raise takes.",
+                &["QL-22", "QL-16", "QL-21", "QL-10"],
                 "Win more people who ask for your messages; writing to people who did not costs the rating.",
             ),
         };
@@ -205,6 +205,12 @@ impl Sign {
                 "The number was rated worse within the last seven days, and what that rested on still counts.",
                 &["QL-02", "QL-04"],
                 BETTER,
+            ),
+            Self::Unproven => (
+                "unproven",
+                "The number has not been rated good for two weeks on end: it is new, or was rated otherwise of late.",
+                &["QL-02", "QL-06"],
+                "Send more only step by step, and only what people asked for.",
             ),
             Self::Stops => (
                 "stops",

@@ -39,13 +39,16 @@ fn is_evidence(cause: Cause) -> bool {
             | Cause::HealthUnclear
             | Cause::PolicyRefused
             | Cause::Payment
+            | Cause::StatusUnclear
     )
 }
 
 /// Everything in a number's way at a moment, with its end; the limits that are counted apart are not among it.
 pub fn in_the_way(number: &NumberFacts, now_ms: i64, mut each: impl FnMut(&Holds)) {
     let mut of = |cause| each(&Holds::of(cause, None));
-    if let Some(cause) = status_cause(number.status, now_ms) {
+    // Whether a read of `health_status` says more than a word that is not known stands in the evidence.
+    let status = status_cause(number.status, now_ms);
+    if let Some(cause) = status.filter(|cause| *cause != Cause::StatusUnclear) {
         of(cause);
     }
     if number.ban == Ban::Disabled {
@@ -125,7 +128,8 @@ impl Cause {
             | Self::BanUnclear
             | Self::AccountRestricted
             | Self::AccountPending
-            | Self::ReviewRejected => Rule::NumberUnread,
+            | Self::ReviewRejected
+            | Self::StatusUnclear => Rule::NumberUnread,
             Self::UtilityTemplates => Rule::UtilityRestricted,
             Self::UtilityLimit => Rule::LimitUtility,
             _ if can == Can::Unknown && unread => Rule::NumberUnread,

@@ -17,8 +17,6 @@ pub enum Origin {
     Send,
     /// Greenline's own count.
     Count,
-    /// Somebody of the business said so.
-    Staff,
 }
 
 impl Origin {
@@ -31,7 +29,6 @@ impl Origin {
             Self::Error => "error",
             Self::Send => "send",
             Self::Count => "count",
-            Self::Staff => "staff",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use greenline_policy::alert::{
     About, Alert, Bounds, Facts, Kind, NEWS_MS, NumberFacts, PortfolioFacts, SILENT_SENDS_MIN,
-    TemplateFacts, Traffic, UNREAD_GRACE_MS, WARNED_MS, standing,
+    TemplateFacts, TokenFacts, Traffic, UNREAD_GRACE_MS, WARNED_MS, standing,
 };
 use greenline_policy::health::state::{
     AccountStatus, BanTold, Entity, EntityKind, Health, Origin, Review, Sending, Told,
@@ -23,6 +23,8 @@ const BOUNDS: Bounds = Bounds {
     restriction_ends_ms: DAY_MS,
     webhooks_silent_ms: HOUR_MS / 2,
     reads_failing_ms: HOUR_MS,
+    token_expiring_ms: 14 * DAY_MS,
+    token_expires_soon_ms: 3 * DAY_MS,
 };
 
 /// A number that was just read and has nothing in its way.
@@ -74,7 +76,7 @@ fn facts() -> Facts<'static> {
             before: None,
         },
         templates: Vec::new(),
-        token_refused: false,
+        token: TokenFacts::default(),
         unknown_words: Vec::new(),
         closed_avenues: Vec::new(),
     }
@@ -340,8 +342,11 @@ fn a_template_is_paused_disabled_or_of_another_category() {
 #[test]
 fn what_lies_beside_numbers_stands_too() {
     let mut refused = facts();
-    refused.token_refused = true;
+    refused.token.refused = true;
     only(&refused, Kind::TokenRefused, "acme");
+    let mut invalid = facts();
+    invalid.token.invalid = true;
+    only(&invalid, Kind::TokenRefused, "acme");
     let mut closed = facts();
     closed.closed_avenues.push("reply_word");
     only(&closed, Kind::AvenueClosed, "reply_word");
@@ -366,6 +371,36 @@ fn what_lies_beside_numbers_stands_too() {
         "201",
     );
     assert_eq!(stands(&word(About::Number, "301", NOW_MS - NEWS_MS)), []);
+}
+
+#[test]
+fn a_token_that_ends_is_told_of_in_steps_until_there_is_another() {
+    let ends_in = |left_ms: i64| {
+        let mut facts = facts();
+        facts.token.ends_ms = Some(NOW_MS + left_ms);
+        let found = standing(&facts, &BOUNDS);
+        for alert in &found {
+            assert_eq!(
+                (&*alert.subject, alert.until_ms),
+                ("acme", facts.token.ends_ms)
+            );
+        }
+        found.iter().map(|alert| alert.kind).collect::<Vec<_>>()
+    };
+    let (first, second, over) = (
+        Kind::TokenExpiring,
+        Kind::TokenExpiresSoon,
+        Kind::TokenExpired,
+    );
+    assert_eq!(ends_in(14 * DAY_MS + 1), []);
+    assert_eq!(ends_in(14 * DAY_MS), [first]);
+    assert_eq!(ends_in(3 * DAY_MS + 1), [first]);
+    assert_eq!(ends_in(3 * DAY_MS), [second, first]);
+    assert_eq!(ends_in(1), [second, first]);
+    assert_eq!(ends_in(0), [over, second, first]);
+    assert_eq!(ends_in(-30 * DAY_MS), [over, second, first]);
+    // One that does not end, and one of which nothing is known.
+    assert_eq!(stands(&facts()), []);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod risk;
 mod twin;
 mod watch;
 
-use greenline_policy::forecast::{Day, Era, Forecast, Known, Reach, Week, forecast};
+use greenline_policy::forecast::{Day, Era, Forecast, Known, Reach, Sign, Week, forecast};
 use greenline_policy::health::state::{Origin, Told};
 use greenline_policy::health::{Seen, State};
 use greenline_policy::number::NumberStatus;
@@ -53,6 +53,7 @@ fn week(people: u32, day: Day) -> Week {
     Week {
         people,
         weak: 0,
+        one_in: 1,
         days: [day; 7],
     }
 }
@@ -68,6 +69,7 @@ fn counted(mut known: Known, reach: Reach) -> Known {
     known.number = Some(Week {
         people: reach.people,
         weak: 0,
+        one_in: 1,
         days,
     });
     known.portfolio = Some(reach);
@@ -106,7 +108,8 @@ fn what_came_later_is_not_known_yet() {
         earlier.growth.next,
         greenline_policy::forecast::Next::Unknown
     );
-    assert!(earlier.rating.drivers.is_empty());
+    let signs = earlier.rating.drivers.iter().map(|one| one.sign);
+    assert_eq!(signs.collect::<Vec<_>>(), [Sign::Unproven]);
     // A later date is answered by what is known now.
     let later: Forecast = forecast(&known, NOW + 5 * DAY);
     assert_eq!(later.counted_to_ms, NOW);

@@ -486,6 +486,22 @@ fn what_a_refusal_meant_is_read() {
             "a read of the same moment is stale"
         );
     }
+    // N6 names what a read can make of it, and LIMITED is not among that: not even where something else that is known
+    // limits the account, since the read does not say that it limits nothing more.
+    let policy = connected()
+        .with(Told::Failed(368), Origin::Error, NOW - 2 * DAY)
+        .with(
+            restricted(BIZ, Some(NOW - DAY)),
+            Origin::Webhook,
+            NOW - 2 * DAY,
+        )
+        .with(restricted(WORDS[2], None), Origin::Webhook, NOW - 2 * DAY);
+    let limited = policy.with(read(Sending::Limited, &[]), Origin::Read, NOW - HOUR);
+    let matrix = capabilities(&limited, NOW);
+    assert_eq!(one(&matrix, What::Reply).0, Can::Unknown);
+    assert_eq!(one(&matrix, What::StartUtility).2, Cause::PolicyRefused);
+    let available = limited.with(available(), Origin::Read, NOW);
+    assert_eq!(can(&available, NOW)[..4], [Can::Yes; 4]);
 }
 
 /// N8 and ENF-31: until the last day of September 2026 answers were free.

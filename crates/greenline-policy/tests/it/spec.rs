@@ -504,6 +504,8 @@ fn number_allows(intent: Intent, facts: &Facts<'_>, rules: &Rules, now_ms: i64) 
         Cause::BanDisabled | Cause::Locked | Cause::LockSuspected => true,
         Cause::HealthBlocked => intent != Intent::Call,
         Cause::HealthUnclear => starts_template,
+        // N3: nothing is started while nobody knows what the number's status stops.
+        Cause::StatusUnclear => starts,
         Cause::PolicyRefused | Cause::Payment => is_template,
         _ => unreachable!("no evidence"),
     });

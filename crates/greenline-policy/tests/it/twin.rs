@@ -190,6 +190,7 @@ fn any_evidence() -> impl Strategy<Value = Vec<Cause>> {
         Cause::HealthUnclear,
         Cause::PolicyRefused,
         Cause::Payment,
+        Cause::StatusUnclear,
     ]);
     prop_oneof![
         4 => Just(Vec::new()),

@@ -42,7 +42,7 @@ impl fmt::Display for Problem {
 /// A record that the bundle proves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proved {
-    /// `event` or `decision`.
+    /// `event`, `decision` or `timeline`.
     pub kind: String,
     /// Its place in the log.
     pub index: u64,

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use greenline_policy::forecast::{Forecast, Level, Risk, Sign, Strength, Watch, When};
+use greenline_policy::forecast::{Forecast, Level, Sign, Strength, Watch, When};
 use greenline_policy::health::Can;
 use greenline_policy::reach::MessagingLimit;
 use serde_json::{Value, json};
 
+use super::truth::{Happened, grade_of};
 use super::{DAY_MS, HOUR_MS, Lived, Settings};
 
 /// A warning is right if what it warns of comes within so many days.
@@ -101,15 +102,9 @@ impl Report {
             lowered_foretold: 0,
         };
         for lived in all {
-            // Where no rating is worse there is nothing to warn of.
-            let rating =
-                |told: &Forecast| (told.at_ms, told.rating.next.map(|_| told.rating.level));
-            let rating: Vec<_> = lived.forecasts.iter().map(rating).collect();
-            let level = |risk: &Risk| Some(risk.level);
-            let enforcement = lived.forecasts.iter();
-            let enforcement: Vec<_> = enforcement
-                .map(|told| (told.at_ms, level(&told.enforcement)))
-                .collect();
+            let rating: Vec<_> = lived.forecasts.iter().map(Told::of_rating).collect();
+            let enforcement = lived.forecasts.iter().map(Told::of_enforcement);
+            let enforcement: Vec<_> = enforcement.collect();
             let truly = &lived.truly;
             for (nth, from) in WARNED_FROM.into_iter().enumerate() {
                 warnings(&mut report.rating[nth], &rating, &truly.fell, from);
@@ -153,19 +148,58 @@ fn in_days(ms: i64) -> f64 {
     ms as f64 / DAY_MS as f64
 }
 
-type Told = (i64, Option<Level>);
+/// One evening's answer: its level, and from which grade on what happens is what it is about.
+#[derive(Clone, Copy)]
+struct Told {
+    at_ms: i64,
+    level: Option<Level>,
+    grade: u8,
+}
 
-fn warnings(counts: &mut Warnings, told: &[Told], happened: &[i64], from: Level) {
-    let warns = |told: &Told| told.1.is_some_and(|level| level >= from);
-    let looked_at = told.iter().filter(|told| told.1.is_some()).count();
+impl Told {
+    /// Where no rating is worse there is nothing to warn of.
+    fn of_rating(told: &Forecast) -> Self {
+        Self {
+            at_ms: told.at_ms,
+            level: told.rating.next.map(|_| told.rating.level),
+            grade: told.rating.next.map_or(0, grade_of),
+        }
+    }
+
+    fn of_enforcement(told: &Forecast) -> Self {
+        Self {
+            at_ms: told.at_ms,
+            level: Some(told.enforcement.level),
+            grade: 0,
+        }
+    }
+
+    /// Whether what it is about happened within seven days. A day that has not seven days left to see is left out, whatever
+    /// followed: else only those of them would count on which something did.
+    fn within(&self, happened: &[Happened], last_ms: i64) -> Option<bool> {
+        let until_ms = self.at_ms + WITHIN_DAYS * DAY_MS;
+        let mut happened = happened.iter();
+        let followed = happened.any(|one| self.is_about(one) && one.at_ms <= until_ms);
+        (until_ms <= last_ms).then_some(followed)
+    }
+
+    /// Whether it is about something that happened later: a fall to the rating that it names, or to a worse one.
+    fn is_about(&self, happened: &Happened) -> bool {
+        self.level.is_some() && self.at_ms < happened.at_ms && self.grade <= happened.grade
+    }
+}
+
+fn warnings(counts: &mut Warnings, told: &[Told], happened: &[Happened], from: Level) {
+    let warns = |told: &Told| told.level.is_some_and(|level| level >= from);
+    let looked_at = told.iter().filter(|told| told.level.is_some()).count();
     counts.months += looked_at as f64 / MONTH_DAYS;
     let mut before_ms = i64::MIN;
-    for at_ms in happened {
+    for one in happened {
         let earlier: Vec<&Told> = told
             .iter()
-            .filter(|told| told.0 < *at_ms && told.0 > before_ms)
+            .filter(|told| told.at_ms > before_ms && told.is_about(one))
             .collect();
-        before_ms = *at_ms;
+        before_ms = one.at_ms;
         // Two falls on one day are one to a forecast that is made every evening.
         if earlier.is_empty() {
             continue;
@@ -173,7 +207,7 @@ fn warnings(counts: &mut Warnings, told: &[Told], happened: &[i64], from: Level)
         counts.happened += 1;
         let run = earlier.iter().rev().take_while(|told| warns(told));
         if let Some(first) = run.last() {
-            counts.lead_days.push(in_days(at_ms - first.0));
+            counts.lead_days.push(in_days(one.at_ms - first.at_ms));
         }
     }
     let mut nth = 0;
@@ -183,14 +217,15 @@ fn warnings(counts: &mut Warnings, told: &[Told], happened: &[i64], from: Level)
             continue;
         }
         let run = told[nth..].iter().take_while(|told| warns(told)).count();
-        let (first_ms, last_ms) = (told[nth].0, told[nth + run - 1].0);
+        let of_run = &told[nth..nth + run];
+        let last_ms = told[nth + run - 1].at_ms;
         nth += run;
         let until_ms = last_ms + WITHIN_DAYS * DAY_MS;
-        let mut happened = happened.iter();
-        if happened.any(|at_ms| (first_ms..=until_ms).contains(at_ms)) {
+        let mut within = happened.iter().filter(|one| one.at_ms <= until_ms);
+        if within.any(|one| of_run.iter().any(|told| told.is_about(one))) {
             continue;
         }
-        if told.last().is_some_and(|last| last.0 >= until_ms) {
+        if told.last().is_some_and(|last| last.at_ms >= until_ms) {
             counts.false_alarms += 1;
         } else {
             counts.undecided += 1;
@@ -198,30 +233,20 @@ fn warnings(counts: &mut Warnings, told: &[Told], happened: &[i64], from: Level)
     }
 }
 
-fn by_day(counts: &mut [Days; 4], told: &[Told], happened: &[i64]) {
-    let Some(last_ms) = told.last().map(|told| told.0) else {
+fn by_day(counts: &mut [Days; 4], all: &[Told], happened: &[Happened]) {
+    let Some(last_ms) = all.last().map(|told| told.at_ms) else {
         return;
     };
-    for (at_ms, level) in told {
-        let until_ms = at_ms + WITHIN_DAYS * DAY_MS;
-        let nth = LEVELS.iter().position(|known| Some(*known) == *level);
+    for told in all {
+        let nth = LEVELS.iter().position(|known| Some(*known) == told.level);
         let Some(count) = nth.and_then(|nth| counts.get_mut(nth)) else {
             continue;
         };
-        let followed = happened.iter().any(|at| at_ms < at && *at <= until_ms);
-        if until_ms <= last_ms || followed {
+        if let Some(followed) = told.within(happened, last_ms) {
             count.days += 1;
             count.followed += usize::from(followed);
         }
     }
-}
-
-/// Whether something happened within seven days, where there was time for it.
-fn within(told: &Forecast, happened: &[i64], last_ms: i64) -> Option<bool> {
-    let until_ms = told.at_ms + WITHIN_DAYS * DAY_MS;
-    let mut happened = happened.iter();
-    let followed = happened.any(|at_ms| told.at_ms < *at_ms && *at_ms <= until_ms);
-    (followed || until_ms <= last_ms).then_some(followed)
 }
 
 fn signs(counts: &mut BTreeMap<(Sign, Strength), (Days, Days)>, lived: &Lived) {
@@ -233,8 +258,10 @@ fn signs(counts: &mut BTreeMap<(Sign, Strength), (Days, Days)>, lived: &Lived) {
         days.followed += usize::from(followed == Some(true));
     };
     for told in &lived.forecasts {
-        let fell = within(told, &lived.truly.fell, last_ms).filter(|_| told.rating.next.is_some());
-        let enforced = within(told, &lived.truly.enforced, last_ms);
+        let of_rating = Told::of_rating(told);
+        let fell = of_rating.within(&lived.truly.fell, last_ms);
+        let fell = fell.filter(|_| of_rating.level.is_some());
+        let enforced = Told::of_enforcement(told).within(&lived.truly.enforced, last_ms);
         let both = told.rating.drivers.iter().chain(&told.enforcement.drivers);
         let seen: BTreeSet<_> = both.map(|driver| (driver.sign, driver.strength)).collect();
         for sign in seen {

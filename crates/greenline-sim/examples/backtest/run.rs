@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use greenline_policy::forecast::{Forecast, forecast};
+use greenline_policy::forecast::{Forecast, Template, Week, forecast};
 use greenline_sim::Sim;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+mod evening;
 mod hooks;
 mod life;
 mod observer;
 mod report;
 mod truth;
 
+pub(crate) use evening::evenings;
 use hooks::Hooks;
 pub(crate) use life::Life;
 use observer::Observer;
@@ -52,12 +54,14 @@ impl Default for Settings {
 pub(crate) struct Lived {
     pub(crate) seed: u64,
     pub(crate) forecasts: Vec<Forecast>,
+    /// What was counted by each evening, and how templates were rated.
+    pub(crate) seen: Vec<(Week, Vec<Template>)>,
     pub(crate) truly: Truly,
     pub(crate) sends: usize,
 }
 
 /// Lets all numbers live, and judges the forecasts.
-pub(crate) async fn backtest(settings: Settings) -> Report {
+pub(crate) async fn backtest(settings: Settings) -> (Report, Vec<Lived>) {
     let mut lives = JoinSet::new();
     let free = Arc::new(Semaphore::new(WORLDS_AT_ONCE));
     for number in (0_u64..).take(settings.numbers) {
@@ -70,7 +74,7 @@ pub(crate) async fn backtest(settings: Settings) -> Report {
     }
     let mut all = lives.join_all().await;
     all.sort_by_key(|lived| lived.seed);
-    Report::of(settings, &all)
+    (Report::of(settings, &all), all)
 }
 
 /// Lets one number live.
@@ -80,7 +84,7 @@ pub(crate) async fn lived(life: &Life) -> Lived {
         .await
         .unwrap_or_else(|error| panic!("the world of seed {} does not start: {error}", life.seed));
     let mut observer = Observer::default();
-    let mut forecasts = Vec::new();
+    let (mut forecasts, mut seen) = (Vec::new(), Vec::new());
     for day in 0..life.days {
         let mut hour = 0;
         for (part, at_hour) in SENT_AT_HOURS.into_iter().enumerate() {
@@ -94,7 +98,9 @@ pub(crate) async fn lived(life: &Life) -> Lived {
         advance(&sim, &hooks, &mut observer, 24 - hour).await;
         observer.read(sim.now_ms(), &life.read(&sim).await);
         let at_ms = sim.now_ms();
-        forecasts.push(forecast(&observer.known(at_ms), at_ms));
+        let known = observer.known(at_ms);
+        forecasts.push(forecast(&known, at_ms));
+        seen.push((known.number.unwrap_or_default(), known.templates));
     }
     // Here, and nowhere before, the hidden truth is looked at.
     let truly = Truly::of(&sim.timeline(0), life.number(), life.account());
@@ -102,6 +108,7 @@ pub(crate) async fn lived(life: &Life) -> Lived {
     Lived {
         seed: life.seed,
         forecasts,
+        seen,
         truly,
         sends: observer.sends(),
     }

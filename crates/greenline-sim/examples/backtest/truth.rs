@@ -2,15 +2,33 @@
 
 use std::cmp::Ordering;
 
+use greenline_policy::quality::Score;
 use greenline_sim::Transition;
+
+/// Something that a forecast can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Happened {
+    pub(crate) at_ms: i64,
+    /// How bad: of a rating, 1 for medium and 2 for low.
+    pub(crate) grade: u8,
+}
+
+/// How bad a rating is.
+pub(super) fn grade_of(score: Score) -> u8 {
+    match score {
+        Score::Red => 2,
+        Score::Yellow => 1,
+        Score::Green | Score::Unrated => 0,
+    }
+}
 
 /// What happened to one number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truly {
-    /// When its rating fell.
-    pub(crate) fell: Vec<i64>,
+    /// When its rating fell, and to which.
+    pub(crate) fell: Vec<Happened>,
     /// When its account went a step up the ladder of enforcement.
-    pub(crate) enforced: Vec<i64>,
+    pub(crate) enforced: Vec<Happened>,
     /// When its limit rose, or its portfolio's.
     pub(crate) raised: Vec<i64>,
     /// When its own limit fell, and to how many people.
@@ -18,11 +36,7 @@ pub(crate) struct Truly {
 }
 
 fn grade(rating: &str) -> u8 {
-    match rating {
-        "RED" => 2,
-        "YELLOW" => 1,
-        _ => 0,
-    }
+    grade_of(Score::parse(rating))
 }
 
 fn people(tier: &str) -> u32 {
@@ -45,9 +59,12 @@ impl Truly {
                 ("number", "rating")
                     if change.id == number && grade(&change.to) > grade(&change.from) =>
                 {
-                    truly.fell.push(at_ms);
+                    let grade = grade(&change.to);
+                    truly.fell.push(Happened { at_ms, grade });
                 }
-                ("account", "step") if change.id == account => truly.enforced.push(at_ms),
+                ("account", "step") if change.id == account => {
+                    truly.enforced.push(Happened { at_ms, grade: 1 });
+                }
                 ("number" | "portfolio", "limit") => {
                     let (from, to) = (people(&change.from), people(&change.to));
                     match to.cmp(&from) {

@@ -365,22 +365,6 @@ impl Platform {
         }
     }
 
-    /// Another app takes all chats of a number, or leaves them.
-    fn stand_by(&self, id: &str, other_app: bool) {
-        let before = {
-            let mut state = self.world.write();
-            let Some(number) = state.numbers.get_mut(id) else {
-                return;
-            };
-            number.taken_over.clear();
-            std::mem::replace(&mut number.other_app, other_app)
-        };
-        if before != other_app {
-            let word = |other| if other { "other" } else { "own" };
-            self.note_plain("number", id, "app", word(before), word(other_app));
-        }
-    }
-
     /// The numbers leave with the phone app, which was not used for long.
     fn take_phone_out(self: &Arc<Self>, id: &str) {
         let (numbers, owner) = {

@@ -37,9 +37,12 @@ fn out_of_reach(scale: f64) -> Hidden {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_numbers_are_told_a_forecast_every_evening() {
-    let report = run::backtest(small()).await;
+    let (report, all) = run::backtest(small()).await;
     assert!(report.sends > 300, "{}", report.sends);
     assert_eq!(report.forecasts, 10 * DAYS);
+    let evenings: Vec<_> = all.iter().flat_map(run::evenings).collect();
+    assert_eq!(evenings.len(), 10 * DAYS);
+    assert_eq!(evenings[DAYS + 2]["seed"], 41);
     for warnings in report.rating.iter().chain(&report.enforcement) {
         assert!(warnings.lead_days.len() <= warnings.happened);
     }

@@ -24,7 +24,7 @@ pub(crate) const TOKEN: &str = "sim-access-token";
 pub(crate) const SECRET: &str = "sim-app-secret";
 pub(crate) const DANA: &str = "15550100123";
 /// Long enough for a busy machine; nothing waits this long when all is well.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// The sample world, a thousand times as fast.
 pub(crate) fn quick() -> SimConfig {

@@ -205,3 +205,45 @@ fn media() {
     );
     assert_eq!(answer::read_media(b"{}"), None);
 }
+
+#[test]
+fn tokens_and_who_gets_webhooks() {
+    let token = answer::read_token(
+        br#"{"data":{"app_id":"634974688087057","type":"SYSTEM_USER","application":"Lucky Shrub","data_access_expires_at":0,"expires_at":0,"is_valid":true,"issued_at":1712099387,"scopes":["whatsapp_business_management"],"granular_scopes":[{"scope":"whatsapp_business_management"}]}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (token.app_id.as_deref(), token.kind.as_deref()),
+        (Some("634974688087057"), Some("SYSTEM_USER"))
+    );
+    assert_eq!(
+        (token.expires_s, token.data_access_expires_s, token.is_valid),
+        (Some(0), Some(0), Some(true))
+    );
+    let dated = answer::read_token(
+        br#"{"data":{"app_id":670843887433847,"type":"USER","data_access_expires_at":1672092840,"expires_at":1665090000,"is_valid":false,"error":{"code":190}}}"#,
+    )
+    .unwrap();
+    assert_eq!(dated.app_id.as_deref(), Some("670843887433847"));
+    assert_eq!(
+        (dated.expires_s, dated.data_access_expires_s, dated.is_valid),
+        (Some(1_665_090_000), Some(1_672_092_840), Some(false))
+    );
+    for none in [
+        "{}",
+        r#"{"error":{"code":100}}"#,
+        r#"{"data":[]}"#,
+        "nonsense",
+    ] {
+        assert_eq!(answer::read_token(none.as_bytes()), None, "{none}");
+    }
+
+    let apps = answer::read_subscribed(
+        br#"{"data":[{"whatsapp_business_api_data":{"id":"67084","link":"https://x","name":"Jaspers Market"}},{"whatsapp_business_api_data":{"id":52565}},{"else":1},7]}"#,
+    )
+    .unwrap();
+    let apps: Vec<_> = apps.iter().map(Option::as_deref).collect();
+    assert_eq!(apps, [Some("67084"), Some("52565"), None, None]);
+    assert_eq!(answer::read_subscribed(br#"{"data":[]}"#), Some(Vec::new()));
+    assert_eq!(answer::read_subscribed(br#"{"error":{"code":190}}"#), None);
+}

@@ -152,6 +152,7 @@ fn upstream(upstream: &Upstream) -> Table {
         idle_connections_max,
         concurrency_per_number_max,
         poll_interval_s,
+        token_poll_interval_s,
     } = upstream;
     let mut table = Table::new();
     table.put("url", url.as_str());
@@ -161,6 +162,7 @@ fn upstream(upstream: &Upstream) -> Table {
     table.put_count("idle_connections_max", *idle_connections_max);
     table.put_count("concurrency_per_number_max", *concurrency_per_number_max);
     table.put_count("poll_interval_s", *poll_interval_s);
+    table.put_count("token_poll_interval_s", *token_poll_interval_s);
     table
 }
 
@@ -273,6 +275,8 @@ fn alerts(alerts: &Alerts) -> Table {
         restriction_ends_hours,
         webhooks_silent_minutes,
         reads_failing_minutes,
+        token_expiring_days,
+        token_expires_soon_days,
         timeout_ms,
         allow_hosts,
         smtp,
@@ -286,6 +290,8 @@ fn alerts(alerts: &Alerts) -> Table {
     table.put_count("restriction_ends_hours", *restriction_ends_hours);
     table.put_count("webhooks_silent_minutes", *webhooks_silent_minutes);
     table.put_count("reads_failing_minutes", *reads_failing_minutes);
+    table.put_count("token_expiring_days", *token_expiring_days);
+    table.put_count("token_expires_soon_days", *token_expires_soon_days);
     table.put_count("timeout_ms", *timeout_ms);
     table.put("allow_hosts", allow_hosts.clone());
     table.put("smtp", self::smtp(smtp));

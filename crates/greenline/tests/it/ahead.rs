@@ -339,6 +339,28 @@ async fn every_way_of_asking_about_a_moment_to_come_agrees(store: Store) {
         assert!(warned || !answers.iter().any(warns), "{report}");
         assert_eq!(answers.iter().all(warns), *at_ms >= end_ms, "{report}");
     }
+    // A pause has no end that the platform names (SND-23), so that none is taken to be over, however late it is asked about.
+    let hours = [0, 3, 24, 4 * 24].map(|hours| scene.began_ms + hours * 60 * MINUTE_MS);
+    for at_ms in hours {
+        let (fates, _) = scene.screened("paused_offer", at_ms).await;
+        let questions = PEOPLE.map(|person| question(person, "paused_offer", at_ms));
+        for (person, answer) in PEOPLE.iter().zip(scene.asked(questions.to_vec()).await) {
+            let (goes, rules) = told(&answer);
+            let fate = &fates[*person];
+            let what = format!("{person} at {}: {fate:?}, {answer}", time(at_ms));
+            assert_eq!((goes, &fate.rules), (false, &rules), "{what}");
+            assert_eq!(fate.kind, "refused", "{what}");
+            let mut reasons = answer["reasons"].as_array().expect("reasons").iter();
+            let paused = reasons.find(|reason| reason["rule"] == "template.paused");
+            assert!(
+                paused.is_some_and(|reason| reason["until"].is_null()),
+                "{what}"
+            );
+            let line = json!({ "to": person, "template": "paused_offer", "at": time(at_ms) });
+            let _ = writeln!(lines, "{line}");
+            expected.push((goes, rules));
+        }
+    }
     // With the restriction over somebody goes, on that condition; without, nobody does.
     let open = expected.iter().filter(|(goes, _)| *goes).count();
     assert!(open > 0 && open < expected.len(), "{expected:?}");

@@ -1,6 +1,7 @@
 //! Alerts from the outside: what the simulated platform does to a number is told once over every channel, and once more
 //! when it is over, whatever is restarted in between.
 
+mod conditions;
 mod mailbox;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,7 @@ struct Desk {
     heard: UnboundedReceiver<Value>,
     letters: UnboundedReceiver<Letter>,
     told: BTreeMap<&'static str, BTreeSet<(String, bool)>>,
+    cool_down_minutes: i64,
 }
 
 impl Desk {
@@ -83,6 +85,7 @@ impl Desk {
             heard,
             letters,
             told: BTreeMap::new(),
+            cool_down_minutes: 60,
         }
     }
 
@@ -108,6 +111,7 @@ impl Desk {
             .with(&["events", "allow_hosts"], host.clone())
             .with(&["business", "0", "subscription"], vec![events])
             .with(&["alerts", "look_every_s"], 1)
+            .with(&["alerts", "cool_down_minutes"], self.cool_down_minutes)
             .with(&["alerts", "allow_hosts"], host.clone())
             .with(&["alerts", "slack"], vec![slack])
             .with(&["alerts", "email"], vec![email])
@@ -399,12 +403,13 @@ async fn what_happens_to_a_number_is_told_once_by_every_channel_and_once_when_it
     sim.stop().await;
 }
 
-/// Two nodes look, and everybody is told once.
+/// Two nodes are there, and everybody is told once, though what is over may be told again at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_on_one_database_tell_once() {
     let home = Store::Postgres.home();
     let sim = platform::sample().await;
     let mut desk = Desk::start().await;
+    desk.cool_down_minutes = 0;
     let gateway = started(&home, &sim, &desk).await;
     let elsewhere = tempfile::tempdir().expect("a folder");
     let url = home.database().url();

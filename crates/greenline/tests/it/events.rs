@@ -7,7 +7,7 @@ mod receiver;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use greenline_sim::NumberChange;
+use greenline_sim::{NumberChange, Sim};
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -48,10 +48,12 @@ fn allowing(hosts: Vec<String>) -> impl FnOnce(Settings) -> Settings {
     }
 }
 
-async fn started(home: &Home, receivers: &[&Receiver]) -> Gateway {
+/// It is started in front of a platform that lives as long as it: one that cannot be read is told of sooner or later.
+async fn started(home: &Home, receivers: &[&Receiver]) -> (Sim, Gateway) {
     let sim = platform::sample().await;
     let hosts = receivers.iter().map(|receiver| receiver.host()).collect();
-    Gateway::start(home, &sim.url(), allowing(hosts)).await
+    let gateway = Gateway::start(home, &sim.url(), allowing(hosts)).await;
+    (sim, gateway)
 }
 
 /// Subscribes a receiver, which believes what is signed with its secret from then on.
@@ -102,7 +104,7 @@ async fn until(
 async fn a_stop_is_told_signed_and_what_was_changed_on_the_way_is_not_believed(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     gateway.opt_in(DANA, "marketing").await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     let shown = gateway.admin_get(&path(&made, "")).await.json();
@@ -206,7 +208,7 @@ async fn a_stop_is_told_signed_and_what_was_changed_on_the_way_is_not_believed(s
 async fn a_change_is_told_after_the_gateway_was_killed_and_under_one_name(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let mut gateway = started(&home, &[&receiver]).await;
+    let (_sim, mut gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     // Every attempt fails, so the change is on record and not delivered when the power goes.
     receiver.answers(&json!({ "status": 503 }));
@@ -230,7 +232,7 @@ async fn a_change_is_told_after_the_gateway_was_killed_and_under_one_name(store:
 async fn a_receiver_that_was_away_hears_everything_once_it_is_back(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     receiver.stop().await;
     let people: Vec<String> = (0..20).map(|n| format!("155512400{n:02}")).collect();
@@ -263,7 +265,7 @@ async fn a_receiver_that_was_away_hears_everything_once_it_is_back(store: Store)
 async fn secrets_overlap_while_they_are_changed(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     let old = made["secret"].as_str().expect("a secret").to_owned();
     let rotated = gateway.admin(&path(&made, "/secret"), &json!({})).await;
@@ -297,7 +299,7 @@ async fn secrets_overlap_while_they_are_changed(store: Store) {
 async fn a_receiver_that_is_gone_is_left_alone_until_someone_sets_it_going(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     receiver.answers(&json!({ "status": 410 }));
     gateway.opt_in(DANA, "marketing").await;
@@ -353,7 +355,7 @@ async fn an_address_from_the_api_stays_outside(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
     let mut inside = Receiver::start(home.path(), "inside").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     for url in [
         inside.url(),
         "https://127.0.0.1/events".to_owned(),
@@ -400,7 +402,7 @@ async fn an_address_from_the_api_stays_outside(store: Store) {
 async fn a_replay_says_again_what_was_said_and_what_was_missed(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({})).await;
     let from = made["created_at"].as_str().expect("a time").to_owned();
     gateway.opt_in(DANA, "marketing").await;
@@ -441,7 +443,7 @@ async fn an_import_is_told_to_those_who_want_it(store: Store) {
     let home = store.home();
     let mut all = Receiver::start(home.path(), "all").await;
     let mut live = Receiver::start(home.path(), "live").await;
-    let gateway = started(&home, &[&all, &live]).await;
+    let (_sim, gateway) = started(&home, &[&all, &live]).await;
     subscribed(&gateway, &mut all, &json!({})).await;
     subscribed(&gateway, &mut live, &json!({ "imports": false })).await;
     let imported = |wa_id: &str| {
@@ -469,7 +471,7 @@ async fn an_import_is_told_to_those_who_want_it(store: Store) {
 async fn an_erasure_is_told_without_the_person(store: Store) {
     let home = store.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let gateway = started(&home, &[&receiver]).await;
+    let (_sim, gateway) = started(&home, &[&receiver]).await;
     subscribed(&gateway, &mut receiver, &json!({})).await;
     gateway.opt_in(DANA, "marketing").await;
     let known = receiver.taken().await;
@@ -544,9 +546,8 @@ async fn two_nodes_tell_each_change_once_while_all_is_calm() {
     let home = Store::Postgres.home();
     let other = tempfile::tempdir().expect("a folder");
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let one = started(&home, &[&receiver]).await;
+    let (sim, one) = started(&home, &[&receiver]).await;
     let url = home.database().url();
-    let sim = platform::sample().await;
     let hosts = vec![receiver.host()];
     let two = Gateway::start(other.path(), &sim.url(), |settings| {
         allowing(hosts)(settings.with(&["store", "url"], url))
@@ -585,7 +586,7 @@ async fn what_changes_of_a_number_is_told_once(store: Store) {
     let read = async {
         let target = format!("/v1/numbers/{NUMBER}/timeline?what=rating");
         while gateway.admin_get(&target).await.json()["entries"] == json!([]) {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     soon("a first read", read).await;

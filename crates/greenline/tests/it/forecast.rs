@@ -133,6 +133,7 @@ async fn a_forecast_is_told_alike_and_rests_on_what_was_counted(store: Store) {
     assert_eq!(new["growth"]["takes_people_in_7_days"], 1_000);
 
     // It writes to everybody, and the other number to some of them again.
+    let mut sent = Vec::new();
     for (from, people) in [(NUMBER, 0..PEOPLE), (OTHER, 35..PEOPLE)] {
         for nth in people {
             let target = format!("/v23.0/{from}/messages");
@@ -141,6 +142,10 @@ async fn a_forecast_is_told_alike_and_rests_on_what_was_counted(store: Store) {
             // The platform knows nothing of the other number; what it refuses reaches nobody.
             let taken = answer.status.as_u16() == 200;
             assert_eq!(taken, from == NUMBER, "{}", answer.json());
+            let id = answer.json()["messages"][0]["id"]
+                .as_str()
+                .map(str::to_owned);
+            sent.extend(id.map(|id| (person(nth), id)));
         }
     }
     gateway.set_clock(now_ms + 60_000);
@@ -181,11 +186,15 @@ async fn a_forecast_is_told_alike_and_rests_on_what_was_counted(store: Store) {
     let risk = &by_api["risk"]["worse_rating"];
     assert_eq!(risk["level"], "high", "{risk:#}");
     assert_eq!(risk["rating"], "YELLOW");
-    assert_eq!(names(&risk["drivers"], "sign"), ["stops", "weak_consent"]);
+    assert_eq!(
+        names(&risk["drivers"], "sign"),
+        ["stops", "unproven", "weak_consent"]
+    );
     assert_eq!(risk["drivers"][0]["count"], 4);
-    assert_eq!(risk["drivers"][1]["count"], PEOPLE / 2);
+    assert_eq!(risk["drivers"][2]["count"], PEOPLE / 2);
 
     alike(&gateway, &by_api).await;
+    the_first_step(&gateway, &sent, now_ms).await;
     // By the rules of before October 2025 it is the number's own limit, and the same rating would cost a step.
     let before = told(&gateway, "?at=2025-09-01T00:00:00Z").await;
     assert_eq!(before["rules"]["era"], "number");
@@ -198,6 +207,34 @@ async fn a_forecast_is_told_alike_and_rests_on_what_was_counted(store: Store) {
     assert_eq!(nobody.status.as_u16(), 404);
     gateway.stop().await;
     sim.stop().await;
+}
+
+/// At 250 it is people of 30 days who count, and of them those to whom something arrived.
+async fn the_first_step(gateway: &Fixed, sent: &[(String, String)], now_ms: i64) {
+    for (to, id) in sent.iter().take(12) {
+        tell(gateway, &webhook::status(to, id, "delivered")).await;
+    }
+    gateway.set_clock(now_ms + 180_000);
+    let told_at_s = (now_ms + 150_000) / 1_000;
+    let lowered = json!({ "object": "whatsapp_business_account", "entry": [{
+        "id": ACCOUNT, "time": told_at_s, "changes": [{ "field": "business_capability_update", "value": {
+            "max_daily_conversations_per_business": 250, "max_phone_numbers_per_business": 2,
+        }}],
+    }]});
+    tell(gateway, &lowered).await;
+    // The number may be read again at any time, and the platform says 2,000: at this moment it had not been.
+    let at = jiff::Timestamp::from_millisecond(now_ms + 170_000).expect("a time");
+    let query = format!("?at={at}");
+    let told = told(gateway, &query).await;
+    let growth = &told["growth"];
+    assert_eq!(growth["next"], 2_000, "{growth:#}");
+    assert_eq!(growth["takes_people_in_30_days"], 2_000, "{growth:#}");
+    assert_eq!(growth["reached_people_in_30_days"], 12, "{growth:#}");
+    assert_eq!(growth["missing_people"], 1_988);
+    assert_eq!(growth["when"]["answer"], "not_at_this_pace");
+    for absent in ["takes_people_in_7_days", "reached_people_in_7_days"] {
+        assert_eq!(growth[absent], Value::Null, "{growth:#}");
+    }
 }
 
 /// By command, and on the page, in the same words.

@@ -236,9 +236,14 @@ async fn an_erasure_that_a_kill_broke_off_is_carried_to_its_end() {
     let mut gateway = Gateway::start(&*home, NOWHERE, |settings| settings).await;
     gateway.opt_in(DANA, "marketing").await;
     gateway.opt_out(DANA, "marketing").await;
-    // What would be deleted next is held by somebody else, so that the erasure stands between its two steps.
+    // What would be deleted next is held by somebody else, so that the erasure stands between its two steps: until the
+    // gateway is dead, however long that takes.
+    home.database()
+        .sql("CREATE SCHEMA held; CREATE TABLE held.is_over ()");
+    let hold = "BEGIN; LOCK TABLE log_leaves IN ACCESS EXCLUSIVE MODE;
+         DO $$ BEGIN FOR look IN 1..2400 LOOP
+           EXIT WHEN EXISTS (SELECT FROM held.is_over); PERFORM pg_sleep(0.05); END LOOP; END $$; COMMIT";
     let holder = Arc::clone(&home);
-    let hold = "BEGIN; LOCK TABLE log_leaves IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT";
     let held = tokio::task::spawn_blocking(move || holder.database().sql(hold));
     let asked = |sql: &'static str| {
         let home = Arc::clone(&home);
@@ -268,6 +273,7 @@ async fn an_erasure_that_a_kill_broke_off_is_carried_to_its_end() {
     until(recorded, "1").await;
     gateway.kill().await;
     let _ = erasing.await;
+    asked("INSERT INTO held.is_over DEFAULT VALUES").await;
     held.await.expect("a lock");
     let named = "SELECT count(*) FROM identifiers WHERE value = '15551230001'";
     assert_eq!(asked(named).await, "1", "nothing went yet");
@@ -358,7 +364,11 @@ async fn decided(app: &Shared, to: &[&str]) {
 
 async fn what_is_old_is_pruned_and_the_log_stays_whole(store: Store) {
     let home = store.home();
-    let app = house(store, &home, |config| config.retention.decisions_days = 5).await;
+    let app = house(store, &home, |config| {
+        config.retention.decisions_days = 5;
+        config.retention.timeline_days = 5;
+    })
+    .await;
     for _ in 0..300 {
         decided(&app, &[DANA]).await;
     }
@@ -408,7 +418,8 @@ async fn what_is_old_is_pruned_and_the_log_stays_whole(store: Store) {
     decided(&app, &[LEE]).await;
     seal_all(&app, ACME).await.expect("a log");
     let whole = check(&app, ACME, &kept).await.expect("a log");
-    assert_eq!((whole.leaves, whole.pruned), (302, 300));
+    // That they went is on the timeline, which is sealed too.
+    assert_eq!((whole.leaves, whole.pruned), (303, 300));
     assert_eq!(whole.findings, Vec::<String>::new());
     let told = async || {
         let about = Some(("business", "acme"));
@@ -443,8 +454,20 @@ async fn what_is_old_is_pruned_and_the_log_stays_whole(store: Store) {
         assert_eq!(told().await, told_of(entries));
     }
 
+    // Timeline entries go by the same rule. Where many write, they are numbered by the database's own clock.
+    let newest = app.ledger.timeline(ACME, None, None, 1).await;
+    let newest = newest.expect("a store").remove(0);
+    let came_ms = newest.received_ms().expect("a time").max(newest.at_ms);
+    app.clock.set(came_ms + 10 * DAY_MS);
+    seal_all(&app, ACME).await.expect("a log");
+    assert!(prune(PruneKind::Timeline).await >= 3);
+    assert_eq!(told().await, []);
+    let whole = check(&app, ACME, &kept).await.expect("a log");
+    assert!(whole.pruned >= 306, "{whole:?}");
+    assert_eq!(whole.findings, Vec::<String>::new());
+
     // Whoever is told to stop stops, and does not say that nothing was left.
-    app.clock.set(NOW_MS + 30 * DAY_MS);
+    app.clock.set(came_ms + 30 * DAY_MS);
     stop.send(true).expect("somebody listens");
     let before = app.retention.done_ms(PruneKind::Decisions);
     assert_eq!(prune(PruneKind::Decisions).await, 0);
@@ -509,7 +532,7 @@ async fn what_does_not_read_is_told_and_keeps_nothing_from_being_sealed(store: S
         let head = gateway.admin_get("/v1/log/acme/head").await.json();
         head["head"]["size"].as_u64().unwrap_or(0)
     };
-    // A seal may be under way that began before the last record came.
+    // A seal may be under way that began before the last record came. The gateway's own notes are sealed too.
     let grows_to = async |records: u64| {
         soon("the log grows", async {
             while size().await < records {
@@ -517,7 +540,6 @@ async fn what_does_not_read_is_told_and_keeps_nothing_from_being_sealed(store: S
             }
         })
         .await;
-        assert_eq!(size().await, records);
     };
     // All but the two.
     grows_to(4).await;
@@ -736,10 +758,8 @@ async fn heads_are_published_to_an_address_which_must_be_https_unless_allowed() 
     let taken = soon("it goes out again", one_post(&listener, "204 No Content")).await;
     let (_, body) = taken.split_once("\r\n\r\n").expect("a body");
     let head: Value = serde_json::from_str(body).expect("JSON");
-    assert_eq!(
-        (&head["business"], &head["size"]),
-        (&json!("acme"), &json!(1))
-    );
+    assert_eq!(head["business"], "acme");
+    assert!(head["size"].as_u64() >= Some(1), "{head}");
     assert!(taken.contains("application/json"), "{taken}");
     let known = home.path().join("published.json");
     std::fs::write(&known, body).expect("a file");

@@ -40,10 +40,10 @@ on_each_store! {
 /// How often the gateway is killed. A database keeps what it has committed whichever of its clients dies,
 /// so that fewer moments are of interest.
 fn rounds(store: Store) -> usize {
-    match store {
+    chance::times(match store {
         Store::Sqlite => 50,
         Store::Postgres => 8,
-    }
+    })
 }
 
 /// Stops that must be acknowledged in a round, at most. On a database a stop waits for sends of the node that

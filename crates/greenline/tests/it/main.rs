@@ -1,5 +1,10 @@
 //! The program from the outside: the real executable, its own ports and store, a simulated platform.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the real clock and wait"
+)]
+
 mod ahead;
 mod alerts;
 mod avenues;
@@ -24,6 +29,7 @@ mod nodes;
 mod opt_in;
 mod pace;
 mod pair;
+mod polls;
 mod preference;
 mod questions;
 mod race;

@@ -10,7 +10,7 @@ use crate::support::chance::{Chance, seed};
 use crate::support::command::{Ran, killed, run};
 use crate::support::place::NOWHERE;
 use crate::support::ports;
-use crate::support::settings::Settings;
+use crate::support::settings::{NUMBER, Settings};
 use crate::support::soon;
 
 /// People of the installation that is moved.
@@ -49,6 +49,13 @@ async fn filled(folder: &Path) -> (String, String) {
     run(&["consent", "import", file, "--config", &config])
         .await
         .ended(0);
+    // Entries of the timeline: two that are sealed with all else, one that is not yet.
+    let probe = ["number", "probe", NUMBER, "--config", &config];
+    let prove = ["consent", "show", "15550000001", "--proof"];
+    let prove = [&prove[..], &["--config", &config]].concat();
+    for command in [&probe[..], &probe, &prove, &probe] {
+        run(command).await.ended(0);
+    }
     (url, config)
 }
 
@@ -87,6 +94,8 @@ async fn an_installation_is_moved_though_the_move_is_killed_again_and_again() {
     let other = folder.path().join("new");
     std::fs::create_dir(&other).expect("a folder");
     let new = configured(&other, &to);
+    // Its keys go with it: heads that were signed before are checked after.
+    std::fs::copy(folder.path().join("old.db.keys"), other.join("shared.keys")).expect("the keys");
     for person in [0, 1, 7, PEOPLE - 1] {
         assert_eq!(shown(&old, person).await, shown(&new, person).await);
     }

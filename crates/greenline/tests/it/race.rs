@@ -16,6 +16,7 @@ use std::time::Duration;
 use judge::{Findings, Lenience, judge};
 use scene::{Acknowledge, Scene};
 
+use crate::support::chance;
 use crate::support::store::{Store, on_each_store};
 
 on_each_store! {
@@ -27,10 +28,10 @@ on_each_store! {
 /// Races in front of the gateway as it is. One gateway on a database is the least of what races there;
 /// the tests with several nodes play more.
 fn races(store: Store) -> usize {
-    match store {
-        Store::Sqlite => 2_400,
-        Store::Postgres => 600,
-    }
+    chance::times(match store {
+        Store::Sqlite => 1_600,
+        Store::Postgres => 400,
+    })
 }
 
 /// How much longer a request takes on the slow line.

@@ -25,7 +25,7 @@ pub(crate) mod webhook;
 use std::time::Duration;
 
 /// Longest wait for anything that should happen at once, on a machine that is busy.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 
 /// Waits for something that should happen soon.
 pub(crate) async fn soon<T>(what: &str, waiting: impl Future<Output = T>) -> T {

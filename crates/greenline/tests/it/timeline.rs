@@ -5,7 +5,7 @@ use greenline_sim::{Effect, Fault, Match, NumberChange};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::support::command::run_with;
+use crate::support::command::{run, run_with};
 use crate::support::gateway::Gateway;
 use crate::support::settings::{ACCOUNT, NUMBER, Settings};
 use crate::support::store::{Store, on_each_store};
@@ -230,6 +230,23 @@ async fn what_changes_stands_on_the_timeline_once(store: Store) {
         (&fine[0].1, &fine[0].2),
         (&json!("fine"), &json!("greenline"))
     );
+
+    // One entry is proved to somebody who has neither the store nor the program at hand that keeps it.
+    let entry = &page(&gateway, "what=rating&limit=1").await["entries"][0];
+    let target = format!("/v1/timeline/{}/proof", entry["seq"]);
+    let bundle = gateway.admin_get(&target).await.json();
+    let file = home.path().join("entry.json");
+    std::fs::write(&file, bundle.to_string()).expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    let checked = run(&["verify", "--json", "--bundle", file]).await.ended(0);
+    let proved = &checked.json()["entries"][0];
+    assert_eq!(proved["kind"], "timeline", "{proved}");
+    assert_eq!(proved["fields"]["event"], "rating");
+    let body = proved["fields"]["body"].as_str().expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(body, entry["body"]);
+    let gone = gateway.admin_get("/v1/timeline/1/proof").await;
+    assert_eq!(gone.status.as_u16(), 404, "{}", gone.json());
 
     // What a token does not reach is as if it did not exist.
     for (target, status) in [

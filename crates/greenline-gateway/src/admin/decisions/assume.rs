@@ -571,6 +571,8 @@ impl AssumedNumber {
                 AssumedNumberStatus::Deleted => NumberStatus::Deleted,
                 AssumedNumberStatus::Unknown => NumberStatus::Unknown,
             };
+            // Another status says more than the word that was not known.
+            facts.health.retain(|cause| *cause != Cause::StatusUnclear);
             assumed.insert("number.status".to_owned(), facts.status.as_str().to_owned());
         }
         if let Some(ban) = self.ban {

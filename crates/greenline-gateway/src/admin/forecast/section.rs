@@ -43,7 +43,10 @@ fn drawn(told: &Forecast) -> ForecastSection {
         rules: (rules.say, facts(rules.facts)),
         limit: words::limit(told),
         growth: words::growth(told),
-        takes: growth.takes.zip(growth.reached),
+        takes: growth
+            .takes
+            .zip(growth.reached)
+            .map(|(takes, reached)| (takes.people, takes.days, reached)),
         days: days(told).map(day).collect(),
         in_the_way: growth.in_the_way.iter().map(obstacle).collect(),
         watch: (words::watch(told.watch), watch.remedy, falls),

@@ -1,5 +1,6 @@
 //! The sentences of a forecast: the same by API, command line and page.
 
+use greenline_policy::forecast::known::DAYS;
 use greenline_policy::forecast::{
     Driver, Era, Forecast, Level, Next, Obstacle, Risk, Share, Sign, Watch, When,
 };
@@ -77,24 +78,35 @@ pub(super) fn growth(told: &Forecast) -> String {
         }
         Next::Step(limit) => limit_words(limit),
     };
-    let far = match (growth.takes, growth.reached, growth.missing()) {
-        (Some(takes), Some(_), Some(0)) => format!(
-            "The next limit is {next}. It takes {} different people within seven days, and they were reached.",
-            count(takes)
-        ),
+    let takes = growth.takes.map(|takes| {
+        let people = count(takes.people);
+        if takes.days > DAYS {
+            format!(
+                "It comes with verification, or takes {people} different people within {} days",
+                takes.days
+            )
+        } else {
+            format!("It takes {people} different people within seven days")
+        }
+    });
+    let far = match (takes, growth.reached, growth.missing()) {
+        (Some(takes), Some(_), Some(0)) => {
+            format!("The next limit is {next}. {takes}, and they were reached.")
+        }
         (Some(takes), Some(reached), Some(missing)) => format!(
-            "The next limit is {next}. It takes {} different people within seven days; {} were reached, {} are missing.",
-            count(takes),
+            "The next limit is {next}. {takes}; {} were reached, {} are missing.",
             count(reached),
             count(missing)
         ),
-        (Some(takes), ..) => format!(
-            "The next limit is {next}. It takes {} different people within seven days.",
-            count(takes)
-        ),
+        (Some(takes), ..) => format!("The next limit is {next}. {takes}."),
         (None, ..) => format!("The next limit is {next}."),
     };
-    let when = when(growth.when, growth.missing() == Some(0));
+    let mut when = when(growth.when, growth.missing() == Some(0));
+    if growth.takes.is_some_and(|takes| takes.days > DAYS)
+        && matches!(growth.when, When::Within { .. })
+    {
+        when.push_str(" How long Meta then takes to raise it is not said.");
+    }
     let quality = match growth.quality {
         Can::Yes => "",
         Can::No => " It is not raised while quality is not good.",
@@ -139,7 +151,10 @@ fn when(when: When, is_there: bool) -> String {
         When::NotEnoughData => {
             "There is not enough data to say when: too few people were reached.".to_owned()
         }
-        When::NotByPace => "It comes with verification and not by pace.".to_owned(),
+        When::Earned => {
+            "It was earned; how long Meta takes to look at the quality and raise it is not said."
+                .to_owned()
+        }
         When::Top | When::Unknown => String::new(),
     }
 }

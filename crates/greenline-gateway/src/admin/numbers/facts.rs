@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use greenline_ledger::types::TimelineEntry;
 use greenline_policy::health::State;
-use greenline_policy::health::state::{AccountStatus, BanTold, Fact, Health, Review, Told};
+use greenline_policy::health::state::{AccountStatus, BanTold, Fact, Health, Origin, Review, Told};
 use greenline_policy::quality::Score;
 use greenline_policy::reach::MessagingLimit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::admin::shape::time;
+use crate::token::{self, Ends};
 
 /// Something that is known, the newest of its kind.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NumberFact)]
 pub(crate) struct FactShape {
     /// `status`, `rating`, `display_name`, `health_status`, `account_status`, `account_review`, `ban`, `restriction`, `violation`,
-    /// `account_deleted`, `phone_app`, `refusal`, `last_delivered`, `portfolio_limit`, `portfolio_reached`, `numbers`, `thread` or
-    /// `subscription`.
+    /// `account_deleted`, `phone_app`, `refusal`, `last_delivered`, `portfolio_limit`, `portfolio_reached`, `numbers`, `thread`,
+    /// `subscription`, `token`, `token_data_access` or `token_app`.
     pub(super) fact: &'static str,
     /// What it is, in the platform's word where there is one.
     pub(super) value: String,
@@ -35,7 +37,7 @@ pub(crate) struct FactShape {
     pub(super) at_ms: i64,
     /// How old that is, in seconds.
     pub(super) age_s: i64,
-    /// Where it came from: `webhook`, `read`, `error`, `send`, `count` or `staff`.
+    /// Where it came from: `webhook`, `read`, `error`, `send` or `count`.
     pub(super) origin: &'static str,
 }
 
@@ -180,6 +182,55 @@ fn said(told: &Told) -> Said {
     }
 }
 
+/// What is known at a moment of the token that the business is called with; nothing where it was never asked about.
+pub(super) fn of_token(entries: &[TimelineEntry], at_ms: i64) -> Vec<FactShape> {
+    let told: Vec<TimelineEntry> = entries
+        .iter()
+        .filter(|entry| entry.at_ms <= at_ms)
+        .cloned()
+        .collect();
+    let token = token::Said::read(&told);
+    let Some(since_ms) = token.since_ms else {
+        return Vec::new();
+    };
+    let shape =
+        |fact: &'static str, value: &str, tone: &'static str, until_ms: Option<i64>| FactShape {
+            fact,
+            value: value.to_owned(),
+            tone,
+            until: until_ms.map(time),
+            until_ms,
+            at: time(since_ms),
+            at_ms: since_ms,
+            age_s: (at_ms.saturating_sub(since_ms) / 1_000).max(0),
+            origin: Origin::Read.as_str(),
+        };
+    let ends = |ends: Ends| match ends {
+        Ends::At(end_ms) if end_ms <= at_ms => ("ended", "bad"),
+        Ends::At(_) => ("ends", "idle"),
+        Ends::Never => ("does not end", "good"),
+        Ends::Unknown => ("end not known", "idle"),
+    };
+    let mut facts = Vec::new();
+    let (value, tone) = match token.valid {
+        Some(false) => ("called invalid", "bad"),
+        Some(true) | None => ends(token.expires),
+    };
+    let value = match token.kind.as_deref() {
+        Some("SYSTEM_USER") => format!("{value} (a system user's)"),
+        _ => value.to_owned(),
+    };
+    facts.push(shape("token", &value, tone, token.expires.at_ms()));
+    if let Some(end_ms) = token.data_access.at_ms() {
+        let (value, tone) = ends(token.data_access);
+        facts.push(shape("token_data_access", value, tone, Some(end_ms)));
+    }
+    if let Some((app, _)) = &token.app {
+        facts.push(shape("token_app", app, "idle", None));
+    }
+    facts
+}
+
 fn sending(health: &Health) -> (String, &'static str) {
     let mut codes: Vec<u32> = health
         .entities
@@ -238,6 +289,9 @@ pub(super) fn word(fact: &str) -> &'static str {
         "portfolio_reached" => "Reached of it",
         "numbers" => "Numbers of the portfolio",
         "thread" => "Thread",
+        "token" => "Access token",
+        "token_data_access" => "The token's access to data",
+        "token_app" => "App of the token",
         _ => "Webhooks of the account",
     }
 }

@@ -27,7 +27,7 @@ use crate::directory::Number;
 use crate::reception;
 
 use super::facts::{self, FactShape};
-use super::{counted_at, counts, probe, words};
+use super::{counted_at, counts, known, probe, words};
 
 /// Noon of a day.
 const NOON_MS: i64 = 12 * 60 * 60 * 1_000;
@@ -79,7 +79,7 @@ fn in_short(matrix: &Matrix) -> (Option<Marker>, Vec<(&'static str, Marker)>) {
     let mut worth = matrix.holds.iter();
     let first = worth.find(|holds| capabilities::is_worth_telling(matrix, holds));
     let holds = first.map(|holds| Marker {
-        text: capabilities::cause_view(holds).title,
+        text: capabilities::cause_view(holds, matrix).title,
         tone: match holds.cause.kind() {
             Kind::Block => "bad",
             Kind::Warning | Kind::LookAlike => "warn",
@@ -141,11 +141,11 @@ async fn drawn(
     let worked_out = capabilities::worked_out(app, number, at_ms).await?;
     let (state, matrix, last_inbound_ms) = worked_out;
     let counted_at = counted_at(app, at_ms);
-    let counted = reception::count(app, number.business, Some(&number.id), counted_at).await?;
+    let counted = reception::count(app, number.business, &number.id, counted_at).await?;
     let business = app.directory.business(number.business);
     let worth = matrix.holds.iter();
     let worth = worth.filter(|holds| capabilities::is_worth_telling(&matrix, holds));
-    let facts = facts::known(&state, matrix.at_ms);
+    let facts = known(app, number, &state, matrix.at_ms).await?;
     let newest = probe::newest(app, number, app.clock.now_ms()).await?;
     let comes_next = forecast::section(app, number, at_ms).await?;
     let happened = timeline::section(app, number, TIMELINE_ROWS).await?;
@@ -160,7 +160,9 @@ async fn drawn(
         state: in_words(&facts),
         facts: facts.iter().map(fact).collect(),
         rows: matrix.cells.iter().map(capabilities::row).collect(),
-        causes: worth.map(capabilities::cause_view).collect(),
+        causes: worth
+            .map(|holds| capabilities::cause_view(holds, &matrix))
+            .collect(),
         last_inbound: last_inbound_ms.map(When::dated),
         probe: newest.map(|probe| ProbeView {
             state: probe.state,

@@ -233,6 +233,13 @@ impl<T: Takes> Reader<'_, T> {
 
     /// A row by the general reader; `None` when it does not end here.
     fn general(&mut self, left: &[u8]) -> Result<Option<usize>, Unfit> {
+        let lines = |bytes: &[u8]| memchr_iter(b'\n', bytes).count() as u64;
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        // Nothing but ends of lines, of whatever kind, is no row that goes on.
+        if left.iter().all(is_end) {
+            self.line += lines(left);
+            return Ok(Some(left.len()));
+        }
         self.general.reset();
         let (mut read, mut written, mut ended) = (0, 0, 0);
         loop {
@@ -252,11 +259,7 @@ impl<T: Takes> Reader<'_, T> {
             }
         }
         // Empty lines before it are none.
-        let blank = left
-            .iter()
-            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-            .count();
-        let lines = |bytes: &[u8]| memchr_iter(b'\n', bytes).count() as u64;
+        let blank = left.iter().take_while(|byte| is_end(byte)).count();
         let line = self.line + lines(&left[..blank.min(read)]);
         self.line += lines(&left[..read]);
         self.record(line, written, ended)?;

@@ -44,6 +44,7 @@ fn lists_are_read_as_they_come() {
     for text in [
         "phone\n15551230001\n+49 (171) 1234567\nUS.abc123\n",
         "phone\r\n15551230001\r\n+491711234567\r\nUS.abc123\r\n",
+        "phone\n15551230001\n+491711234567\nUS.abc123\n\r\r\n",
         "\u{feff}Name;Mobile\nA;15551230001\nB;+49 171 1234567\nC;US.abc123\n",
         "a\tb\tMobile Phone\n\"x\ty\"\t2\t'15551230001\n\t\t00491711234567\n1\t2\tUS.abc123",
         "wa_id,phone\n15551230001,1\n,491711234567\nUS.abc123,\n",

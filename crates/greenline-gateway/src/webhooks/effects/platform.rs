@@ -219,19 +219,26 @@ impl Part<'_, '_> {
                 });
             }
         }
-        // What names one number says nothing of the others, which sends could be told of only together.
-        let is_of_all = update.phone_number.is_none();
         let (kind, lasts) = match &*update.event {
             "ACCOUNT_DELETED" => (RestrictionKind::AccountDeleted, true),
-            "ACCOUNT_OFFBOARDED" if is_of_all => (RestrictionKind::Offboarded, true),
-            "PARTNER_REMOVED" if is_of_all && update.disconnection.is_some() => {
+            "ACCOUNT_OFFBOARDED" => (RestrictionKind::Offboarded, true),
+            "PARTNER_REMOVED" if update.disconnection.is_some() => {
                 (RestrictionKind::Offboarded, true)
             }
-            "ACCOUNT_RECONNECTED" if is_of_all => (RestrictionKind::Offboarded, false),
+            "ACCOUNT_RECONNECTED" => (RestrictionKind::Offboarded, false),
             _ => return,
         };
         let held = lasts.then_some((kind, None));
-        self.hold(hold_one_of(&[kind], held, at_ms), at_ms);
+        let mut held = hold_one_of(&[kind], held, at_ms);
+        // What names one number says nothing of the others.
+        let shown = update.phone_number.as_deref().unwrap_or_default();
+        let number = self.number_shown_as(shown);
+        if kind == RestrictionKind::Offboarded && !number.is_empty() {
+            for (kind, named, _) in &mut held {
+                *named = kind.own_word_of(&number).unwrap_or_default().into();
+            }
+        }
+        self.hold(held, at_ms);
     }
 
     /// What an account is held by that is no restriction by the platform's naming.
@@ -387,9 +394,29 @@ impl Part<'_, '_> {
                 // Such values may name people: only what happened is kept for good.
                 let body = format!("{{\"{member}\":{}}}", ascii::string(&event));
                 self.number_timeline(id.as_deref(), &event, body.into());
+                self.handover(&value, id.as_deref(), &event);
             }
             "business" => self.timeline(Subject::Business, "", &event),
             _ => self.timeline(Subject::Account, "", &event),
+        }
+    }
+
+    /// Whose a chat is since it changed hands: that it was taken is told to the app that had it, that it was passed on to
+    /// the app that has it now (ENF-36).
+    fn handover(&mut self, value: &serde_json::Value, number: Option<&str>, event: &str) {
+        let stood_by = match event {
+            "control_taken" => true,
+            "control_passed" => false,
+            _ => return,
+        };
+        let stated = value.get("timestamp");
+        let stated_s = stated.and_then(|stated| match stated.as_str() {
+            Some(text) => text.parse().ok(),
+            None => stated.as_i64(),
+        });
+        let moment = Moment::new(stated_s, self.reading.received_ms);
+        if let Some(number) = number.filter(|number| !number.is_empty()) {
+            self.learned.wrote(number, stood_by, moment.start_ms());
         }
     }
 

@@ -219,6 +219,7 @@ async fn data_of_another_is_as_if_it_did_not_exist() {
         "/v1/numbers?business=acme",
         "/v1/templates?business=acme",
         "/v1/timeline?business=acme",
+        "/v1/timeline/7/proof?business=acme",
         "/v1/stops?business=acme",
         "/v1/relay?business=acme",
         "/v1/export/consents?business=acme",

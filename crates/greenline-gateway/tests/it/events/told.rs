@@ -79,14 +79,14 @@ async fn says(desk: &Desk, person: &str, kind: EventKind) {
 
 /// The next that arrives: where, and what.
 async fn next(arrivals: &mut mpsc::UnboundedReceiver<Arrival>) -> (String, Value) {
-    let arrival = tokio::time::timeout(Duration::from_secs(30), arrivals.recv()).await;
+    let arrival = tokio::time::timeout(Duration::from_secs(120), arrivals.recv()).await;
     let arrival = arrival.expect("an event in time").unwrap();
     (arrival.path, serde_json::from_slice(&arrival.body).unwrap())
 }
 
-/// Where the next arrives within some minutes.
+/// Where the next arrives within an hour or two.
 async fn later(desk: &Desk, arrivals: &mut mpsc::UnboundedReceiver<Arrival>) -> String {
-    for _ in 0..50 {
+    for _ in 0..600 {
         pass(desk, 10_000);
         tokio::select! {
             arrival = arrivals.recv() => return arrival.unwrap().path,

@@ -285,3 +285,59 @@ fn the_lane_is_inbound_as_soon_as_anything_inbound_is_in_it() {
     assert_eq!(read(&status.to_string()).lane, Lane::Status);
     assert_eq!(read(&both.to_string()).lane, Lane::Inbound);
 }
+
+/// Who left with the phone app is said of one number where the news names it, and of all of the account where it does not.
+#[test]
+fn news_that_names_a_number_is_kept_as_that_numbers() {
+    let kept = |event: &str, named: Option<&str>| {
+        let mut value = serde_json::json!({ "event": event, "disconnection_info": {} });
+        if let Some(named) = named {
+            value["phone_number"] = named.into();
+        }
+        let body = serde_json::json!({ "object": "whatsapp_business_account", "entry": [{
+            "id": "201500000000001", "time": 1_788_264_000,
+            "changes": [{ "field": "account_update", "value": value }],
+        }]});
+        let words = |effect: Effect| match effect {
+            Effect::Restricted { restrictions, .. } => Some(restrictions),
+            _ => None,
+        };
+        let learned = read(&body.to_string());
+        let kept = learned.effects.into_iter().filter_map(words).flatten();
+        let kept: Vec<(String, bool)> = kept
+            .map(|(_, word, until_ms)| (word.into(), until_ms.is_none()))
+            .collect();
+        kept
+    };
+    let is = |word: &str, lasts| vec![(word.to_owned(), lasts)];
+    for event in ["ACCOUNT_OFFBOARDED", "PARTNER_REMOVED"] {
+        assert_eq!(kept(event, None), is("offboarded", true));
+        assert_eq!(kept(event, Some("")), is("offboarded", true));
+        let ours = is("offboarded:301500000000001", true);
+        assert_eq!(kept(event, Some("+1 (555) 010-0001")), ours);
+        let unknown = is("offboarded:15550199", true);
+        assert_eq!(kept(event, Some("15550199")), unknown);
+    }
+    let back = is("offboarded:301500000000001", false);
+    assert_eq!(kept("ACCOUNT_RECONNECTED", Some("15550100001")), back);
+    assert_eq!(
+        kept("ACCOUNT_DELETED", Some("15550100001")),
+        is("account.deleted", true)
+    );
+}
+
+/// A take is told to the app that had the chat, a pass to the app that has it now (ENF-36).
+#[test]
+fn a_handover_says_whose_the_chat_is() {
+    for (kind, stood_by) in [
+        ("control_taken", Some(true)),
+        ("control_passed", Some(false)),
+        ("control_shared", None),
+    ] {
+        let body = sample("messaging_handovers").replace("control_passed", kind);
+        let heard = read(&body).threads;
+        let number = Box::from("301500000000001");
+        let expected = stood_by.map(|stood_by| (number, stood_by, 1_788_264_000_000));
+        assert_eq!(heard, Vec::from_iter(expected), "{kind}");
+    }
+}

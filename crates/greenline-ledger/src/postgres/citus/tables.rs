@@ -58,6 +58,11 @@ const CHECKS: &[&str] = &[
 
 /// What is wrong with the tables of a database.
 pub(super) fn complaints(database: &Database) -> Vec<String> {
+    complaints_after("", database)
+}
+
+/// What would be wrong with them after a change, which is taken back.
+pub(super) fn complaints_after(change: &str, database: &Database) -> Vec<String> {
     let named = |kept: Kept| -> String {
         let names: Vec<String> = TABLES
             .iter()
@@ -76,7 +81,7 @@ pub(super) fn complaints(database: &Database) -> Vec<String> {
         .map(|check| format!("{with}{check} ORDER BY 1;"))
         .collect();
     database
-        .sql(&all.concat())
+        .sql(&format!("BEGIN; {change}; {} ROLLBACK", all.concat()))
         .lines()
         .map(str::to_owned)
         .collect()

@@ -316,7 +316,7 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
         }
         Rows::Timeline(t) => {
             let shards = shards_of_texts(&t.subject_id);
-            let columns: [Param<'_>; 9] = [
+            let columns: [Param<'_>; 10] = [
                 &shards,
                 &t.seq,
                 &t.business,
@@ -326,6 +326,7 @@ async fn of_platform(link: &mut Link, rows: &Rows) -> Result<(), Trouble> {
                 &t.event,
                 &t.at_ms,
                 &t.body,
+                &t.sealed,
             ];
             run(link, sql::TIMELINE, &columns).await
         }

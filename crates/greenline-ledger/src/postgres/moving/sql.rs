@@ -99,8 +99,9 @@ pub(super) const SUBSCRIPTIONS: &str =
     "INSERT INTO subscriptions (business, id, version, active, consents, imports, body)
      SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])";
 
-pub(super) const TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, business, subject, subject_id, origin, event, at_ms, body)
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])";
+pub(super) const TIMELINE: &str = "INSERT INTO timeline (person_shard, seq, business, subject, subject_id, origin, event, at_ms, body, sealed)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+       $10::bigint[])";
 
 pub(super) const INBOX: &str = "INSERT INTO inbox (person_shard, seq, business, sha256, received_ms, lane, headers, body)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::bytea[])";

@@ -60,7 +60,7 @@ FROM generate_series(600001::bigint, 999999) AS i WHERE i % 5 <> 0;
 
 INSERT INTO timeline
 SELECT (i * 4096) / 100000, i << 20, 'brand' || i % 20, CASE WHEN i % 2 = 0 THEN 'number' ELSE 'account' END, 'n' || i % 40,
-  'webhook', 'quality', 1700000000000 + i, '{}'
+  'webhook', 'quality', 1700000000000 + i, '{}', CASE WHEN i < 99900 THEN 1 ELSE 0 END
 FROM generate_series(0::bigint, 99999) AS i;
 
 INSERT INTO inbox

@@ -102,3 +102,28 @@ pub(in crate::postgres) const UNLOGGED_DECISIONS: &str = "SELECT count(*) FROM d
      WHERE d.person_shard >= $1 AND d.person_shard < $2 AND d.business = $3
        AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = d.person_shard AND l.kind = 2 AND l.seq = d.seq)
        AND NOT EXISTS (SELECT 1 FROM unsealed u WHERE u.person_shard = d.person_shard AND u.kind = 2 AND u.seq = d.seq)";
+
+/// None while a node of a release lives, or died just now, that cannot read their leaves.
+pub(in crate::postgres) const UNSEALED_ENTRIES: &str = concat!(
+    "SELECT seq, subject, subject_id, origin, event, at_ms, body, sealed FROM timeline
+     WHERE business = $1 AND coalesce(sealed, 0) = 0 AND seq > $2
+       AND NOT EXISTS (SELECT 1 FROM nodes n WHERE coalesce(n.timeline_token, 0) <> n.token AND n.lease_until_ms + 60000 > ",
+    database_ms!(),
+    ") ORDER BY seq LIMIT $3"
+);
+
+pub(in crate::postgres) const LAST_ENTRY: &str =
+    "SELECT seq FROM log_leaves WHERE business = $1 AND kind = 3 ORDER BY seq DESC LIMIT 1";
+
+pub(in crate::postgres) const TAKE_ENTRIES: &str = "UPDATE timeline SET sealed = 1
+     WHERE business = $1 AND seq = ANY ($2::bigint[]) AND coalesce(sealed, 0) = 0 RETURNING person_shard, seq";
+
+pub(in crate::postgres) const ENTRIES_IN: &str =
+    "SELECT seq, subject, subject_id, origin, event, at_ms, body FROM timeline
+     WHERE business = $1 AND seq = ANY ($2::bigint[])";
+
+/// Of the shards from `$1` on, below `$2`. What no mark speaks of is still to be sealed if it comes after `$4`.
+pub(in crate::postgres) const UNLOGGED_ENTRIES: &str = "SELECT count(*) FROM timeline t
+     WHERE t.person_shard >= $1 AND t.person_shard < $2 AND t.business = $3
+       AND (t.sealed = 1 OR t.sealed IS NULL AND t.seq <= $4)
+       AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.person_shard = t.person_shard AND l.kind = 3 AND l.seq = t.seq)";

@@ -2,13 +2,14 @@
 //! sealed, there each leaf stands by itself and each record that has none is marked.
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::json;
 
 use super::read::{Read, key, of};
 use super::{Source, Taken, sql};
 use crate::error::LedgerError;
 use crate::moving::rows::{Leaves, LogHeads, LogNodes, Logs, Rows, Unsealed};
+use crate::postgres::moving::shard_of_text;
 use crate::seal::SealKind;
 use crate::sqlite::rows::seq_column;
 use crate::sqlite::seal::block;
@@ -20,6 +21,10 @@ pub(super) struct Sealed {
     marks: FxHashMap<i64, (i64, i64)>,
     /// Records that came late or did not read, by business and number: whether they are sealed.
     late: FxHashMap<(i64, i64), bool>,
+    /// By business: up to which timeline entry.
+    entries: FxHashMap<i64, i64>,
+    /// Entries before that which did not read.
+    waiting: FxHashSet<(i64, i64)>,
 }
 
 impl Sealed {
@@ -35,7 +40,22 @@ impl Sealed {
         while let Some(row) = rows.next()? {
             sealed.late.insert((row.get(0)?, row.get(1)?), row.get(2)?);
         }
+        let mut statement = connection.prepare(sql::ENTRY_MARKS)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            sealed.entries.insert(row.get(0)?, row.get(1)?);
+        }
+        let mut statement = connection.prepare(sql::ENTRIES_WAITING)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            sealed.waiting.insert((row.get(0)?, row.get(1)?));
+        }
         Ok(sealed)
+    }
+
+    pub(super) fn entry(&self, business: i64, seq: i64) -> bool {
+        let mark = self.entries.get(&business);
+        mark.is_some_and(|mark| seq <= *mark) && !self.waiting.contains(&(business, seq))
     }
 
     pub(super) fn event(&self, business: i64, seq: i64) -> bool {
@@ -69,6 +89,8 @@ pub(super) fn unsealed(
     let is_sealed = match kind {
         SealKind::Event => source.sealed.event(business, seq),
         SealKind::Decision => source.sealed.decision(business, seq),
+        // The other store marks the entry itself.
+        SealKind::Timeline => true,
     };
     if !is_sealed {
         of!(taken, Unsealed).push((shard, kind.column(), seq, source.business(business)?));
@@ -81,6 +103,11 @@ fn shard(source: &Source, kind: SealKind, seq: i64) -> Result<i64, LedgerError> 
     let sql = match kind {
         SealKind::Event => sql::SHARD_OF_EVENT,
         SealKind::Decision => sql::SHARD_OF_DECISION,
+        SealKind::Timeline => {
+            let mut statement = source.connection.prepare_cached(sql::SUBJECT_OF_ENTRY)?;
+            let subject = statement.query_row([seq], |row| row.get::<_, String>(0));
+            return Ok(subject.optional()?.map_or(0, |id| shard_of_text(&id)));
+        }
     };
     let mut statement = source.connection.prepare_cached(sql)?;
     let found = statement.query_row([seq], |row| row.get(0)).optional()?;

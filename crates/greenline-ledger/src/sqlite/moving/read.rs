@@ -345,9 +345,11 @@ pub(super) fn subscriptions(source: &Source, row: &Row<'_>, taken: &mut Taken) -
 
 pub(super) fn timeline(source: &Source, row: &Row<'_>, taken: &mut Taken) -> Read {
     let seq: i64 = row.get(0)?;
+    let place: i64 = row.get(1)?;
     of!(taken, Timeline).push((
         seq,
-        source.business(row.get(1)?)?,
+        source.business(place)?,
+        i64::from(source.sealed.entry(place, seq)),
         row.get(2)?,
         row.get(3)?,
         row.get(4)?,

@@ -199,6 +199,13 @@ pub(super) const LOG_MARKS: &str =
 /// But for these.
 pub(super) const LATE: &str = "SELECT business_id, seq, log_index IS NOT NULL FROM log_late";
 pub(super) const SHARD_OF_EVENT: &str = "SELECT shard FROM consent_events WHERE event_seq = ?1";
+/// Up to where timeline entries are sealed.
+pub(super) const ENTRY_MARKS: &str =
+    "SELECT business_id, max(seq) FROM log_timeline GROUP BY business_id";
+/// But for these.
+pub(super) const ENTRIES_WAITING: &str =
+    "SELECT business_id, seq FROM log_timeline WHERE log_index IS NULL";
+pub(super) const SUBJECT_OF_ENTRY: &str = "SELECT subject_id FROM timeline WHERE seq = ?1";
 pub(super) const SHARD_OF_DECISION: &str = "SELECT shard FROM decisions WHERE seq = ?1";
 
 /// What the other store must hold in the end, by the name of what is counted there.
@@ -244,6 +251,7 @@ pub(super) const COUNTS: &[(&str, &str)] = &[
     (
         "records to be sealed",
         "SELECT (SELECT count(*) FROM consent_events) + (SELECT count(*) FROM decisions)
+           + (SELECT coalesce(sum(pruned), 0) FROM log_counts) + (SELECT count(log_index) FROM log_timeline)
            - (SELECT coalesce(sum(events + decisions), 0) FROM log_blocks)",
     ),
 ];
@@ -271,5 +279,6 @@ pub(super) const MARKS: &[&str] = &[
     "SELECT sum(at_ms % 1000003) FROM portfolio_limits",
     "SELECT sum(size % 1000003) FROM log_heads",
     "SELECT count(log_index) FROM log_late",
+    "SELECT count(log_index) FROM log_timeline",
     "SELECT sum(at_ms % 1000003) FROM stray_statuses",
 ];

@@ -1,8 +1,8 @@
 //! Deliveries, relay, own replies, and what the platform says.
 
 use greenline_ledger::types::{
-    DecisionRecord, Effect, HealthNews, Lane, NumberKnown, OwnReply, RelayDone, RelayResult,
-    ReplyClaim, ReplyEnd,
+    DecisionRecord, Effect, HealthNews, Lane, NumberAsked, NumberKnown, OwnReply, RelayDone,
+    RelayResult, ReplyClaim, ReplyEnd,
 };
 use greenline_ledger::{Ledger, LedgerError};
 use greenline_policy::decide::decide;
@@ -385,6 +385,21 @@ pub(crate) async fn older_news_never_overwrites_newer(place: Place) {
     assert_eq!(known.available_ms, Some(NOON + 100));
     let nothing = ledger.number_known(ACME, "n9", "w9").await.unwrap();
     assert_eq!(nothing, NumberKnown::default());
+    // Many at once, in the order asked, and each as by itself; of somebody else's number nothing is known.
+    let asked = |business, number: &str, waba_id: &str| NumberAsked {
+        business,
+        number: number.into(),
+        waba_id: waba_id.into(),
+    };
+    let mut many = vec![asked(ACME, "n9", "w1"), asked(BOND, "n1", "w1")];
+    many.extend((0..2_500).map(|n| asked(ACME, &format!("x{n}"), "w9")));
+    many.push(asked(ACME, "n1", "w1"));
+    let found = ledger.numbers_known(many).await.unwrap();
+    assert_eq!(found.len(), 2_503);
+    assert_eq!(found.last(), Some(&known));
+    assert_eq!(found[0].restrictions, known.restrictions);
+    assert_eq!(found[0].status, None);
+    assert!(found[1..2_502].iter().all(|one| *one == nothing));
 }
 
 pub(crate) async fn a_rating_is_kept_with_its_age(place: Place) {

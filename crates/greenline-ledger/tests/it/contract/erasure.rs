@@ -118,7 +118,7 @@ pub(crate) async fn an_erased_person_leaves_their_no_and_nothing_else(place: Pla
     assert_eq!((erased.deliveries, erased.waiting), (1, 1));
     let timeline = ledger.timeline(ACME, None, None, 10).await.unwrap();
     let left: Vec<&str> = timeline.iter().map(|entry| &*entry.body).collect();
-    assert_eq!(left, ["{\"by\":\"155512300010\"}"]);
+    assert_eq!(left, ["{\"by\":\"155512300010\"}", "{\"erased\":true}"]);
     is_gone(&ledger, &[P1, U1]).await;
     assert_clean(&ledger).await;
     assert_whole(&ledger, ACME).await;

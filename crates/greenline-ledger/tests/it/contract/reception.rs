@@ -1,7 +1,7 @@
 //! How people took what was sent: counted alike on every store, from what is recorded anyway.
 
 use greenline_ledger::Ledger;
-use greenline_ledger::reception::{Counting, SENDS_MAX};
+use greenline_ledger::reception::{Counting, MONTH_DAYS, SENDS_MAX};
 use greenline_ledger::types::{Ask, Effect, Mode, NewEvent, Outcome};
 use greenline_policy::consent::{EventKind, Strength};
 use greenline_policy::reception::{DAY_MS, PerPerson, Reception, Sent};
@@ -19,17 +19,18 @@ const HOUR: i64 = 60 * 60 * SECOND;
 /// When it is asked.
 const LATER: i64 = NOON + 3 * DAY_MS;
 
-fn counting(number: Option<&str>, at_ms: i64) -> Counting {
+fn counting(at_ms: i64) -> Counting {
     Counting {
         business: ACME,
-        number: number.map(Into::into),
+        days: 0,
         at_ms,
         sends_max: SENDS_MAX,
     }
 }
 
 async fn counted(ledger: &Ledger, number: Option<&str>) -> Reception {
-    ledger.reception(counting(number, LATER)).await.unwrap()
+    let counted = ledger.reception(counting(LATER)).await.unwrap();
+    counted.of(number)
 }
 
 async fn settled(ledger: &Ledger, ask: Ask, outcome: Outcome) {
@@ -134,8 +135,9 @@ fn sums(tables: &[Sent]) -> Sent {
 
 pub(crate) async fn what_was_sent_is_counted_with_what_became_of_it(place: Place) {
     let ledger = place.open().await;
-    let before = ledger.reception(counting(None, NOON)).await.unwrap();
-    assert_eq!(before, Reception::empty(NOON));
+    let before = ledger.reception(counting(NOON)).await.unwrap();
+    assert_eq!(before.whole, Reception::empty(NOON));
+    assert_eq!((before.numbers.len(), before.arrived), (0, [0; MONTH_DAYS]));
     three_days(&ledger).await;
     let ledger = place.reopen(ledger).await;
     let found = counted(&ledger, Some("n1")).await;
@@ -223,16 +225,47 @@ pub(crate) async fn a_business_is_the_sum_of_its_numbers_and_days_pass(place: Pl
     // The first day is counted up to the millisecond at which it is seven days ago.
     let week = NOON + 7 * DAY_MS;
     for (at_ms, sent) in [(week, 6), (week + 1, 5), (week + 5, 1)] {
-        let later = ledger.reception(counting(Some("n1"), at_ms)).await.unwrap();
-        assert_eq!(later.total.sent, sent, "{at_ms}");
+        let later = ledger.reception(counting(at_ms)).await.unwrap();
+        assert_eq!(later.of(Some("n1")).total.sent, sent, "{at_ms}");
     }
     // Somebody else's business.
     let bond = Counting {
         business: BOND,
-        ..counting(None, LATER)
+        ..counting(LATER)
     };
     let bond = ledger.reception(bond).await.unwrap();
-    assert_eq!(bond, Reception::empty(LATER));
+    assert_eq!(bond.of(None), Reception::empty(LATER));
+    assert_eq!(bond.of(Some("n1")), Reception::empty(LATER));
+}
+
+pub(crate) async fn people_of_thirty_days_are_those_to_whom_something_arrived(place: Place) {
+    let ledger = place.open().await;
+    three_days(&ledger).await;
+    // One number reached three people, the other a fourth; what failed and what only answered counts nowhere.
+    let arrived = async |days, at_ms| {
+        let asked = Counting {
+            days,
+            ..counting(at_ms)
+        };
+        let found = ledger.reception(asked).await.unwrap();
+        let people: u64 = found.arrived.iter().sum();
+        (people, found.arrived_from_ms, found.whole.total.sent)
+    };
+    assert_eq!(arrived(7, LATER).await, (4, LATER - 7 * DAY_MS, 7));
+    let by_day = ledger.reception(counting(LATER)).await.unwrap().arrived;
+    assert_eq!((by_day[29], by_day[27]), (1, 3));
+    // After so many days only the longer count finds them, to the millisecond; nothing else is counted of them.
+    for (at_ms, people) in [
+        (NOON + 30 * DAY_MS, 4),
+        (NOON + 30 * DAY_MS + 2, 2),
+        (NOON + 30 * DAY_MS + 3, 1),
+        (NOON + 33 * DAY_MS, 0),
+    ] {
+        let from_ms = at_ms - 30 * DAY_MS;
+        assert_eq!(arrived(MONTH_DAYS, at_ms).await, (people, from_ms, 0));
+        assert_eq!(arrived(MONTH_DAYS + 1, at_ms).await.1, from_ms);
+        assert_eq!(arrived(7, at_ms).await.0, 0);
+    }
 }
 
 pub(crate) async fn of_many_one_person_in_so_many_is_looked_at(place: Place) {
@@ -247,14 +280,14 @@ pub(crate) async fn of_many_one_person_in_so_many_is_looked_at(place: Place) {
     }
     let few = Counting {
         sends_max: 16,
-        ..counting(Some("n1"), LATER)
+        ..counting(LATER)
     };
-    let found = ledger.reception(few).await.unwrap();
-    assert_eq!(found.one_in, 4);
+    let found = ledger.reception(few).await.unwrap().of(Some("n1"));
+    assert_eq!(found.one_in, 16);
     let mut looked_at = 0;
     for one in &people {
         let person = ledger.person(ACME, &id(one)).await.unwrap().unwrap();
-        looked_at += u64::from(person.id.shard().0 & 3 == 0);
+        looked_at += u64::from(person.id.shard().0 & 15 == 0);
     }
     assert_eq!(found.total.sent, looked_at);
     assert_eq!(

@@ -1,7 +1,8 @@
 //! The next limit.
 
 use greenline_policy::forecast::{
-    Deferral, Era, Known, LimitTold, Next, Obstacle, Other, Template, When, forecast,
+    Deferral, Era, Known, LimitTold, Month, Next, Obstacle, Other, Template, When, forecast,
+    looks_at_a_month,
 };
 use greenline_policy::health::Can;
 use greenline_policy::health::state::{Origin, Told};
@@ -36,11 +37,12 @@ fn steps_go_up_and_down_by_the_rules_of_the_date() {
         assert_eq!(era.above(limit), above, "{era:?} {limit:?}");
         assert_eq!(era.below(limit), below, "{era:?} {limit:?}");
     }
-    assert_eq!(Era::Early.takes(People(1_000)), Some(2_000));
-    assert_eq!(Era::Number.takes(People(250)), Some(125));
-    assert_eq!(Era::Portfolio.takes(k2), Some(1_000));
-    assert_eq!(Era::Portfolio.takes(People(250)), None, "verification");
-    assert_eq!(Era::Portfolio.takes(Unlimited), None);
+    let takes = |era: Era, limit| era.takes(limit).map(|takes| (takes.people, takes.days));
+    assert_eq!(takes(Era::Early, People(1_000)), Some((2_000, 7)));
+    assert_eq!(takes(Era::Number, People(250)), Some((125, 7)));
+    assert_eq!(takes(Era::Portfolio, k2), Some((1_000, 7)));
+    assert_eq!(takes(Era::Portfolio, People(250)), Some((2_000, 30)));
+    assert_eq!(takes(Era::Portfolio, Unlimited), None);
 }
 
 /// Half used and good quality: within six hours, after a day until October 2025 (QL-22, QL-16).
@@ -49,7 +51,8 @@ fn half_used_raises_within_hours() {
     let known = counted(number(NOW, Score::Green, 2_000), reached([200; 7], 1_000));
     let growth = forecast(&known, NOW).growth;
     assert_eq!(growth.next, Next::Step(MessagingLimit::People(10_000)));
-    assert_eq!((growth.takes, growth.missing()), (Some(1_000), Some(0)));
+    assert_eq!(growth.takes.map(|takes| takes.people), Some(1_000));
+    assert_eq!(growth.missing(), Some(0));
     assert_eq!(growth.quality, Can::Yes);
     assert!(growth.in_the_way.is_empty());
     let within = |from_ms, takes_ms| When::Within {
@@ -103,7 +106,7 @@ fn without_numbers_nothing_is_foretold() {
     let known = counted(known, reached([1; 7], 7));
     assert_eq!(forecast(&known, NOW).growth.when, When::NotEnoughData);
     let known = number(NOW, Score::Green, 250);
-    assert_eq!(forecast(&known, NOW).growth.when, When::NotByPace);
+    assert_eq!(forecast(&known, NOW).growth.when, When::NotEnoughData);
     let verification = (Obstacle::Verification, Can::Unknown);
     assert_eq!(obstacles(&known, NOW), [verification]);
     let mut known = number(NOW, Score::Green, 2_000);
@@ -111,6 +114,57 @@ fn without_numbers_nothing_is_foretold() {
     known.state.tell(top, Origin::Webhook, NOW);
     assert_eq!(forecast(&known, NOW).growth.when, When::Top);
     assert_eq!(forecast(&known, NOW - DAY).growth.when, When::Unknown);
+}
+
+/// A portfolio at 250 whose numbers reach so many people a day, all of them new, and as many on each of so many days before.
+fn first_step(a_day: u32, days: usize) -> Known {
+    let week = reached([a_day; 7], a_day * 7);
+    let mut known = counted(number(NOW, Score::Green, 250), week);
+    let mut month = Month::default();
+    for day in month.days.iter_mut().rev().take(days) {
+        *day = a_day;
+    }
+    known.month = Some(month);
+    known
+}
+
+/// 2,000 people within 30 days raise the first limit too (QL-21); verification does it as well, so that nothing is sure to
+/// stand in the way.
+#[test]
+fn the_first_step_is_earned_by_people_of_thirty_days() {
+    use Can::Unknown;
+    let known = first_step(100, 10);
+    let growth = forecast(&known, NOW).growth;
+    assert_eq!(
+        (growth.reached, growth.missing()),
+        (Some(1_000), Some(1_000))
+    );
+    assert_eq!(
+        growth.when,
+        When::Within {
+            from_ms: NOW + 10 * DAY,
+            until_ms: Some(NOW + 10 * DAY),
+        }
+    );
+    let open = [
+        (Obstacle::Verification, Unknown),
+        (Obstacle::TooFewPeople, Unknown),
+    ];
+    assert_eq!(obstacles(&known, NOW), open);
+    // 66 a day never come to 2,000 within 30 days, 67 do.
+    let slow = forecast(&first_step(66, 30), NOW).growth.when;
+    assert_eq!(slow, When::NotAtThisPace { takes_a_day: 67 });
+    let earned = forecast(&first_step(67, 30), NOW).growth;
+    assert_eq!((earned.when, earned.missing()), (When::Earned, Some(0)));
+    assert!(earned.in_the_way.is_empty());
+    // Bad quality stands in the way of this step as well, and a limit of its own may.
+    let mut known = first_step(67, 30);
+    known.own_limit = Some(66);
+    assert_eq!(obstacles(&known, NOW), [(Obstacle::OwnLimit, Unknown)]);
+    // Where the rules are the number's, half of 250 within seven days is enough.
+    let before = counted(number(OLD, Score::Green, 250), reached([20; 7], 140));
+    assert_eq!(forecast(&before, OLD).growth.missing(), Some(0));
+    assert!(looks_at_a_month(&known, NOW) && !looks_at_a_month(&before, OLD));
 }
 
 fn full(score: Score) -> Known {
@@ -250,9 +304,24 @@ proptest! {
         let at_ms = if old { OLD } else { NOW };
         let known = counted(number(at_ms, Score::Green, limit), reached(days, together));
         let growth = forecast(&known, at_ms).growth;
-        if let Some(takes) = growth.takes {
-            prop_assert_eq!(growth.when, twin::when(days, together, takes, old, at_ms));
+        if let Some(takes) = growth.takes.filter(|takes| takes.days == 7) {
+            prop_assert_eq!(growth.when, twin::when(days, together, takes.people, old, at_ms));
         }
+    }
+
+    /// The same of the first step.
+    #[test]
+    fn the_first_step_is_that_of_the_slow_twin(
+        days in prop::array::uniform7(0..250_u32),
+        part in 0..=1_000_u32,
+        month in prop::collection::vec(0..130_u32, 30),
+    ) {
+        let together = together(days, part);
+        let mut known = counted(number(NOW, Score::Green, 250), reached(days, together));
+        let month: [u32; 30] = month.try_into().unwrap();
+        known.month = Some(Month { days: month });
+        let when = forecast(&known, NOW).growth.when;
+        prop_assert_eq!(when, twin::first_step(days, together, month, NOW));
     }
 
     /// Somebody more who was reached never puts a raise off.

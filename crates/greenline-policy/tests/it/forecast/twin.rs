@@ -60,14 +60,62 @@ pub(super) fn when(days: [u32; 7], together: u32, takes: u32, old: bool, now_ms:
     }
 }
 
+/// The same over 30 days, for 2,000 people.
+pub(super) fn first_step(days: [u32; 7], together: u32, month: [u32; 30], now_ms: i64) -> When {
+    if month.iter().sum::<u32>() >= 2_000 {
+        return When::Earned;
+    }
+    if together < 10 {
+        return When::NotEnoughData;
+    }
+    let mut best = 0.0_f64;
+    for run in 1..=7_usize {
+        let sum: u32 = days[7 - run..].iter().sum();
+        best = best.max(f64::from(sum) / run as f64);
+    }
+    let (mut near, mut far) = (None, None);
+    for hour in 1..=720_i64 {
+        let mut left = 0.0;
+        for (day, people) in month.iter().enumerate() {
+            for of_day in 0..24 {
+                if day as i64 * 24 + of_day >= hour {
+                    left += f64::from(*people) / 24.0;
+                }
+            }
+        }
+        let passed = hour as f64 / 24.0;
+        if left + best * passed + 1e-7 >= 2_000.0 && near.is_none() {
+            near = Some(now_ms + hour * HOUR);
+        }
+        if left + f64::from(together) / 7.0 * passed + 1e-7 >= 2_000.0 && far.is_none() {
+            far = Some(now_ms + hour * HOUR);
+        }
+    }
+    match near {
+        Some(from_ms) => When::Within {
+            from_ms,
+            until_ms: far,
+        },
+        None => {
+            let all: u32 = days.iter().sum();
+            let a_day = 2_000.0 / 30.0 * f64::from(all) / f64::from(together);
+            When::NotAtThisPace {
+                takes_a_day: (a_day - 1e-7).ceil() as u32,
+            }
+        }
+    }
+}
+
 /// What counts of a risk, written out once more: shares, least counts and points.
 pub(super) fn level(week: &Week, rated: Score, of_rating: bool) -> Level {
     let whole = add(&week.days);
     let newest = add(&week.days[5..]);
-    let mut points = match rated {
-        Score::Red => 3,
-        Score::Yellow => 1,
-        _ => 0,
+    let mut points = match (rated, of_rating) {
+        (Score::Red, _) => 3,
+        (Score::Yellow, true) => 0,
+        (Score::Yellow, false) => 1,
+        // Rated good only since an hour ago, or not at all.
+        _ => u32::from(of_rating && whole.sent >= 30),
     };
     let band = |of: u32, out_of: u32, mild: f64, strong: f64, least: u32| {
         let share = f64::from(of) / f64::from(out_of.max(1));
@@ -79,16 +127,16 @@ pub(super) fn level(week: &Week, rated: Score, of_rating: bool) -> Level {
         }
     };
     let worst = |count: &dyn Fn(&Day) -> (u32, u32), mild, strong, least| {
-        let of = |day: &Day| {
+        let of = |day: &Day, least| {
             let (of, out_of) = count(day);
             band(of, out_of.max(of), mild, strong, least)
         };
-        of(&whole).max(of(&newest))
+        of(&whole, least).max(of(&newest, least * 2))
     };
     let stops = |day: &Day| (day.native_stops + day.stop_words, day.delivered);
-    let stops = worst(&stops, 0.010, 0.025, 3);
+    let stops = worst(&stops, 0.015, 0.025, 3);
     let held_back = worst(&|day| (day.held_back, day.sent), 0.05, 0.15, 5);
-    let unreachable = worst(&|day| (day.unreachable, day.sent), 0.05, 0.15, 5);
+    let unreachable = worst(&|day| (day.unreachable, day.sent), 0.03, 0.08, 5);
     let unread = worst(&|day| (day.unread, day.ripe), 0.5, 0.7, 20);
     let weak = match whole.sent {
         0 => 0,
@@ -100,11 +148,11 @@ pub(super) fn level(week: &Week, rated: Score, of_rating: bool) -> Level {
     };
     let table: [(usize, [u32; 3], [u32; 3]); 6] = [
         (stops, [0, 1, 3], [0, 1, 2]),
-        (held_back, [0, 1, 2], [0, 0, 1]),
-        (unreachable, [0, 0, 1], [0, 0, 1]),
+        (held_back, [0, 0, 2], [0, 0, 1]),
+        (unreachable, [0, 2, 3], [0, 0, 1]),
         (unread, [0, 1, 2], [0, 0, 1]),
-        (weak, [0, 1, 2], [0, 1, 2]),
-        (often, [0, 1, 2], [0, 0, 1]),
+        (weak, [0, 1, 1], [0, 1, 2]),
+        (often, [0, 1, 3], [0, 0, 1]),
     ];
     for (strength, rating, enforcement) in table {
         points += if of_rating { rating } else { enforcement }[strength];

@@ -346,6 +346,18 @@ async fn another_app_has_the_chats_until_the_business_writes() {
     }
     let words: Vec<_> = sim.timeline(0).into_iter().map(|one| one.to).collect();
     assert_eq!(words, ["other", "own"]);
+    // Told of each chat that changed hands: the one that was taken, twice, and handed over at last. Taking one over by
+    // writing is told to the app that had it, and not to this one (ENF-36).
+    let handovers = receiver.values("messaging_handovers");
+    let types: Vec<_> = handovers.iter().map(|value| &value["type"]).collect();
+    assert_eq!(types, ["control_taken", "control_taken", "control_passed"]);
+    assert_eq!(handovers[0]["sender"]["phone_number"], DANA);
+    assert_eq!(handovers[0]["recipient"]["phone_number_id"], SAMPLE_NUMBER);
+    assert_eq!(handovers[0]["control_taken"]["new_owner_role"], "ai_agent");
+    assert_eq!(
+        handovers[2]["control_passed"]["previous_owner_role"],
+        "ai_agent"
+    );
 }
 
 /// A lost subscription is seen by a read alone, and what was missed is not told later (WH-07).

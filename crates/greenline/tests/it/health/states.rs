@@ -244,6 +244,36 @@ impl Scene<'_> {
         }
     }
 
+    /// News that names one number closes that one, and none of the others of its account: to the matrix and to sends.
+    async fn one_number_leaves_alone(&self) {
+        let mut places = self.world.places.iter();
+        let place = places.find(|place| place.state == S::TemplatesRestricted);
+        let place = place.expect("a place whose answers go");
+        for (event, named, can) in [
+            ("ACCOUNT_OFFBOARDED", "+1 555 999 0000", "yes"),
+            ("ACCOUNT_OFFBOARDED", place.display(), "no"),
+            ("ACCOUNT_RECONNECTED", place.display(), "yes"),
+        ] {
+            if event == "ACCOUNT_RECONNECTED" {
+                // Of two of one moment the stricter counts.
+                self.world.pass(1).await;
+            }
+            let news = json!({ "event": event, "phone_number": named });
+            let told = self
+                .world
+                .sim
+                .tell(&place.account, None, "account_update", &news);
+            assert!(told, "{news}");
+            self.world.settle().await;
+            let told = self.world.told(place, None).await;
+            assert_eq!(told.can("reply"), can, "{news}: {:?}", told.causes());
+            let own = self.asked(place, &message("reply")).await;
+            assert_eq!(own.allowed, can == "yes", "{news}: {own:?}");
+            let rule = if can == "yes" { "" } else { "number.offline" };
+            assert_eq!(own.rule, rule, "{news}");
+        }
+    }
+
     /// Sends it through the gateway; the answer, and whether it reached the platform.
     async fn live(&self, place: &Place, what: &str) -> (Answer, bool) {
         let before = self.world.sim.request_count();
@@ -612,6 +642,9 @@ async fn looked_at(
     for place in &world.places {
         all.push(scene.found(place).await);
     }
+    if scene.sends {
+        scene.one_number_leaves_alone().await;
+    }
     world.close().await;
     all
 }
@@ -662,6 +695,17 @@ pub(super) async fn each_state_lets_through_what_was_said(store: Store) {
         complaints.join("\n"),
         tables.join("\n")
     );
+    // Silence that is no enforcement is named.
+    for found in &all {
+        let named = match found.state {
+            S::StoodBy => "standby",
+            S::Unsubscribed => "not_subscribed",
+            S::Offboarded | S::PhoneDisconnected => "offboarded",
+            S::Migrated => "status.migrated",
+            _ => continue,
+        };
+        assert_eq!(found.cause["receive"], named, "{:?}", found.state);
+    }
     planted_errors_are_found(&all);
     if store == Store::Sqlite {
         insta::assert_snapshot!(tables.join("\n"));

@@ -69,8 +69,13 @@ impl Place {
     }
 
     /// The id of the template that states of templates are about, [`OFFER`].
-    fn offer(&self) -> u64 {
+    pub(crate) fn offer(&self) -> u64 {
         self.templates
+    }
+
+    /// The number as people see it.
+    pub(crate) fn display(&self) -> &str {
+        &self.display
     }
 
     fn simulated(&self, callback: String) -> Business {
@@ -147,7 +152,8 @@ pub(crate) struct World {
     pub(crate) places: Vec<Place>,
     pub(crate) gateway: Fixed,
     line: Mutex<Connection>,
-    _home: Home,
+    settings: Settings,
+    home: Home,
 }
 
 impl World {
@@ -188,14 +194,15 @@ impl World {
         let folder = home.path().to_owned();
         let settings = Settings::new(&folder, &sim.url(), public, private)
             .with(&["business"], businesses.collect::<Vec<_>>());
-        let gateway = Fixed::start(&home, settings, start_ms).await;
+        let gateway = Fixed::start(&home, settings.clone(), start_ms).await;
         let line = Connection::open(gateway.private).await.expect("a gateway");
         let world = Self {
             sim,
             places,
             gateway,
             line: Mutex::new(line),
-            _home: home,
+            settings,
+            home,
         };
         world.read().await;
         for place in &world.places {
@@ -203,6 +210,20 @@ impl World {
             assert_eq!(told.can("start.marketing"), "yes", "{:?}", told.0);
         }
         world
+    }
+
+    /// The same, after the gateway was stopped and started again.
+    pub(crate) async fn restarted(self) -> Self {
+        let now_ms = self.now_ms();
+        self.gateway.stop().await;
+        let gateway = Fixed::start(&self.home, self.settings.clone(), now_ms).await;
+        let line = Connection::open(gateway.private).await.expect("a gateway");
+        let line = Mutex::new(line);
+        Self {
+            gateway,
+            line,
+            ..self
+        }
     }
 
     /// Now, in Unix milliseconds.

@@ -164,7 +164,11 @@ async fn what_a_dead_node_had_in_hand_another_hands_on_within_ten_seconds() {
         })
         .await
     };
-    let fleet = Fleet::start(&sim.url(), &[], |settings| relaying(settings, &[&app])).await;
+    let fleet = Fleet::start(&sim.url(), &[], |settings| {
+        // In hand for as long as it takes a busy machine to start the others again.
+        relaying(settings, &[&app]).with(&["relay", "timeout_ms"], 60_000)
+    })
+    .await;
     // Alone, so that it is known who has it in hand.
     for node in 1..NODES {
         assert!(fleet.gateways[node].lock().await.stop().await.success());

@@ -108,6 +108,16 @@ const ROWS: &[Row] = &[
         "nnn",
     ),
     row(
+        "Q8 Messages of one customer do not reach the bot. Is the number blocked?",
+        S::StoodBy,
+        "yyu",
+    ),
+    row(
+        "Q8 The bot sends and gets nothing back. Is the number blocked?",
+        S::Unsubscribed,
+        "yyn",
+    ),
+    row(
         "Q9 The rating is low. Does the bot still run?",
         S::RatedRed,
         "yyy",

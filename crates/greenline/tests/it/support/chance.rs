@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Names the number to begin with.
 const VARIABLE: &str = "GREENLINE_TEST_SEED";
+/// How many times as often as usual things are tried whose moment is left to chance.
+const TIMES: &str = "GREENLINE_TEST_TIMES";
 
 /// A source of chance; the same seed gives the same draws.
 #[derive(Clone, Debug)]
@@ -22,6 +24,12 @@ pub(crate) fn seed() -> u64 {
             .duration_since(UNIX_EPOCH)
             .map_or(1, |since| since.as_micros() as u64)
     })
+}
+
+/// How often to try what is tried so often with each change: a sweep, at night, tries it more often.
+pub(crate) fn times(usual: usize) -> usize {
+    let times = std::env::var(TIMES).ok();
+    usual * times.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 impl Chance {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use greenline_testdb::Database;
+
 use super::command::{Ran, run_in, run_with};
 use super::ports;
 use super::settings::Settings;
@@ -33,6 +35,11 @@ impl Place {
     /// Where it is.
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The database, for those who know that there is one.
+    pub(crate) fn database(&self) -> &Database {
+        self.home.database()
     }
 
     /// The configuration's file.

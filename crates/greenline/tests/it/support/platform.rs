@@ -11,7 +11,7 @@ use super::settings::NUMBER;
 use super::soon;
 
 /// Longest wait for a webhook to be delivered and acknowledged.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(120);
 
 /// The sample world within the test; its webhooks go nowhere yet.
 pub(crate) async fn sample() -> Sim {

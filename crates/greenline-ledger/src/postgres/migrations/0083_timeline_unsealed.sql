@@ -1,0 +1,1 @@
+CREATE INDEX IF NOT EXISTS timeline_unsealed ON timeline (business, seq) WHERE coalesce(sealed, 0) = 0;
