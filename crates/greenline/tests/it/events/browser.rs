@@ -12,7 +12,7 @@ use crate::support::store::Store;
 async fn people_can_look_after_subscriptions_in_a_browser() {
     let home = Store::Sqlite.home();
     let mut receiver = Receiver::start(home.path(), "crm").await;
-    let mut gateway = started(&home, &[&receiver]).await;
+    let (_sim, mut gateway) = started(&home, &[&receiver]).await;
     let made = subscribed(&gateway, &mut receiver, &json!({ "description": "CRM" })).await;
     gateway.admin(&path(&made, "/ping"), &json!({})).await;
     until(&gateway, &made, "a test that was taken", |shown| {
