@@ -162,7 +162,7 @@ mod tests {
         assert!(html.contains("160 more &#60;people&#62;."), "{html}");
         assert!(html.contains("Another number is rated low."));
         assert!(!html.contains("<script"));
-        assert!(html.contains("Different people within 7 days: 840 of the 1,000"));
+        assert!(html.contains("Different people within 7 days: 840 of the 1\u{202f}000"));
         let first_step = ForecastSection {
             takes: Some((2_000, 30, 840)),
             ..section
