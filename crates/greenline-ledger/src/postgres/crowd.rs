@@ -8,7 +8,7 @@
 //! Whoever has anything that a class does not tell is not loaded but only noted ([`Found::Alone`]), and read in a
 //! [piece](super::look) when a list names them. It is the same as on SQLite: several identifiers or a user id, a link or
 //! a move, an open window, marks where the business caps them, the platform's word that no more gets through, messages
-//! of the last minutes, a place in the portfolio's count where that is bound. What a decision comes to look at of a
+//! that may still delay the next, a place in the portfolio's count where that is bound. What a decision comes to look at of a
 //! person in time to come has to be named here too; that decisions by class are those by person is held by tests.
 //!
 //! [`Found::Alone`]: crate::crowd::Found::Alone
@@ -17,7 +17,7 @@ use futures_util::future::{join, try_join4};
 use greenline_policy::decide::WINDOW_MS;
 use greenline_policy::identity::Identifier;
 use greenline_policy::lasting::YesLasts;
-use greenline_policy::reach;
+use greenline_policy::{pair, reach};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 use tokio_postgres::Row;
@@ -44,8 +44,8 @@ const PAGE_ROWS: i64 = 16_384;
 const PEOPLE_MAX: i64 = 50_000_000;
 /// Shards that tell how many people there are in all. Those who came together are of one shard, so fewer tell nothing.
 const TELLING_SHARDS: i64 = 256;
-/// A message that went from a number to a person longer ago delays no other.
-const PAIRS_MS: i64 = 10 * 60 * 1_000;
+/// A message that went from a number to a person longer ago delays no other, whatever the platform said of it.
+const PAIRS_MS: i64 = pair::REFUSED_MS_MAX;
 
 /// Statements that a page runs.
 const STATEMENTS: &[&str] = &[
@@ -298,7 +298,29 @@ fn is_paced(column: &str, since_ms: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use greenline_policy::pair::{Pair, Went};
+
     use super::*;
+
+    #[test]
+    fn whoever_still_waits_after_refusals_is_none_of_a_class() {
+        // Tried again whenever that might be, and refused again.
+        let mut went: Vec<Went> = Vec::new();
+        let mut refused_ms = 1_790_000_000_000;
+        for _ in 0..pair::REFUSALS_MAX {
+            let until_ms = Pair::after(went.iter().copied()).until_ms(refused_ms);
+            refused_ms = until_ms.unwrap_or(refused_ms);
+            went.push(Went {
+                at_ms: refused_ms,
+                refused_ms: Some(refused_ms),
+            });
+        }
+        let now_ms = refused_ms + pair::REFUSED_MS_MAX - 1;
+        assert!(Pair::after(went).until_ms(now_ms).is_some());
+        let column = format!(" 7!0:{refused_ms}/301500000000001");
+        assert!(is_paced(&column, now_ms - PAIRS_MS));
+        assert!(!is_paced(&column, now_ms + 1 - PAIRS_MS));
+    }
 
     #[test]
     fn pages_cover_every_shard_once_however_people_lie() {

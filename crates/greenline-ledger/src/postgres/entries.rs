@@ -8,10 +8,10 @@
 
 use greenline_proof::Salts;
 use rustc_hash::FxHashMap;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::connect::Link;
+use super::read::timeline_entry;
 use super::rows::{count_column, seq, seq_column};
 use super::seal::{numbers, place};
 use super::sql;
@@ -29,18 +29,6 @@ fn id(number: i64) -> RecordId {
         kind: SealKind::Timeline,
         seq: seq(number),
     }
-}
-
-fn entry(row: &Row) -> Result<TimelineEntry> {
-    Ok(TimelineEntry {
-        seq: row.try_get(0)?,
-        subject: row.try_get(1)?,
-        subject_id: row.try_get(2)?,
-        origin: row.try_get(3)?,
-        event: row.try_get(4)?,
-        at_ms: row.try_get(5)?,
-        body: row.try_get(6)?,
-    })
 }
 
 /// The newest that is sealed.
@@ -63,7 +51,7 @@ pub(super) async fn unsealed(
         let columns: [&(dyn ToSql + Sync); 3] = [&business, &after, &asked];
         let rows = link.rows(sql::UNSEALED_ENTRIES, &columns).await?;
         for row in &rows {
-            let entry = entry(row)?;
+            let entry = timeline_entry(row)?;
             after = entry.seq;
             let mark: Option<i64> = row.try_get(7)?;
             if mark.is_none() {
@@ -97,7 +85,7 @@ pub(super) async fn recorded(
         return Ok(());
     }
     for row in &link.rows(sql::ENTRIES_IN, &[&business, &entries]).await? {
-        let entry = entry(row)?;
+        let entry = timeline_entry(row)?;
         let fields = entry_fields(business, &entry);
         into.insert(id(entry.seq), Recorded::Fields(fields));
     }
@@ -150,7 +138,7 @@ pub(super) async fn erase(
 ) -> Result<()> {
     let columns: [&(dyn ToSql + Sync); 3] = [&business, &texts, &patterns];
     for row in &link.rows(sql::TIMELINE_WITH, &columns).await? {
-        let entry = entry(row)?;
+        let entry = timeline_entry(row)?;
         let Some((subject_id, body, fields)) = left_of_entry(&entry, texts) else {
             continue;
         };

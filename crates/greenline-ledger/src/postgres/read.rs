@@ -347,7 +347,8 @@ fn template(row: &Row) -> Result<TemplateView, Trouble> {
     })
 }
 
-fn timeline_entry(row: &Row) -> Result<TimelineEntry, Trouble> {
+/// An entry of the timeline; the row begins with its columns in their order.
+pub(super) fn timeline_entry(row: &Row) -> Result<TimelineEntry, Trouble> {
     Ok(TimelineEntry {
         seq: row.try_get(0)?,
         subject: boxed(row, 1)?,

@@ -26,7 +26,8 @@ fn id(number: i64) -> RecordId {
     }
 }
 
-fn entry(row: &Row<'_>) -> Result<TimelineEntry> {
+/// An entry; the row holds its columns in their order.
+pub(super) fn entry(row: &Row<'_>) -> Result<TimelineEntry> {
     Ok(TimelineEntry {
         seq: row.get(0)?,
         subject: row.get(1)?,

@@ -12,7 +12,7 @@ use super::rows::{
     count_column, identifier_columns, identifier_row, lane_column, person, person_column, seq,
     seq_column, stored_event,
 };
-use super::{connect, load, sql};
+use super::{connect, entries, load, sql};
 use crate::codec::rows::{decode_headers, decode_list};
 use crate::codec::{ban_of, decode_record, restriction_row};
 use crate::error::LedgerError;
@@ -484,29 +484,18 @@ pub(super) fn timeline(
     limit: usize,
 ) -> Result<Vec<TimelineEntry>, LedgerError> {
     let before = before.unwrap_or(i64::MAX);
-    let read = |row: &Row<'_>| {
-        Ok(TimelineEntry {
-            seq: row.get(0)?,
-            subject: row.get(1)?,
-            subject_id: row.get(2)?,
-            origin: row.get(3)?,
-            event: row.get(4)?,
-            at_ms: row.get(5)?,
-            body: row.get(6)?,
-        })
-    };
     match subject {
         Some((subject, id)) => list(
             connection,
             sql::TIMELINE_OF,
             params![business, subject, id, before, count_column(limit)],
-            read,
+            entries::entry,
         ),
         None => list(
             connection,
             sql::TIMELINE,
             params![business, before, count_column(limit)],
-            read,
+            entries::entry,
         ),
     }
 }

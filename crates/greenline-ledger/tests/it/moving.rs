@@ -9,7 +9,7 @@ use std::time::Duration;
 use greenline_ledger::erasure::ErasureKey;
 use greenline_ledger::moving::{self, Moved};
 use greenline_ledger::prune::PruneKind;
-use greenline_ledger::types::{Effect, Mode, Outcome};
+use greenline_ledger::types::{Mode, Outcome};
 use greenline_ledger::{Ledger, LedgerError, migrations};
 use greenline_policy::consent::EventKind;
 use greenline_policy::decide::decide;
@@ -296,19 +296,11 @@ async fn what_is_left_of_the_timeline_and_of_old_decisions_moves_with_its_leaves
     }]);
     cover(&old).await;
     let person = "15551230001";
-    let told = |number: &str, body: &str, at_ms| Effect::Timeline {
-        subject: "number",
-        subject_id: number.into(),
-        origin: "read".into(),
-        event: "rating".into(),
-        at_ms,
-        body: body.into(),
-    };
     let of = format!("{{\"by\":\"{person}\"}}");
     let entries = vec![
-        told("n1", "{}", NOON),
-        told(person, &of, NOON + 3 * DAY),
-        told("n2", &of, NOON + 3 * DAY),
+        noted("n1", "{}", NOON),
+        noted(person, &of, NOON + 3 * DAY),
+        noted("n2", &of, NOON + 3 * DAY),
     ];
     old.learn(ACME, entries).await.unwrap();
     for at in [1, 3 * DAY] {
@@ -322,7 +314,7 @@ async fn what_is_left_of_the_timeline_and_of_old_decisions_moves_with_its_leaves
     }
     let gone = event(&[person], EventKind::Erased, "all", NOON + 4 * DAY);
     old.erase(gone).await.unwrap();
-    old.learn(ACME, vec![told("n3", "{}", NOON + 4 * DAY)])
+    old.learn(ACME, vec![noted("n3", "{}", NOON + 4 * DAY)])
         .await
         .unwrap();
     let said = async |ledger: &Ledger| {

@@ -201,10 +201,10 @@ pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// The templates `offer` (marketing) and `receipt` (utility).
-pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
-    let listed = |name: &str, category| Effect::Template {
-        waba_id: "w1".into(),
+/// A template that may be sent.
+pub(crate) fn approved(waba_id: &str, name: &str, category: Category, at_ms: i64) -> Effect {
+    Effect::Template {
+        waba_id: waba_id.into(),
         name: name.into(),
         language: "en".into(),
         template_id: None,
@@ -213,11 +213,27 @@ pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
         is_ask: None,
         quality: None,
         at_ms,
-    };
+    }
+}
+
+/// The templates `offer` (marketing) and `receipt` (utility).
+pub(crate) fn listed(at_ms: i64) -> Vec<Effect> {
     vec![
-        listed("offer", Category::Marketing),
-        listed("receipt", Category::Utility),
+        approved("w1", "offer", Category::Marketing, at_ms),
+        approved("w1", "receipt", Category::Utility, at_ms),
     ]
+}
+
+/// A read of a number, as an entry of the timeline.
+pub(crate) fn noted(number: &str, body: &str, at_ms: i64) -> Effect {
+    Effect::Timeline {
+        subject: "number",
+        subject_id: number.into(),
+        origin: "read".into(),
+        event: "rating".into(),
+        at_ms,
+        body: body.into(),
+    }
 }
 
 /// Makes `15551230001` one who wants marketing, and names the templates.

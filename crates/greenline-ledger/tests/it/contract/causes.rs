@@ -129,23 +129,15 @@ impl Scene {
     }
 
     fn templates(&self) -> Vec<Effect> {
-        let listed = |(name, category): (&str, Category)| Effect::Template {
-            waba_id: self.account.as_str().into(),
-            name: name.into(),
-            language: "en".into(),
-            template_id: None,
-            category: Some(category),
-            status: Some("APPROVED".into()),
-            is_ask: None,
-            quality: None,
-            at_ms: self.told_ms - 20 * DAY,
-        };
         let templates = [
             ("offer", Category::Marketing),
             ("receipt", Category::Utility),
             ("code", Category::Authentication),
         ];
-        templates.map(listed).to_vec()
+        let at_ms = self.told_ms - 20 * DAY;
+        let listed =
+            templates.map(|(name, category)| approved(&self.account, name, category, at_ms));
+        listed.to_vec()
     }
 
     fn ask(&self, what: What) -> Ask {

@@ -5,7 +5,6 @@ use greenline_ledger::Ledger;
 use greenline_ledger::erasure::ErasureKey;
 use greenline_ledger::prune::PruneKind;
 use greenline_ledger::seal::{RecordId, Recorded, SealKind, SealedLeaf};
-use greenline_ledger::types::Effect;
 use greenline_policy::consent::EventKind;
 use greenline_proof::{Frontier, Opening, Salts, leaf_hash};
 
@@ -14,17 +13,6 @@ use crate::support::*;
 
 const P1: &str = "15551230001";
 const DAY: i64 = 24 * 60 * 60 * SECOND;
-
-fn told(number: &str, body: &str, at_ms: i64) -> Effect {
-    Effect::Timeline {
-        subject: "number",
-        subject_id: number.into(),
-        origin: "read".into(),
-        event: "rating".into(),
-        at_ms,
-        body: body.into(),
-    }
-}
 
 /// Leaves of entries with what is stored of them, in the order of the log.
 async fn entries(ledger: &Ledger) -> Vec<(SealedLeaf, Recorded)> {
@@ -46,12 +34,12 @@ pub(crate) async fn entries_are_sealed_with_all_else_and_stay(place: Place) {
     let ledger = place.open().await;
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     let first = vec![
-        told("n1", r#"{"after":"RED"}"#, NOON + 7),
-        told("n2", "{}", NOON),
+        noted("n1", r#"{"after":"RED"}"#, NOON + 7),
+        noted("n2", "{}", NOON),
     ];
     ledger.learn(ACME, first).await.unwrap();
     ledger
-        .learn(BOND, vec![told("n1", "{}", NOON)])
+        .learn(BOND, vec![noted("n1", "{}", NOON)])
         .await
         .unwrap();
     let before = ledger.unsealed(ACME, 10).await.unwrap();
@@ -85,7 +73,7 @@ pub(crate) async fn entries_are_sealed_with_all_else_and_stay(place: Place) {
         assert_eq!(named(&record, name).as_deref(), Some(value), "{name}");
     }
     // More comes; a seal of what is sealed already is not taken.
-    let more = vec![told("n1", r#"{"after":"GREEN"}"#, NOON + 9)];
+    let more = vec![noted("n1", r#"{"after":"GREEN"}"#, NOON + 9)];
     ledger.learn(ACME, more).await.unwrap();
     let twice = made(&ledger, ACME, &before[..2]).await;
     assert!(!ledger.seal(twice).await.unwrap());
@@ -97,12 +85,12 @@ pub(crate) async fn entries_are_sealed_with_all_else_and_stay(place: Place) {
 
 pub(crate) async fn old_entries_go_once_they_are_sealed_and_every_head_stays(place: Place) {
     let ledger = place.open().await;
-    let old = (0..40).map(|at| told("n1", "{}", NOON + at)).collect();
+    let old = (0..40).map(|at| noted("n1", "{}", NOON + at)).collect();
     ledger.learn(ACME, old).await.unwrap();
     let timeline = ledger.timeline(ACME, None, None, 1).await.unwrap();
     // Where many write, entries are numbered by the database's own clock.
     let came_ms = timeline[0].received_ms().unwrap().max(NOON) + SECOND;
-    let young = vec![told("n1", "{}", came_ms + 900 * DAY)];
+    let young = vec![noted("n1", "{}", came_ms + 900 * DAY)];
     ledger.learn(ACME, young).await.unwrap();
     let prune = async |ledger: &Ledger| {
         let mut gone = 0;
@@ -141,7 +129,7 @@ pub(crate) async fn old_entries_go_once_they_are_sealed_and_every_head_stays(pla
     assert_eq!(prune(&ledger).await, 0);
     // It goes on, also for what is numbered like those that went.
     ledger
-        .learn(ACME, vec![told("n2", "{}", NOON)])
+        .learn(ACME, vec![noted("n2", "{}", NOON)])
         .await
         .unwrap();
     assert_eq!(seal(&ledger, ACME).await.len(), 1);
@@ -158,15 +146,15 @@ pub(crate) async fn an_entry_that_speaks_of_somebody_is_erased_and_stays_proved(
     ledger.append(yes(&[P1], "marketing", NOON)).await.unwrap();
     let spoken_of = format!("{{\"by\":\"{P1}\"}}");
     let about = vec![
-        told("n1", &spoken_of, NOON),
-        told(P1, "{}", NOON + 1),
-        told("n1", r#"{"by":"155512300019"}"#, NOON + 2),
+        noted("n1", &spoken_of, NOON),
+        noted(P1, "{}", NOON + 1),
+        noted("n1", r#"{"by":"155512300019"}"#, NOON + 2),
     ];
     ledger.learn(ACME, about).await.unwrap();
     seal(&ledger, ACME).await;
     let before = entries(&ledger).await;
     // One that is not sealed yet is emptied before it is.
-    let late = vec![told("n3", &spoken_of, NOON + 3)];
+    let late = vec![noted("n3", &spoken_of, NOON + 3)];
     ledger.learn(ACME, late).await.unwrap();
     let gone = event(&[P1], EventKind::Erased, "all", NOON + SECOND);
     ledger.erase(gone).await.unwrap();

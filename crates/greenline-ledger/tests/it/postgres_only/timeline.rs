@@ -1,21 +1,8 @@
 //! Timeline entries beside nodes of a release that seals none, and what is slipped in.
 
-use greenline_ledger::types::Effect;
-
 use super::node;
 use crate::contract::seal::{assert_whole, seal};
 use crate::support::*;
-
-fn told(at_ms: i64) -> Effect {
-    Effect::Timeline {
-        subject: "number",
-        subject_id: "n1".into(),
-        origin: "read".into(),
-        event: "rating".into(),
-        at_ms,
-        body: "{}".into(),
-    }
-}
 
 /// An entry as a release writes it that seals none, so many numbers after the newest.
 fn of_before(after: i64) -> String {
@@ -30,7 +17,10 @@ fn of_before(after: i64) -> String {
 async fn entries_are_sealed_once_no_node_lives_that_cannot_read_their_leaves() {
     let database = ready_database();
     let ledger = node(&database.url()).await;
-    ledger.learn(ACME, vec![told(NOON)]).await.unwrap();
+    ledger
+        .learn(ACME, vec![noted("n1", "{}", NOON)])
+        .await
+        .unwrap();
     // A node of before, which has just taken a number, and what it writes.
     database.sql(
         "INSERT INTO nodes (node, token, lease_until_ms)
@@ -55,7 +45,10 @@ async fn entries_are_sealed_once_no_node_lives_that_cannot_read_their_leaves() {
     assert!(ledger.unsealed(ACME, 10).await.unwrap().is_empty());
     assert_eq!(ledger.log_unlogged(ACME).await.unwrap(), 1);
     // It keeps nothing from being sealed, and is not hidden by a mark that says that it was.
-    ledger.learn(ACME, vec![told(NOON + 1)]).await.unwrap();
+    ledger
+        .learn(ACME, vec![noted("n1", "{}", NOON + 1)])
+        .await
+        .unwrap();
     assert_eq!(seal(&ledger, ACME).await.len(), 1);
     database.sql("UPDATE timeline SET sealed = 1 WHERE sealed IS NULL");
     assert_eq!(ledger.log_unlogged(ACME).await.unwrap(), 1);

@@ -1,26 +1,14 @@
 //! Timeline entries that do not read wait apart; what is slipped in below those that are sealed is counted.
 
 use greenline_ledger::Ledger;
-use greenline_ledger::types::Effect;
 
 use super::File;
 use crate::contract::seal::{assert_whole, made, seal};
 use crate::support::*;
 
-fn told(at_ms: i64) -> Effect {
-    Effect::Timeline {
-        subject: "number",
-        subject_id: "n1".into(),
-        origin: "read".into(),
-        event: "rating".into(),
-        at_ms,
-        body: "{}".into(),
-    }
-}
-
 async fn filled(place: &File) -> Ledger {
     let ledger = place.open();
-    let entries = (0..4).map(|at| told(NOON + at)).collect();
+    let entries = (0..4).map(|at| noted("n1", "{}", NOON + at)).collect();
     ledger.learn(ACME, entries).await.unwrap();
     ledger
 }
@@ -59,7 +47,10 @@ async fn an_entry_below_those_that_are_sealed_was_slipped_in() {
     assert_eq!(ledger.log_unlogged(ACME).await.unwrap(), 1);
     assert!(ledger.unsealed(ACME, 10).await.unwrap().is_empty());
     // What comes later is sealed as ever.
-    ledger.learn(ACME, vec![told(NOON + 9)]).await.unwrap();
+    ledger
+        .learn(ACME, vec![noted("n1", "{}", NOON + 9)])
+        .await
+        .unwrap();
     assert_eq!(seal(&ledger, ACME).await.len(), 1);
     assert_eq!(ledger.log_unlogged(ACME).await.unwrap(), 1);
 }

@@ -185,17 +185,7 @@ async fn live_never(
     let mut side = Side::of(place.open().await);
     side.ledger.use_erasure_keys(keys(1));
     let listed = [(OFFER, Category::Marketing), (RECEIPT, Category::Utility)];
-    let listed = listed.map(|(name, category)| Effect::Template {
-        waba_id: "w1".into(),
-        name: name.into(),
-        language: "en".into(),
-        template_id: None,
-        category: Some(category),
-        status: Some("APPROVED".into()),
-        is_ask: None,
-        quality: None,
-        at_ms: NOON,
-    });
+    let listed = listed.map(|(name, category)| approved("w1", name, category, NOON));
     side.ledger.learn(ACME, listed.to_vec()).await.unwrap();
     let mut before = BTreeSet::new();
     let mut has_erased = false;
